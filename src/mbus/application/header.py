@@ -1,0 +1,90 @@
+"""The data header behind the CI field: none, short or long (EN 13757-7; MBUS.md 4.2), and whose telegram it is."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from mbus.addressing import SecondaryAddress
+from mbus.errors import HeaderError
+from mbus.link.frames import LongFrame
+
+SHORT_SIZE = 4
+LONG_SIZE = 12
+FIXED_STRUCTURE_SIZE = 16
+"""Data bytes of the old fixed structure, CI 73 and 77: with C, A and CI its length field is 13 (MBUS.md 4.8)."""
+
+_LONG_HEADER_CI = frozenset((0x68, 0x6B, 0x6F, 0x72, 0x73, 0x75, 0x7C, 0x7E, 0x88, 0x8B))
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a meter says of itself in front of the records.
+
+    :ivar secondary: its address; None in a short header.
+    :ivar access_number: counts the responses, modulo 256; some meters never change it.
+    :ivar status: bits as in `mbus.application.status`.
+    :ivar configuration: 16-bit word (old name: signature); 0 is plain, other values need not mean encryption.
+    """
+
+    secondary: SecondaryAddress | None
+    access_number: int
+    status: int
+    configuration: int
+
+    @classmethod
+    def from_short(cls, data: bytes) -> Self:
+        """Read access number, status and configuration."""
+        if len(data) < SHORT_SIZE:
+            raise HeaderError(f"a short header has {SHORT_SIZE} bytes, here are {len(data)}")
+        return cls(None, data[0], data[1], int.from_bytes(data[2:4], "little"))
+
+    @classmethod
+    def from_long(cls, data: bytes) -> Self:
+        """Read the secondary address, then as `from_short`."""
+        if len(data) < LONG_SIZE:
+            raise HeaderError(f"a long header has {LONG_SIZE} bytes, here are {len(data)}")
+        return cls(
+            SecondaryAddress.from_bytes(data[:8]), data[8], data[9], int.from_bytes(data[10:12], "little")
+        )
+
+    def to_bytes(self) -> bytes:
+        """Give the 12 bytes of a long header, or the 4 of a short one where there is no secondary address."""
+        tail = bytes((self.access_number, self.status)) + self.configuration.to_bytes(2, "little")
+        return tail if self.secondary is None else self.secondary.to_bytes() + tail
+
+
+def is_fixed_structure(frame: LongFrame) -> bool:
+    """Tell whether a response has the old fixed structure rather than the newer compact frame of the same CI."""
+    return frame.ci in (0x73, 0x77) and len(frame.data) == FIXED_STRUCTURE_SIZE
+
+
+def identity_of(frame: LongFrame) -> SecondaryAddress | None:
+    """Tell which meter sent a response, as far as the frame says it.
+
+    A long header names the meter fully. The fixed structure carries only the identification: the other fields are
+    wildcards. None where the frame names nobody (no or short header, too short).
+    """
+    if is_fixed_structure(frame):
+        digits = frame.data[:4] if frame.ci == 0x77 else frame.data[3::-1]
+        return SecondaryAddress(digits.hex().upper())
+    if frame.ci in _LONG_HEADER_CI and len(frame.data) >= LONG_SIZE:
+        return SecondaryAddress.from_bytes(frame.data[:8])
+    return None
+
+
+def fits(mask: SecondaryAddress, identity: SecondaryAddress) -> bool:
+    """Tell whether an answer with that identity may come from a meter that `mask` selects.
+
+    What the identity leaves open (fixed structure) cannot speak against it.
+    """
+    return all(
+        wanted in (its, anything) or its == anything
+        for wanted, its, anything in (
+            *(
+                (mine, its, "F")
+                for mine, its in zip(mask.identification, identity.identification, strict=True)
+            ),
+            (mask.manufacturer, identity.manufacturer, 0xFFFF),
+            (mask.version, identity.version, 0xFF),
+            (mask.medium, identity.medium, 0xFF),
+        )
+    )

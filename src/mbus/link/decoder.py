@@ -1,0 +1,96 @@
+"""Frames out of a stream of bytes, in whatever pieces they come.
+
+The decoder looks for a start byte, trusts a frame only when its length fields, checksum and stop byte fit, and on any trouble
+drops *one* byte and looks again: a frame behind a broken one is never lost with it. What was dropped is reported as one
+`Dropped` event per run of bytes, in its place between the frames.
+"""
+
+from dataclasses import dataclass
+
+from mbus.errors import IncompleteFrameError, InvalidFrameError
+from mbus.link.frames import MAX_FRAME, Frame, expected_length, parse_frame
+
+REPORTED_BYTES = 64
+"""At most so many dropped bytes are kept in one event; `Dropped.count` is always exact."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A run of bytes that belong to no frame.
+
+    :ivar count: how many they were.
+    :ivar data: the first of them, at most `REPORTED_BYTES`.
+    :ivar reason: why the first of them begins no frame.
+    """
+
+    count: int
+    data: bytes
+    reason: str
+
+
+Event = Frame | Dropped
+
+
+class StreamDecoder:
+    """Turns bytes into `Frame` and `Dropped` events; holds at most one frame's worth of bytes between calls."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._dropped = bytearray()
+        self._dropped_count = 0
+        self._reason = ""
+
+    @property
+    def pending(self) -> bytes:
+        """Bytes of a frame that has begun and not ended."""
+        return bytes(self._buffer)
+
+    def feed(self, data: bytes) -> list[Event]:
+        """Take bytes as they came; return the events that they complete, in order."""
+        events: list[Event] = []
+        # Bounded steps keep the buffer small even when one call brings megabytes.
+        for start in range(0, len(data), MAX_FRAME):
+            self._buffer += data[start : start + MAX_FRAME]
+            self._scan(events)
+        return events
+
+    def flush(self) -> list[Event]:
+        """Give up waiting: the bytes of an unfinished frame are searched once more and then dropped."""
+        events: list[Event] = []
+        while self._buffer:
+            self._drop("the frame that began here never ended")
+            self._scan(events)
+        self._report(events)
+        return events
+
+    def _scan(self, events: list[Event]) -> None:
+        while self._buffer:
+            view = bytes(self._buffer)
+            try:
+                length = expected_length(view)
+                if len(view) < length:
+                    return
+                frame = parse_frame(view[:length])
+            except IncompleteFrameError:
+                return
+            except InvalidFrameError as error:
+                self._drop(str(error))
+                continue
+            self._report(events)
+            events.append(frame)
+            del self._buffer[:length]
+        self._report(events)
+
+    def _drop(self, reason: str) -> None:
+        if not self._dropped_count:
+            self._reason = reason
+        self._dropped_count += 1
+        if len(self._dropped) < REPORTED_BYTES:
+            self._dropped.append(self._buffer[0])
+        del self._buffer[0]
+
+    def _report(self, events: list[Event]) -> None:
+        if self._dropped_count:
+            events.append(Dropped(self._dropped_count, bytes(self._dropped), self._reason))
+            self._dropped.clear()
+            self._dropped_count = 0

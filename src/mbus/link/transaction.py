@@ -1,0 +1,267 @@
+"""One transaction: a request goes out, an answer comes or does not. No I/O, no clock: bytes and times are handed in.
+
+The standard gives a slave 330 bit times + 50 ms to begin; the frame's own length says when it ends; 33 bit times of quiet must
+pass before the next request (MBUS.md 1.4). That quiet is not lost: what arrives in it was not part of a clean answer, and shows
+that two slaves spoke.
+
+::
+
+    SENDING ── transmitted ──▶ WAITING ── first byte ──▶ RECEIVING ── frame complete ──▶ SETTLING ── quiet ──▶ done
+       │ a byte: late             │ window over            │ gap over: garbled              │ a byte: collision
+       ▼                          ▼                        ▼                                ▼
+    (kept in `late`)           Silence                  Garbled                          RECEIVING
+
+A driver calls `transmitted` once, `received` for every piece, and `expire` when `deadline` has come, until `outcome` is set.
+"""
+
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+from typing import Final
+
+from mbus.link import timing
+from mbus.link.decoder import Dropped, StreamDecoder
+from mbus.link.fields import is_response
+from mbus.link.frames import ACK, MAX_FRAME, Frame, LongFrame, ShortFrame, SingleCharacter
+
+LOCAL_GAP: Final = 0.050
+"""Pause inside an answer that a local adapter may make; the wire itself allows none (MBUS.md 1.5)."""
+MAX_ANSWER: Final = 4 * MAX_FRAME
+"""Bytes after which an answer is no answer but a babbling line."""
+
+
+class Expects(Enum):
+    """What a request asks for."""
+
+    NOTHING = "nothing"
+    ACK = "ack"
+    RESPONSE = "response"
+
+
+class Fault(StrEnum):
+    """Why bytes were no answer."""
+
+    COLLISION = "collision"
+    """Several slaves spoke: bytes behind a complete answer, a break, or two frames."""
+    DAMAGED = "damaged"
+    """A frame began and broke a rule: checksum, stop byte, lengths, parity."""
+    CUT_SHORT = "cut short"
+    """A frame began and never ended."""
+    FOREIGN = "foreign"
+    """A sound frame, but not an answer to this request."""
+    NOISE = "noise"
+    """Bytes that begin no frame at all."""
+    BABBLE = "babble"
+    """More bytes than any answer has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ack:
+    """Exactly one E5.
+
+    :ivar late: bytes that came before the request was out; they belong to nobody's answer, and after a selection they prove a
+        second slave.
+    """
+
+    late: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One sound response frame.
+
+    :ivar noise: bytes in front of the frame that were skipped; a reading may stand, a scan should be suspicious.
+    """
+
+    frame: LongFrame
+    noise: bytes = b""
+    late: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Nothing within the answer window."""
+
+    late: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Garbled:
+    """Something came that is no answer to this request."""
+
+    data: bytes
+    why: Fault
+    late: bytes = b""
+
+
+Outcome = Ack | Reply | Silence | Garbled
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """What a line adds to the standard's times, in seconds.
+
+    :ivar baud: rate on the bus.
+    :ivar allowance: extra wait for the first byte: drivers, USB, networks, queues of a gateway.
+    :ivar gap: longest pause inside an answer before it counts as ended.
+    :ivar window: replaces the standard's answer window where a meter is known to need another.
+    """
+
+    baud: int
+    allowance: float = 0.0
+    gap: float = LOCAL_GAP
+    window: float | None = None
+
+    @property
+    def answer_window(self) -> float:
+        """Seconds from the end of the request to the latest first byte."""
+        window = timing.answer_window(self.baud) if self.window is None else self.window
+        return window + self.allowance
+
+    @property
+    def longest_gap(self) -> float:
+        """Seconds of quiet that end an unfinished answer."""
+        return max(timing.idle(self.baud), self.gap)
+
+
+class _Phase(Enum):
+    SENDING = 1
+    WAITING = 2
+    RECEIVING = 3
+    SETTLING = 4
+    DONE = 5
+
+
+class Transaction:
+    """The state of one request on the wire.
+
+    :param request: the frame that is sent.
+    :param expects: `Expects.NOTHING` ends as soon as the line is idle.
+    :param timings: of the line.
+    :param started: when the first byte goes out, in seconds of the caller's clock.
+    """
+
+    def __init__(
+        self, request: ShortFrame | LongFrame, expects: Expects, timings: Timing, started: float
+    ) -> None:
+        self.outcome: Outcome | None = None
+        self._request = request
+        self._sent = request.to_bytes()
+        self._expects = expects
+        self._timings = timings
+        self._earliest_end = started + timing.characters(len(self._sent), timings.baud)
+        self._phase = _Phase.SENDING
+        self._late = bytearray()
+        self._data = bytearray()
+        self._bad_character = False
+        self._deadline = float("inf")
+
+    @property
+    def deadline(self) -> float:
+        """When `expire` must be called; infinite while the request is being sent."""
+        return self._deadline
+
+    def transmitted(self, now: float) -> None:
+        """The transport has handed over the last byte; the answer window opens when the wire can have carried it."""
+        end = max(now, self._earliest_end)
+        if self._expects is Expects.NOTHING:
+            self._phase = _Phase.SETTLING
+            self._deadline = end + timing.idle(self._timings.baud)
+        else:
+            self._phase = _Phase.WAITING
+            self._deadline = end + self._timings.answer_window
+
+    def received(self, data: bytes, now: float, *, bad: bool = False) -> None:
+        """Take bytes from the line; `bad` says that the UART saw a parity or framing error or a break among them."""
+        if self._phase is _Phase.DONE or not data:
+            return
+        if self._phase is _Phase.SENDING:
+            # An adapter that echoes returns the request while it is still being sent.
+            if not self._strip_echo_of(bytes(self._late) + data):
+                self._late += data
+                del self._late[MAX_ANSWER:]
+            return
+        self._data += data
+        self._bad_character |= bad
+        if self._data.startswith(self._sent):
+            del self._data[: len(self._sent)]
+            if not self._data:
+                return
+        if len(self._data) > MAX_ANSWER:
+            self._finish(Garbled(bytes(self._data[:MAX_ANSWER]), Fault.BABBLE, bytes(self._late)))
+            return
+        if self._expects is Expects.NOTHING:
+            self._deadline = now + timing.idle(self._timings.baud)
+            return
+        if self._looks_complete():
+            self._phase = _Phase.SETTLING
+            self._deadline = now + timing.idle(self._timings.baud)
+        else:
+            self._phase = _Phase.RECEIVING
+            self._deadline = now + self._timings.longest_gap
+
+    def expire(self, now: float) -> None:
+        """The deadline has come: decide."""
+        if self._phase is not _Phase.DONE and now >= self._deadline:
+            self._finish(self._judge())
+
+    def _strip_echo_of(self, data: bytes) -> bool:
+        if self._sent.startswith(data):
+            self._late[:] = data
+            if data == self._sent:
+                self._late.clear()
+            return True
+        return False
+
+    def _finish(self, outcome: Outcome) -> None:
+        self._phase = _Phase.DONE
+        self._deadline = float("inf")
+        self.outcome = outcome
+
+    def _looks_complete(self) -> bool:
+        if self._bad_character:
+            return False
+        if len(self._data) == 1:
+            return self._data[0] == ACK
+        if self._data[-1] != 0x16:
+            return False
+        decoder = StreamDecoder()
+        events = decoder.feed(bytes(self._data))
+        return not decoder.pending and any(self._is_answer(event) for event in events)
+
+    def _is_answer(self, event: Frame | Dropped) -> bool:
+        if not isinstance(event, LongFrame) or not is_response(event.control):
+            return False
+        asked = self._request.address
+        # A slave that was asked at its own address answers with it; behind FD and FE any address may stand (MBUS.md 2.3).
+        return asked > 250 or event.address == asked
+
+    def _judge(self) -> Outcome:
+        data, late = bytes(self._data), bytes(self._late)
+        if self._expects is Expects.NOTHING or not data:
+            return Silence(late)
+        if self._bad_character:
+            return Garbled(data, Fault.DAMAGED, late)
+        if data == bytes((ACK,)):
+            return Ack(late)
+        decoder = StreamDecoder()
+        events = decoder.feed(data)
+        answers = [event for event in events if isinstance(event, LongFrame) and self._is_answer(event)]
+        pending = decoder.pending
+        if len(answers) == 1 and not pending and events[-1] is answers[0]:
+            noise = b"".join(
+                event.data if isinstance(event, Dropped) else event.to_bytes() for event in events[:-1]
+            )
+            return Reply(answers[0], noise, late)
+        return Garbled(data, self._fault(events, answers, pending), late)
+
+    def _fault(self, events: list[Frame | Dropped], answers: list[LongFrame], pending: bytes) -> Fault:
+        # More than the one answer, bytes behind an E5, or a break: a master that sees a collision shows zeros (MBUS.md 1.1).
+        if answers or self._data[0] == ACK or not any(self._data):
+            return Fault.COLLISION
+        if any(isinstance(event, ShortFrame | LongFrame | SingleCharacter) for event in events):
+            return Fault.FOREIGN if not pending else Fault.CUT_SHORT
+        if pending:
+            return Fault.CUT_SHORT
+        if self._data[0] == 0x68:
+            return Fault.DAMAGED
+        return Fault.NOISE

@@ -1,0 +1,1 @@
+"""Conversations with meters as generators that yield requests and take answers."""

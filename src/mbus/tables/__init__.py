@@ -1,0 +1,1 @@
+"""The tables of EN 13757-3 as rows."""
