@@ -1,0 +1,1 @@
+"""Talking to a bus: transports, one transaction on a line, a driver for procedures, the command `mbus`."""

@@ -1,0 +1,117 @@
+"""A level converter at a serial port."""
+
+import asyncio
+import errno
+import logging
+import os
+from pathlib import Path
+
+import serialx
+
+from mbusio.errors import BaudError, TransportClosedError, TransportOpenError
+from mbusio.transport.base import UNREAD_LIMIT
+from mbusio.transport.stream import StreamTransport
+from mbusio.transport.wire import Wire
+
+SERIAL_ALLOWANCE = 0.050
+"""Drivers and the latency timer of USB adapters (MBUS.md 1.5, rule 1)."""
+SLOW_LATENCY_MS = 4
+"""An FTDI adapter collects bytes that long before it hands them over; its default of 16 ms makes every exchange slower."""
+STUCK_SECONDS = 5.0
+"""A port that needs that much longer than the wire to send is not sending."""
+
+_log = logging.getLogger(__name__)
+
+
+class SerialTransport(StreamTransport):
+    """A serial port, locked against other programs that lock."""
+
+    allowance = SERIAL_ALLOWANCE
+
+    def __init__(
+        self,
+        name: str,
+        reader: asyncio.StreamReader,
+        writer: serialx.SerialStreamWriter[serialx.BaseSerialTransport],
+        baud: int,
+    ) -> None:
+        super().__init__(name, reader, writer, baud)
+        self._port = writer.transport
+
+    async def write(self, data: bytes) -> None:
+        """Send the bytes; return when the UART has sent the last one."""
+        await super().write(data)
+        try:
+            async with asyncio.timeout(len(data) * 11 / self.baud + STUCK_SECONDS):
+                await self._port.flush()
+        except TimeoutError as error:
+            raise TransportClosedError(
+                f"{self.name} takes no more bytes; unplug the adapter and plug it in again"
+            ) from error
+        except (OSError, serialx.SerialException) as error:
+            raise TransportClosedError(f"{self.name} is gone: {error}") from error
+
+    async def set_baud(self, baud: int) -> None:
+        """Switch the UART."""
+        # While settings change serialx empties the buffers, and a read that finds nothing would look like a vanished device.
+        self._port.pause_reading()
+        try:
+            await self._port.reconfigure_port(baudrate=baud)
+        except serialx.UnsupportedSetting as error:
+            raise BaudError(f"{self.name} cannot do {baud} baud: {error}") from error
+        except (OSError, serialx.SerialException) as error:
+            raise TransportClosedError(f"{self.name} is gone: {error}") from error
+        finally:
+            self._port.resume_reading()
+        self.baud = baud
+
+
+async def open_serial(name: str, device: str, wire: Wire) -> SerialTransport:
+    """Open a port, locked; raise `TransportOpenError` when it is missing, in use, forbidden, or cannot do what is asked."""
+    try:
+        reader, writer = await serialx.open_serial_connection(
+            device,
+            baudrate=wire.baud,
+            parity=serialx.Parity.NONE if _is_pseudo_terminal(device) else serialx.Parity(wire.parity),
+            dtr_on_open=serialx.PinState.convert(wire.dtr is not False),
+            rts_on_open=serialx.PinState.convert(wire.rts is not False),
+            exclusive=True,
+        )
+    except (OSError, serialx.SerialException) as error:
+        raise TransportOpenError(_why_not(name, device, wire.baud, error)) from error
+    reader._limit = UNREAD_LIMIT // 2  # type: ignore[attr-defined]  # serialx offers no parameter for it
+    _hint_latency(device)
+    return SerialTransport(name, reader, writer, wire.baud)
+
+
+def _is_pseudo_terminal(device: str) -> bool:
+    # The kernel has no parity there, and the C library reports an error when parity is all that would change.
+    return os.path.realpath(device).startswith("/dev/pts/")
+
+
+def _why_not(name: str, device: str, baud: int, error: Exception) -> str:
+    number = error.errno if isinstance(error, OSError) else None
+    if number == errno.ENOENT:
+        return f"{name}: no such device; is the adapter plugged in? Stable names are in /dev/serial/by-id"
+    if number in (errno.EACCES, errno.EPERM):
+        return f"{name}: permission denied; add yourself to the group of {device} (often dialout) and log in again"
+    if number in (errno.EBUSY, errno.EAGAIN):
+        return f"{name}: in use by another program; stop that one first"
+    if number == errno.ENOTTY:
+        return f"{name}: not a serial port"
+    return f"{name}: cannot be opened at {baud} baud ({error})"
+
+
+def _hint_latency(device: str) -> None:
+    timer = Path("/sys/class/tty") / Path(os.path.realpath(device)).name / "device/latency_timer"
+    try:
+        milliseconds = int(timer.read_text())
+    except (OSError, ValueError):
+        return
+    if milliseconds > SLOW_LATENCY_MS:
+        _log.info(
+            "%s waits %d ms before it hands bytes over; write 1 into %s for speed",
+            device,
+            milliseconds,
+            timer,
+        )

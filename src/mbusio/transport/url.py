@@ -1,0 +1,171 @@
+"""The text that names a bus: a device, or a URL with settings (DESIGN 4)."""
+
+import re
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from mbus.link.timing import BAUD_RATES
+from mbusio.errors import TransportURLError
+from mbusio.transport.base import DEFAULT_BAUD, Transport
+from mbusio.transport.wire import Parity, Wire
+
+Kind = Literal["serial", "tcp", "tls", "rfc2217"]
+
+DEFAULT_PORTS: Final = {"tcp": 2445, "tls": 1445, "rfc2217": 2217}
+EXAMPLES: Final = "/dev/ttyUSB0, COM3, serial:///dev/ttyUSB0?baud=2400&parity=E, tcp://host:2445, tls://host:1445?ca=FILE, rfc2217://host:2217"
+LONGEST_WAIT: Final = 60.0
+"""Seconds; a longer allowance or gap is a slip of the pen."""
+
+_COMMON = ("allowance", "baud", "gap")
+_WIRE = ("dtr", "parity", "rts")
+_SETTINGS: Final[dict[Kind, tuple[str, ...]]] = {
+    "serial": (*_COMMON, *_WIRE),
+    "tcp": _COMMON,
+    "tls": (*_COMMON, "ca", "cert", "key"),
+    "rfc2217": (*_COMMON, *_WIRE),
+}
+_COM = re.compile(r"(\\\\\.\\)?COM\d+", re.IGNORECASE)
+_SWITCH = {"1": True, "on": True, "true": True, "0": False, "off": False, "false": False}
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """What a URL says.
+
+    :ivar text: the URL as it was written, for messages.
+    :ivar target: device of a serial port, else the host.
+    :ivar allowance: seconds; given, it is kept to, None leaves it to the transport.
+    :ivar gap: seconds; None leaves it to the transport.
+    :ivar dtr: state of that line, None leaves it to the transport.
+    """
+
+    text: str
+    kind: Kind
+    target: str
+    port: int = 0
+    baud: int = DEFAULT_BAUD
+    parity: Parity = "E"
+    allowance: float | None = None
+    gap: float | None = None
+    dtr: bool | None = None
+    rts: bool | None = None
+    ca: str | None = None
+    cert: str | None = None
+    key: str | None = None
+
+
+def parse_url(text: str) -> Endpoint:
+    """Read a device or URL; raise `TransportURLError` with what is wrong and what is right."""
+    scheme, separator, _ = text.partition("://")
+    if not separator:
+        device, _, query = text.partition("?")
+        if device.startswith(("/", ".", "~")) or _COM.fullmatch(device):
+            return _with_settings(Endpoint(text, "serial", device), query)
+        raise TransportURLError(f"{text!r} names no bus; write one of: {EXAMPLES}")
+    if scheme not in _SETTINGS:
+        raise TransportURLError(f"{text!r}: {scheme}:// is unknown; write one of: {EXAMPLES}")
+    kind: Kind = scheme
+    try:
+        parts = urlsplit(text)
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise TransportURLError(f"{text!r}: {error}; write one of: {EXAMPLES}") from error
+    if kind == "serial":
+        device = unquote(parts.netloc + parts.path)
+        if not device:
+            raise TransportURLError(f"{text!r} names no device; write serial:///dev/ttyUSB0")
+        return _with_settings(Endpoint(text, kind, device), parts.query)
+    if not host or parts.path.strip("/"):
+        raise TransportURLError(
+            f"{text!r}: write {kind}://host:{DEFAULT_PORTS[kind]}, nothing behind the port"
+        )
+    if port == 0:
+        raise TransportURLError(f"{text!r}: port 0 is nobody's; ports are 1 to 65535")
+    return _with_settings(Endpoint(text, kind, host, port or DEFAULT_PORTS[kind]), parts.query)
+
+
+def _with_settings(endpoint: Endpoint, query: str) -> Endpoint:
+    known = _SETTINGS[endpoint.kind]
+    changes: dict[str, object] = {}
+    for name, value in parse_qsl(query, keep_blank_values=True):
+        if name not in known:
+            raise TransportURLError(
+                f"{endpoint.text!r}: {name}= means nothing for {endpoint.kind}; known are {', '.join(known)}"
+            )
+        changes[name] = _setting(endpoint.text, name, value)
+    if changes.get("key") and not changes.get("cert"):
+        raise TransportURLError(f"{endpoint.text!r}: key= needs cert=, the certificate it belongs to")
+    return replace(endpoint, **changes)  # type: ignore[arg-type]
+
+
+def _setting(text: str, name: str, value: str) -> object:
+    if name == "baud":
+        return parse_baud(value)
+    if name == "parity":
+        if value.upper() not in ("E", "N", "O"):
+            raise TransportURLError(
+                f"{text!r}: parity is E (even, the standard's), N (none) or O (odd), not {value!r}"
+            )
+        return value.upper()
+    if name in ("dtr", "rts"):
+        if value.lower() not in _SWITCH:
+            raise TransportURLError(f"{text!r}: {name} is on or off, not {value!r}")
+        return _SWITCH[value.lower()]
+    if name in ("allowance", "gap"):
+        try:
+            seconds = float(value)
+        except ValueError:
+            seconds = -1.0
+        if not 0 <= seconds <= LONGEST_WAIT:
+            raise TransportURLError(f"{text!r}: {name} is in seconds, 0 to {LONGEST_WAIT:.0f}, not {value!r}")
+        return seconds
+    if not value:
+        raise TransportURLError(f"{text!r}: {name}= names no file")
+    return value
+
+
+def parse_baud(value: str) -> int:
+    """Read a baud rate of the standard."""
+    if not value.isascii() or not value.isdecimal() or int(value) not in BAUD_RATES:
+        raise TransportURLError(f"baud is one of {', '.join(map(str, BAUD_RATES))}, not {value!r}")
+    return int(value)
+
+
+async def open_transport(url: str | Endpoint, *, baud: int | None = None) -> Transport:
+    """Open the bus that a URL names.
+
+    :param baud: rate on the bus; replaces the one in the URL.
+
+    Raise `TransportURLError` when it names none, `TransportOpenError` when it cannot be reached.
+    """
+    endpoint = parse_url(url) if isinstance(url, str) else url
+    transport = await _open(endpoint, endpoint.baud if baud is None else baud)
+    if endpoint.allowance is not None:
+        transport.allowance = endpoint.allowance
+        transport.adaptive = False
+    if endpoint.gap is not None:
+        transport.gap = endpoint.gap
+    return transport
+
+
+async def _open(endpoint: Endpoint, baud: int) -> Transport:
+    # Each kind brings libraries that the others need not load.
+    name = endpoint.text.partition("?")[0]
+    if endpoint.kind == "tcp":
+        from mbusio.transport.tcp import open_tcp
+
+        return await open_tcp(name, endpoint.target, endpoint.port, baud=baud)
+    if endpoint.kind == "tls":
+        from mbusio.transport.tls import client_context, open_tls
+
+        context = client_context(endpoint.ca, endpoint.cert, endpoint.key)
+        return await open_tls(name, endpoint.target, endpoint.port, context, baud=baud)
+    wire = Wire(baud, endpoint.parity, endpoint.dtr, endpoint.rts)
+    if endpoint.kind == "rfc2217":
+        from mbusio.transport.rfc2217 import open_rfc2217
+
+        return await open_rfc2217(name, endpoint.target, endpoint.port, wire)
+    from mbusio.transport.serial import open_serial
+
+    return await open_serial(name, endpoint.target, wire)
