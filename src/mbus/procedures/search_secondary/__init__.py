@@ -1,0 +1,5 @@
+"""The search for meters by secondary address, in few transactions (MBUS.md 3.4)."""
+
+from mbus.procedures.search_secondary.search import SearchState, search_secondary
+
+__all__ = ["SearchState", "search_secondary"]
