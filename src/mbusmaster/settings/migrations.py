@@ -1,0 +1,45 @@
+"""Older layouts of the settings file, brought up to date one version at a time.
+
+Each step takes the plain tables of version n and gives those of version n + 1. Steps are never changed once released: the
+files of old versions in the tests must stay readable.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from mbusmaster.settings.errors import SettingsError
+from mbusmaster.settings.schema import VERSION
+
+Tables = dict[str, Any]
+
+
+def _one_bus_becomes_a_list(tables: Tables) -> Tables:
+    """Version 1 knew one bus in ``[bus]`` and the channel in ``[plain_tcp]``."""
+    bus = tables.pop("bus", None)
+    if bus is not None:
+        tables["buses"] = [bus]
+    plain_tcp = tables.pop("plain_tcp", None)
+    if plain_tcp is not None:
+        tables["channels"] = {"plain_tcp": plain_tcp}
+    return tables
+
+
+MIGRATIONS: dict[int, Callable[[Tables], Tables]] = {1: _one_bus_becomes_a_list}
+
+
+def migrate(tables: Tables) -> Tables:
+    """Bring tables of any known version to `VERSION`; raise `SettingsError` for a version that is not known."""
+    version = tables.get("version")
+    if not isinstance(version, int) or isinstance(version, bool):
+        raise SettingsError(f"the file must say its layout in a line 'version = {VERSION}'")
+    if version > VERSION:
+        raise SettingsError(
+            f"the file has layout {version}, this release knows up to {VERSION}: it was written by a newer one"
+        )
+    while version < VERSION:
+        if version not in MIGRATIONS:
+            raise SettingsError(f"layout {version} is not known")
+        tables = MIGRATIONS[version](dict(tables))
+        version += 1
+        tables["version"] = version
+    return tables

@@ -1,0 +1,138 @@
+"""The settings file: read with a fall-back to the last good one, written so that no power cut leaves half of it.
+
+A write goes to a temporary file in the same folder, is flushed to the disk, takes the place of the old one in one step, and the
+folder is flushed too. The file that was good until then stays beside it as ``*.backup``.
+"""
+
+import contextlib
+import os
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import tomli_w
+from pydantic import ValidationError
+
+from mbusmaster.settings.errors import SettingsError
+from mbusmaster.settings.migrations import migrate
+from mbusmaster.settings.schema import Settings
+
+MAX_SIZE: Final = 1 << 20
+"""A settings file is a few kilobytes; a bigger one is something else."""
+BACKUP_SUFFIX: Final = ".backup"
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What was read.
+
+    :ivar settings: what is in force.
+    :ivar source: the file they came from; None where there is none and the defaults are in force.
+    :ivar problem: why the file proper could not be used; empty when it could.
+    """
+
+    settings: Settings
+    source: Path | None
+    problem: str = ""
+
+
+class Store:
+    """Reads and writes one settings file.
+
+    :param path: the file; its folder must exist before the first write.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.backup_path = path.with_name(path.name + BACKUP_SUFFIX)
+
+    def load(self) -> Loaded:
+        """Give the settings; without a file the defaults, from a damaged file the backup.
+
+        Raise `SettingsError` when the file cannot be used and there is no usable backup.
+        """
+        try:
+            return Loaded(self._read(self.path), self.path)
+        except FileNotFoundError:
+            problem = f"{self.path} does not exist"
+            missing = True
+        except SettingsError as error:
+            problem = str(error)
+            missing = False
+        try:
+            return Loaded(self._read(self.backup_path), self.backup_path, problem)
+        except FileNotFoundError:
+            if missing:
+                return Loaded(Settings(), None)
+            raise SettingsError(f"{problem}; there is no backup {self.backup_path}") from None
+        except SettingsError as error:
+            raise SettingsError(f"{problem}; the backup is no better: {error}") from None
+
+    def save(self, settings: Settings) -> None:
+        """Write the settings; keep the file before as the backup if it was good. Raise `SettingsError` if the disk refuses."""
+        text = tomli_w.dumps(settings.model_dump(mode="json", exclude_none=True))
+        try:
+            with contextlib.suppress(FileNotFoundError, SettingsError):
+                self._read(self.path)
+                write_atomically(self.backup_path, self.path.read_bytes())
+            write_atomically(self.path, text.encode())
+        except OSError as error:
+            raise SettingsError(f"cannot write {self.path}: {error.strerror or error}") from error
+
+    def _read(self, path: Path) -> Settings:
+        try:
+            with path.open("rb") as file:
+                data = file.read(MAX_SIZE + 1)
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise SettingsError(f"cannot read {path}: {error.strerror or error}") from error
+        if len(data) > MAX_SIZE:
+            raise SettingsError(f"{path} is bigger than {MAX_SIZE} bytes: that is no settings file")
+        try:
+            tables = tomllib.loads(data.decode())
+        except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+            raise SettingsError(f"{path} is damaged: {error}") from error
+        try:
+            return Settings.model_validate(migrate(tables))
+        except ValidationError as error:
+            raise SettingsError(f"{path} cannot be used", tuple(_problems(error))) from error
+        except SettingsError as error:
+            raise SettingsError(f"{path}: {error}") from error
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Replace a file so that at any instant either the old or the new content is there, also after a power cut.
+
+    The file is readable and writable by its owner only. Raises `OSError` as the system gives it.
+    """
+    temporary = path.with_name(f".{path.name}.new")
+    try:
+        with open(temporary, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _problems(error: ValidationError) -> list[str]:
+    """Say each problem in the words of the file: where, what, and what was there."""
+    problems = []
+    for detail in error.errors(include_url=False):
+        where = ".".join(str(part + 1) if isinstance(part, int) else part for part in detail["loc"])
+        if detail["type"] == "extra_forbidden":
+            problems.append(f"{where}: no such setting")
+        elif detail["type"] == "value_error":
+            problems.append(": ".join(filter(None, (where, str(detail["ctx"]["error"])))))
+        else:
+            problems.append(f"{where}: {detail['msg']}, not {str(detail['input'])[:80]!r}")
+    return problems

@@ -1,0 +1,57 @@
+import pytest
+from pydantic import ValidationError
+
+from mbusmaster.settings import BusSettings, PlainTcpSettings, Settings
+
+
+def test_defaults_are_those_of_the_guide() -> None:
+    bus = Settings().buses[0]
+    assert (bus.min_baud, bus.default_baud, bus.max_baud) == (300, 2400, 19200)
+    assert (bus.timeout, bus.retries, bus.allow_writes) == (2, 3, False)
+    plain_tcp = Settings().channels.plain_tcp
+    assert (plain_tcp.enabled, plain_tcp.port) == (False, 2445)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"default_baud": 1200},
+        {"min_baud": 9600, "default_baud": 2400},
+        {"default_baud": 19200, "max_baud": 9600},
+        {"timeout": 4},
+        {"timeout": 0},
+        {"retries": 0},
+        {"retries": 4},
+        {"name": "Up stairs"},
+        {"surprise": 1},
+    ],
+)
+def test_a_bus_outside_its_limits_is_refused(change: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        BusSettings.model_validate(change)
+
+
+def test_two_buses_of_one_name_are_refused() -> None:
+    with pytest.raises(ValidationError, match="same name"):
+        Settings(buses=(BusSettings(), BusSettings(url="/dev/ttyUSB1")))
+
+
+def test_a_channel_to_an_unknown_bus_is_refused() -> None:
+    with pytest.raises(ValidationError, match=r"channels\.plain_tcp\.bus"):
+        Settings.model_validate({"channels": {"plain_tcp": {"bus": "attic"}}})
+
+
+def test_settings_cannot_be_changed_in_place() -> None:
+    with pytest.raises(ValidationError):
+        Settings().buses[0].timeout = 3
+
+
+@pytest.mark.parametrize("model", [BusSettings, PlainTcpSettings])
+def test_every_setting_has_a_title_a_description_and_says_whether_it_needs_a_restart(
+    model: type[BusSettings],
+) -> None:
+    for name, field in model.model_fields.items():
+        assert field.title, name
+        assert field.description, name
+        assert isinstance(field.json_schema_extra, dict), name
+        assert "needs_restart" in field.json_schema_extra, name
