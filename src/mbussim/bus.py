@@ -17,6 +17,7 @@ from mbus.link.decoder import StreamDecoder
 from mbus.link.fields import is_from_master
 from mbus.link.frames import LongFrame, ShortFrame
 from mbussim import uart
+from mbussim.disturbance import Answer, Disturbance, Loss
 from mbussim.electrics import Electrics
 from mbussim.meter import Meter
 from mbussim.slave import ACKNOWLEDGE, SELECTION_CI, Selection, Slave
@@ -39,25 +40,6 @@ class Collisions(StrEnum):
     """Acknowledgements begin at slightly different times and overlap."""
     FILTERED = "filtered"
     """A gateway stands in between: it passes one E5 for several and swallows replies that collide."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What one sender puts on the wire.
-
-    :ivar start: seconds at which its first start bit begins.
-    :ivar slave: who sends; None for noise.
-    """
-
-    start: float
-    data: bytes
-    baud: int
-    slave: Slave | None = None
-
-    @property
-    def end(self) -> float:
-        """Seconds at which its last stop bit ends."""
-        return self.start + timing.characters(len(self.data), self.baud)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,22 +74,6 @@ class Heard:
         return replace(self, data=self.data[:count]), rest
 
 
-class Disturbance:
-    """Base of the faults of a bus: each hook leaves things as they are."""
-
-    def hears(self, slave: Slave, baud: int) -> bool:
-        """Tell whether a slave understands a request at this rate."""
-        return True
-
-    def answers(self, answers: list[Answer], request_end: float, chance: random.Random) -> list[Answer]:
-        """Change, remove or add answers to one request."""
-        return answers
-
-    def echo(self, data: bytes, start: float, baud: int) -> list[Answer]:
-        """Give what the converter itself returns while it sends."""
-        return []
-
-
 @dataclass(slots=True)
 class Traffic:
     """What has happened on a bus."""
@@ -124,14 +90,12 @@ class Bus:
     """Slaves on two wires.
 
     :ivar slaves: in any order.
-    :ivar loss: probability that an answer which one meter alone sends is lost on the way.
     :ivar seed: of everything that chance decides.
     :ivar disturbances: faults in effect.
     """
 
     slaves: list[Slave]
     collisions: Collisions = Collisions.GARBLED
-    loss: float = 0.0
     seed: int = 0
     disturbances: list[Disturbance] = field(default_factory=list)
     traffic: Traffic = field(default_factory=Traffic)
@@ -158,8 +122,14 @@ class Bus:
         loss: float = 0.0,
         seed: int = 0,
     ) -> "Bus":
-        """Connect meters."""
-        return cls([Slave(meter) for meter in meters], Collisions(collisions), loss, seed)
+        """Connect meters.
+
+        :param loss: probability that an answer which one meter alone sends is lost on the way.
+        """
+        bus = cls([Slave(meter) for meter in meters], Collisions(collisions), seed)
+        if loss:
+            bus.disturbances.append(Loss(loss))
+        return bus
 
     @property
     def meters(self) -> list[Meter]:
@@ -267,7 +237,7 @@ class Bus:
         if given or self.disturbances:
             answers = self._arrange(given, end, baud)
             for disturbance in self.disturbances:
-                answers = disturbance.answers(answers, end, self._chance)
+                answers = disturbance.answers(answers, end, baud, self._chance)
             self._add(answers)
 
     def _arrange(self, given: list[tuple[Slave, bytes]], end: float, baud: int) -> list[Answer]:
@@ -278,7 +248,7 @@ class Bus:
             for slave, data in given
         ]
         if len(answers) < 2:
-            return [] if self.loss and answers and self._chance.random() < self.loss else answers
+            return answers
         self.traffic.collisions += 1
         acknowledgements = all(answer.data == ACKNOWLEDGE for answer in answers)
         first = min(answer.start for answer in answers)

@@ -40,12 +40,19 @@ class Traits:
 
 
 class Meter(Protocol):
-    """The application of a meter; the link rules are `mbussim.slave.Slave`."""
+    """The application of a meter; the link rules are `mbussim.slave.Slave`.
+
+    :ivar secondary: None for a meter that has none; wildcards for the fields it lacks (fixed structure).
+    :ivar model: its name, for people.
+    """
 
     primary: int
-    secondary: SecondaryAddress
     traits: Traits
     model: str
+
+    @property
+    def secondary(self) -> SecondaryAddress | None:
+        """Give its secondary address."""
 
     @property
     def fabrication(self) -> str | None:
