@@ -7,7 +7,7 @@ full duplex: the master speaks by voltage, slaves by current; but a slave that i
 
 import random
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
@@ -83,6 +83,10 @@ class Traffic:
     collisions: int = 0
     characters_sent: int = 0
     characters_heard: int = 0
+
+    def as_dict(self) -> dict[str, int]:
+        """Give the counts by name."""
+        return asdict(self)
 
 
 @dataclass(slots=True)
@@ -222,7 +226,11 @@ class Bus:
         start = end - timing.characters(len(frame.to_bytes()), baud)
         self._forget_old(start)
         busy = {answer.slave for answer in self._answers if answer.start < end and answer.end > start}
-        listeners = [slave for slave in self.slaves if baud in slave.meter.traits.rates and slave not in busy]
+        listeners = [
+            slave
+            for slave in self.slaves
+            if baud in slave.meter.traits.rates and not slave.is_muted and slave not in busy
+        ]
         for disturbance in self.disturbances:
             listeners = [slave for slave in listeners if disturbance.hears(slave, baud)]
         given: list[tuple[Slave, bytes]] = []

@@ -80,12 +80,14 @@ class Slave:
 
     :ivar selected: whether it answers at FD.
     :ivar is_stuck: it takes every counted frame for a repeat of the last one (a fault).
+    :ivar is_muted: it neither hears nor answers; its load stays.
     """
 
     def __init__(self, meter: Meter) -> None:
         self.meter = meter
         self.selected = False
         self.is_stuck = False
+        self.is_muted = False
         self._memories: dict[int, _Memory] = {}
         self._key_of: SecondaryAddress | None = None
         self._key = self._care = 0
