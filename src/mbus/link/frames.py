@@ -45,8 +45,9 @@ class ShortFrame:
     address: int
 
     def to_bytes(self) -> bytes:
-        """Give the five bytes as they travel."""
-        return bytes((SHORT_START, self.control, self.address, (self.control + self.address) & 0xFF, STOP))
+        """Give the five bytes as they travel; raise `EncodeError` when a field is no byte."""
+        body = _octets(self.control, self.address)
+        return bytes((SHORT_START,)) + body + bytes((checksum(body), STOP))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +63,19 @@ class LongFrame:
     data: bytes = b""
 
     def to_bytes(self) -> bytes:
-        """Give the bytes as they travel; raise `EncodeError` when the data do not fit into one frame."""
+        """Give the bytes as they travel; raise `EncodeError` when the data do not fit into one frame or a field is no byte."""
         length = len(self.data) + 3
         if length > MAX_L:
             raise EncodeError(f"a frame carries at most {MAX_L - 3} data bytes, these are {len(self.data)}")
-        body = bytes((self.control, self.address, self.ci)) + self.data
+        body = _octets(self.control, self.address, self.ci) + self.data
         return bytes((LONG_START, length, length, LONG_START)) + body + bytes((checksum(body), STOP))
+
+
+def _octets(*fields: int) -> bytes:
+    try:
+        return bytes(fields)
+    except ValueError:
+        raise EncodeError(f"control, address and CI field are bytes, not {fields}") from None
 
 
 Frame = SingleCharacter | ShortFrame | LongFrame

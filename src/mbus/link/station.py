@@ -34,14 +34,18 @@ class Stations:
 
     def control(self, function: int, address: int) -> int:
         """Give the control field for a counted function: with the bit that is due, 1 when nothing is agreed yet."""
-        return function | FCB if self._next.get(address, True) else function & ~FCB
+        return function | FCB if self.fcb(address) else function & ~FCB
+
+    def fcb(self, address: int) -> bool:
+        """Give the frame count bit that is due, 1 when nothing is agreed yet."""
+        return self._next.get(address, True)
 
     def succeeded(self, address: int) -> None:
         """An exchange is complete: the next one carries the other bit."""
-        self._next[address] = not self._next.get(address, True)
+        self._next[address] = not self.fcb(address)
 
     def failed(self, address: int) -> None:
-        """All tries are used up: the agreement is void."""
+        """All tries are used up, or there is another reason to doubt: the agreement is void."""
         self._next.pop(address, None)
 
     def forget(self) -> None:

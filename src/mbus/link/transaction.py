@@ -11,6 +11,9 @@ that two slaves spoke.
        ▼                          ▼                        ▼                                ▼
     (kept in `late`)           Silence                  Garbled                          RECEIVING
 
+A byte that comes before `transmitted` is late only while the wire cannot have carried the whole request yet; afterwards it may be
+the answer, for a transport can tell later than a slave answers.
+
 A driver calls `transmitted` once, `received` for every piece, and `expire` when `deadline` has come, until `outcome` is set.
 """
 
@@ -21,7 +24,7 @@ from typing import Final
 from mbus.link import timing
 from mbus.link.decoder import Dropped, StreamDecoder
 from mbus.link.fields import is_response
-from mbus.link.frames import ACK, MAX_FRAME, Frame, LongFrame, ShortFrame, SingleCharacter
+from mbus.link.frames import ACK, LONG_START, MAX_FRAME, NACK, STOP, Frame, LongFrame, ShortFrame
 
 LOCAL_GAP: Final = 0.050
 """Pause inside an answer that a local adapter may make; the wire itself allows none (MBUS.md 1.5)."""
@@ -152,7 +155,9 @@ class Transaction:
         self._phase = _Phase.SENDING
         self._late = bytearray()
         self._data = bytearray()
+        self._echo = self._sent
         self._bad_character = False
+        self._window_end = float("inf")
         self._deadline = float("inf")
 
     @property
@@ -160,57 +165,87 @@ class Transaction:
         """When `expire` must be called; infinite while the request is being sent."""
         return self._deadline
 
+    @property
+    def answer(self) -> bytes:
+        """Bytes of the answer so far; none as long as they may be an echo of the request."""
+        return b"" if self._echo.startswith(self._data) else bytes(self._data)
+
     def transmitted(self, now: float) -> None:
         """The transport has handed over the last byte; the answer window opens when the wire can have carried it."""
         end = max(now, self._earliest_end)
-        if self._expects is Expects.NOTHING:
-            self._phase = _Phase.SETTLING
-            self._deadline = end + timing.idle(self._timings.baud)
-        else:
-            self._phase = _Phase.WAITING
-            self._deadline = end + self._timings.answer_window
+        if self._phase is _Phase.SENDING:
+            self._open_window(end)
+        elif self._phase is _Phase.WAITING:
+            self._extend_window(end)
 
     def received(self, data: bytes, now: float, *, bad: bool = False) -> None:
         """Take bytes from the line; `bad` says that the UART saw a parity or framing error or a break among them."""
+        if bad and not data:
+            data = b"\x00"
         if self._phase is _Phase.DONE or not data:
             return
         if self._phase is _Phase.SENDING:
-            # An adapter that echoes returns the request while it is still being sent.
-            if not self._strip_echo_of(bytes(self._late) + data):
+            if now < self._earliest_end:
                 self._late += data
                 del self._late[MAX_ANSWER:]
-            return
+                return
+            # The wire has carried the request, only the transport has not said so yet: this may be the answer.
+            self._open_window(self._earliest_end)
         self._data += data
         self._bad_character |= bad
-        if self._data.startswith(self._sent):
-            del self._data[: len(self._sent)]
-            if not self._data:
-                return
-        if len(self._data) > MAX_ANSWER:
-            self._finish(Garbled(bytes(self._data[:MAX_ANSWER]), Fault.BABBLE, bytes(self._late)))
-            return
-        if self._expects is Expects.NOTHING:
-            self._deadline = now + timing.idle(self._timings.baud)
-            return
-        if self._looks_complete():
-            self._phase = _Phase.SETTLING
-            self._deadline = now + timing.idle(self._timings.baud)
-        else:
-            self._phase = _Phase.RECEIVING
-            self._deadline = now + self._timings.longest_gap
+        self._strip_echo(now)
+        if self._data:
+            self._advance(now)
 
     def expire(self, now: float) -> None:
         """The deadline has come: decide."""
         if self._phase is not _Phase.DONE and now >= self._deadline:
             self._finish(self._judge())
 
-    def _strip_echo_of(self, data: bytes) -> bool:
-        if self._sent.startswith(data):
-            self._late[:] = data
-            if data == self._sent:
-                self._late.clear()
-            return True
-        return False
+    def _open_window(self, end: float) -> None:
+        if self._expects is Expects.NOTHING:
+            self._phase = _Phase.SETTLING
+            self._deadline = end + timing.idle(self._timings.baud)
+        else:
+            self._phase = _Phase.WAITING
+            self._extend_window(end)
+        if self._sent in self._late:
+            start = self._late.index(self._sent)
+            del self._late[start : start + len(self._sent)]
+            self._echo = b""
+        else:
+            self._echo = self._sent[_overlap(bytes(self._late), self._sent) :]
+
+    def _extend_window(self, end: float) -> None:
+        # A character is seen when it is complete, and the window is about when it begins.
+        self._window_end = end + self._timings.answer_window + timing.characters(1, self._timings.baud)
+        self._deadline = self._window_end
+
+    def _strip_echo(self, now: float) -> None:
+        """Remove what an echoing adapter returns: the request, of which a part may have come while it was being sent."""
+        if not self._echo or not self._data.startswith(self._echo):
+            return
+        del self._data[: len(self._echo)]
+        del self._late[len(self._late) - (len(self._sent) - len(self._echo)) :]
+        self._echo = b""
+        if self._phase is _Phase.WAITING:
+            self._extend_window(max(now, self._earliest_end))
+
+    def _advance(self, now: float) -> None:
+        """Tell from all bytes so far what to wait for next."""
+        if len(self._data) > MAX_ANSWER:
+            self._finish(Garbled(bytes(self._data[:MAX_ANSWER]), Fault.BABBLE, bytes(self._late)))
+        elif self._expects is Expects.NOTHING:
+            self._deadline = now + timing.idle(self._timings.baud)
+        elif self._looks_complete():
+            self._phase = _Phase.SETTLING
+            self._deadline = now + timing.idle(self._timings.baud)
+        elif self._phase is _Phase.WAITING and self._echo.startswith(self._data):
+            # Half an echo so far: the slave has its whole window yet.
+            self._deadline = max(self._window_end, now + self._timings.longest_gap)
+        else:
+            self._phase = _Phase.RECEIVING
+            self._deadline = now + self._timings.longest_gap
 
     def _finish(self, outcome: Outcome) -> None:
         self._phase = _Phase.DONE
@@ -222,7 +257,7 @@ class Transaction:
             return False
         if len(self._data) == 1:
             return self._data[0] == ACK
-        if self._data[-1] != 0x16:
+        if self._data[-1] != STOP:
             return False
         decoder = StreamDecoder()
         events = decoder.feed(bytes(self._data))
@@ -240,7 +275,8 @@ class Transaction:
         if self._expects is Expects.NOTHING or not data:
             return Silence(late)
         if self._bad_character:
-            return Garbled(data, Fault.DAMAGED, late)
+            # A master that sees a collision answers with a break, which a UART shows as zeros (MBUS.md 1.1).
+            return Garbled(data, Fault.DAMAGED if any(data) else Fault.COLLISION, late)
         if data == bytes((ACK,)):
             return Ack(late)
         decoder = StreamDecoder()
@@ -255,13 +291,20 @@ class Transaction:
         return Garbled(data, self._fault(events, answers, pending), late)
 
     def _fault(self, events: list[Frame | Dropped], answers: list[LongFrame], pending: bytes) -> Fault:
-        # More than the one answer, bytes behind an E5, or a break: a master that sees a collision shows zeros (MBUS.md 1.1).
+        # More than the one answer, bytes behind an E5, or a break that the driver shows as plain zeros.
         if answers or self._data[0] == ACK or not any(self._data):
             return Fault.COLLISION
-        if any(isinstance(event, ShortFrame | LongFrame | SingleCharacter) for event in events):
-            return Fault.FOREIGN if not pending else Fault.CUT_SHORT
         if pending:
             return Fault.CUT_SHORT
-        if self._data[0] == 0x68:
+        # An E5 or A2 among other bytes proves no sender; a checksum does.
+        if self._data == bytes((NACK,)) or any(isinstance(event, ShortFrame | LongFrame) for event in events):
+            return Fault.FOREIGN
+        if self._data[0] == LONG_START:
             return Fault.DAMAGED
         return Fault.NOISE
+
+
+def _overlap(head: bytes, tail: bytes) -> int:
+    """Tell how many of the last bytes of `head` are the first of `tail`."""
+    longest = min(len(head), len(tail))
+    return next((count for count in range(longest, 0, -1) if head.endswith(tail[:count])), 0)
