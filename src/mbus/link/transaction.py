@@ -170,6 +170,11 @@ class Transaction:
         """Bytes of the answer so far; none as long as they may be an echo of the request."""
         return b"" if self._echo.startswith(self._data) else bytes(self._data)
 
+    @property
+    def answer(self) -> bytes:
+        """What has come for this request so far; empty while it may still be an echo."""
+        return b"" if self._echo.startswith(self._data) else bytes(self._data)
+
     def transmitted(self, now: float) -> None:
         """The transport has handed over the last byte; the answer window opens when the wire can have carried it."""
         end = max(now, self._earliest_end)

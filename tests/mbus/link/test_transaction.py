@@ -280,6 +280,15 @@ def test_an_echo_and_the_answer_may_come_in_one_piece() -> None:
     assert asked().byte(REQUEST.to_bytes() + ANSWER.to_bytes(), 0.1).outcome() == Reply(ANSWER)
 
 
+def test_the_answer_can_be_watched_as_it_grows_but_no_echo_is_seen_in_it() -> None:
+    run = asked().byte(REQUEST.to_bytes()[:2], SENT + 0.001)
+    assert run.transaction.answer == b""
+    run.byte(REQUEST.to_bytes()[2:] + b"\x68", SENT + 0.002)
+    assert run.transaction.answer == b"\x68"
+    run.byte(b"\x17", SENT + 0.003)
+    assert run.transaction.answer == b"\x68\x17"
+
+
 def test_a_late_byte_before_the_echo_stays_a_late_byte() -> None:
     run = line().byte(b"\xe5" + REQUEST.to_bytes()[:2], 0.01).transmitted()
     run.byte(REQUEST.to_bytes()[2:] + ANSWER.to_bytes(), 0.1)
