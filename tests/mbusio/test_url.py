@@ -1,0 +1,100 @@
+import pytest
+
+from mbusio.errors import TransportOpenError, TransportURLError
+from mbusio.transport import Endpoint, open_transport, parse_url
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "target", "port"),
+    [
+        ("/dev/ttyUSB0", "serial", "/dev/ttyUSB0", 0),
+        ("./bus", "serial", "./bus", 0),
+        ("COM3", "serial", "COM3", 0),
+        ("com12", "serial", "com12", 0),
+        ("serial:///dev/ttyUSB0", "serial", "/dev/ttyUSB0", 0),
+        ("serial://COM3", "serial", "COM3", 0),
+        ("serial:///dev/serial/by-id/usb-FTDI%20X", "serial", "/dev/serial/by-id/usb-FTDI X", 0),
+        ("tcp://192.0.2.7:2445", "tcp", "192.0.2.7", 2445),
+        ("tcp://gateway", "tcp", "gateway", 2445),
+        ("tcp://[2001:db8::1]:10001/", "tcp", "2001:db8::1", 10001),
+        ("tls://gateway", "tls", "gateway", 1445),
+        ("rfc2217://gateway:4001", "rfc2217", "gateway", 4001),
+    ],
+)
+def test_a_url_names_a_kind_a_target_and_a_port(text: str, kind: str, target: str, port: int) -> None:
+    endpoint = parse_url(text)
+    assert (endpoint.kind, endpoint.target, endpoint.port) == (kind, target, port)
+
+
+def test_the_standard_s_wire_is_the_default() -> None:
+    endpoint = parse_url("/dev/ttyUSB0")
+    assert (endpoint.baud, endpoint.parity, endpoint.allowance, endpoint.dtr) == (2400, "E", None, None)
+
+
+def test_settings_of_a_serial_port_follow_the_question_mark() -> None:
+    text = "serial:///dev/ttyUSB0?baud=9600&parity=n&dtr=off&rts=on&allowance=0.1&gap=0.2"
+    assert parse_url(text) == Endpoint(
+        text, "serial", "/dev/ttyUSB0", baud=9600, parity="N", allowance=0.1, gap=0.2, dtr=False, rts=True
+    )
+
+
+def test_a_bare_device_takes_settings_too() -> None:
+    assert parse_url("/dev/ttyUSB0?baud=300").baud == 300
+
+
+def test_files_of_certificates_are_settings_of_tls() -> None:
+    endpoint = parse_url("tls://h?ca=a.pem&cert=c.pem&key=k.pem")
+    assert (endpoint.ca, endpoint.cert, endpoint.key) == ("a.pem", "c.pem", "k.pem")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "names no bus"),
+        ("ttyUSB0", "names no bus"),
+        ("gateway:2445", "names no bus"),
+        ("http://gateway", "http:// is unknown"),
+        ("tcp://", "tcp://host:2445"),
+        ("tcp://gateway:99999", "out of range"),
+        ("tcp://gateway:0", "1 to 65535"),
+        ("tcp://gateway:x", "write one of"),
+        ("tcp://gateway/path", "nothing behind the port"),
+        ("tcp://[::1", "write one of"),
+        ("serial://", "names no device"),
+        ("tcp://gateway?parity=E", "parity= means nothing for tcp; known are allowance, baud, gap"),
+        ("/dev/ttyUSB0?speed=9600", "speed= means nothing"),
+        ("/dev/ttyUSB0?baud=1234", "baud is one of 300,"),
+        ("/dev/ttyUSB0?baud=²400", "baud is one of"),
+        ("/dev/ttyUSB0?parity=X", "parity is E"),
+        ("/dev/ttyUSB0?dtr=maybe", "dtr is on or off"),
+        ("tcp://gateway?allowance=nan", "in seconds"),
+        ("tcp://gateway?allowance=-1", "in seconds"),
+        ("tcp://gateway?gap=1e9", "in seconds"),
+        ("tls://gateway?ca=", "names no file"),
+        ("tls://gateway?key=k.pem", "needs cert="),
+    ],
+)
+def test_a_wrong_url_says_what_is_wrong_and_what_is_right(text: str, says: str) -> None:
+    with pytest.raises(TransportURLError) as caught:
+        parse_url(text)
+    assert says in str(caught.value)
+
+
+async def test_a_device_that_is_not_there_says_what_to_check() -> None:
+    with pytest.raises(TransportOpenError, match="no such device; is the adapter plugged in"):
+        await open_transport("/dev/ttyNOTHERE")
+
+
+async def test_a_file_that_is_no_port_says_so() -> None:
+    with pytest.raises(TransportOpenError, match="not a serial port"):
+        await open_transport("/dev/null")
+
+
+async def test_a_port_where_nobody_listens_says_so(unused_tcp_port: int) -> None:
+    with pytest.raises(TransportOpenError, match="nobody listens there"):
+        await open_transport(f"tcp://127.0.0.1:{unused_tcp_port}")
+
+
+async def test_an_authority_that_cannot_be_read_is_named() -> None:
+    with pytest.raises(TransportOpenError, match=r"ca=/nowhere\.pem: No such file"):
+        await open_transport("tls://127.0.0.1:1?ca=/nowhere.pem")
