@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from mbus.addressing import SecondaryAddress
+from mbus.application.ci import CI_FIELDS, HeaderKind
 from mbus.errors import HeaderError
 from mbus.link.frames import LongFrame
 
@@ -11,8 +12,6 @@ SHORT_SIZE = 4
 LONG_SIZE = 12
 FIXED_STRUCTURE_SIZE = 16
 """Data bytes of the old fixed structure, CI 73 and 77: with C, A and CI its length field is 13 (MBUS.md 4.8)."""
-
-_LONG_HEADER_CI = frozenset((0x68, 0x6B, 0x6F, 0x72, 0x73, 0x75, 0x7C, 0x7E, 0x88, 0x8B))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +51,11 @@ class Header:
         return tail if self.secondary is None else self.secondary.to_bytes() + tail
 
 
+def least_significant_first(data: bytes) -> bytes:
+    """Return the 12 bytes of a long header of CI 76 or 77 in the order of CI 72: identification, manufacturer, configuration."""
+    return data[3::-1] + data[5:3:-1] + data[6:10] + data[11:9:-1]
+
+
 def is_fixed_structure(frame: LongFrame) -> bool:
     """Tell whether a response has the old fixed structure rather than the newer compact frame of the same CI."""
     return frame.ci in (0x73, 0x77) and len(frame.data) == FIXED_STRUCTURE_SIZE
@@ -66,8 +70,10 @@ def identity_of(frame: LongFrame) -> SecondaryAddress | None:
     if is_fixed_structure(frame):
         digits = frame.data[:4] if frame.ci == 0x77 else frame.data[3::-1]
         return SecondaryAddress(digits.hex().upper())
-    if frame.ci in _LONG_HEADER_CI and len(frame.data) >= LONG_SIZE:
-        return SecondaryAddress.from_bytes(frame.data[:8])
+    row = CI_FIELDS[frame.ci]
+    if row.header is HeaderKind.LONG and len(frame.data) >= LONG_SIZE:
+        data = least_significant_first(frame.data) if row.msb_first else frame.data
+        return SecondaryAddress.from_bytes(data[:8])
     return None
 
 

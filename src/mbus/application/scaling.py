@@ -1,0 +1,51 @@
+"""Exact scaling: whole numbers stay whole, others become `Decimal`, a float stays a float rounded once (DESIGN 3.9)."""
+
+from collections.abc import Callable
+from decimal import Context, Decimal
+from fractions import Fraction
+from typing import Final
+
+EXACT: Final = Context(prec=1000)
+"""More digits than any sum of what a frame can carry: 64 data bytes are 155 digits, ten VIFE shift by less than 100."""
+
+Number = int | Decimal
+
+
+def scaler(factor: int, exponent: int, offset: Decimal) -> Callable[[int], Number]:
+    """Build ``number → number · factor · 10^exponent + offset``, an int wherever the result is a whole number."""
+    if offset:
+        return _with_offset(factor, exponent, offset)
+    if exponent >= 0:
+        multiplier = factor * 10**exponent
+        return lambda number: number * multiplier
+    divisor = 10**-exponent
+
+    def scale(number: int) -> Number:
+        number *= factor
+        whole, rest = divmod(number, divisor)
+        return EXACT.scaleb(number, exponent) if rest else whole
+
+    return scale
+
+
+def _with_offset(factor: int, exponent: int, offset: Decimal) -> Callable[[int], Number]:
+    def scale(number: int) -> Number:
+        value = EXACT.add(EXACT.scaleb(number * factor, exponent), offset)
+        return int(value) if value == value.to_integral_value() else value
+
+    return scale
+
+
+def real_scaler(factor: int, exponent: int, offset: Decimal) -> Callable[[float], float]:
+    """Build the same for a REAL32; the result is the float nearest to the exact product and sum."""
+    scale = Fraction(factor) * Fraction(10) ** exponent
+    numerator, denominator = float(scale.numerator), float(scale.denominator)
+    if offset or numerator != scale.numerator or denominator != scale.denominator:
+        shift = Fraction(offset)
+        return lambda number: float(Fraction(number) * scale + shift)
+    # Both parts are exact floats here: with one of them 1, a single operation rounds once.
+    if scale.denominator == 1:
+        return lambda number: number * numerator
+    if scale.numerator == 1:
+        return lambda number: number / denominator
+    return lambda number: float(Fraction(number) * scale)

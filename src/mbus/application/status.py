@@ -1,0 +1,28 @@
+"""The status byte of a header in words (MBUS.md 4.4)."""
+
+from typing import Final
+
+_APPLICATION: Final = (None, "application_busy", "application_error", "abnormal_condition")
+"""By bits 1 and 0."""
+_BITS: Final = (
+    (0x04, "power_low"),
+    (0x08, "permanent_error"),
+    (0x10, "temporary_error"),
+    (0x20, "manufacturer_bit_5"),
+    (0x40, "manufacturer_bit_6"),
+    (0x80, "manufacturer_bit_7"),
+)
+SUSPECT: Final = 0x0F
+"""With any of these bits set the values are to be doubted; a temporary error alone is common and often harmless."""
+
+
+def status_words(status: int) -> tuple[str, ...]:
+    """Say a status byte in words; empty when all is well."""
+    application = _APPLICATION[status & 0x03]
+    words = () if application is None else (application,)
+    return words + tuple(word for bit, word in _BITS if status & bit)
+
+
+def is_suspect(status: int) -> bool:
+    """Tell whether the values beside this status are to be doubted."""
+    return bool(status & SUSPECT)

@@ -1,0 +1,172 @@
+"""Combinable VIFE, their 7C extension, and what codes 00 to 0F mean in a command (MBUS.md 5.11)."""
+
+from typing import Final
+
+from mbus.tables.rows import Effect, Rule, VifeRow, expand
+
+_A: Final = "5.11 A"
+_B: Final = "5.11 B"
+_C: Final = "5.11 C"
+
+MANUFACTURER: Final = 0x7F
+"""What follows is the manufacturer's own and must not be read as standard."""
+EXTENSION: Final = 0x7C
+"""The next byte is a code of `EXTENSION_ROWS`."""
+ACTIONS_END: Final = 0x10
+"""Codes below are actions in a command and record errors in a response."""
+
+ACTION_ROWS: Final = (
+    VifeRow(0x7F, 0x00, "write", Effect.LABEL, _A),
+    VifeRow(0x7F, 0x01, "add", Effect.LABEL, _A),
+    VifeRow(0x7F, 0x02, "subtract", Effect.LABEL, _A),
+    VifeRow(0x7F, 0x03, "or", Effect.LABEL, _A),
+    VifeRow(0x7F, 0x04, "and", Effect.LABEL, _A),
+    VifeRow(0x7F, 0x05, "xor", Effect.LABEL, _A),
+    VifeRow(0x7F, 0x06, "and_not", Effect.LABEL, _A),
+    VifeRow(0x7F, 0x07, "clear", Effect.LABEL, _A),
+    VifeRow(0x7F, 0x08, "add_entry", Effect.LABEL, _B),
+    VifeRow(0x7F, 0x09, "delete_entry", Effect.LABEL, _B),
+    VifeRow(0x7F, 0x0A, "delayed_action", Effect.LABEL, _B),
+    VifeRow(0x7F, 0x0B, "freeze", Effect.LABEL, _B),
+    VifeRow(0x7F, 0x0C, "add_to_readout", Effect.LABEL, _B),
+    VifeRow(0x7F, 0x0D, "delete_from_readout", Effect.LABEL, _B),
+)
+
+ERROR_ROWS: Final = (
+    VifeRow(0x7F, 0x00, "no error", Effect.NOTHING, _A),
+    VifeRow(0x7F, 0x01, "too many DIFE", Effect.ERROR, _A),
+    VifeRow(0x7F, 0x02, "storage number not implemented", Effect.ERROR, _A),
+    VifeRow(0x7F, 0x03, "unit number not implemented", Effect.ERROR, _A),
+    VifeRow(0x7F, 0x04, "tariff number not implemented", Effect.ERROR, _A),
+    VifeRow(0x7F, 0x05, "function not implemented", Effect.ERROR, _A),
+    VifeRow(0x7F, 0x06, "data class not implemented", Effect.ERROR, _A),
+    VifeRow(0x7F, 0x07, "data size not implemented", Effect.ERROR, _A),
+    VifeRow(0x7F, 0x0B, "too many VIFE", Effect.ERROR, _A),
+    VifeRow(0x7F, 0x0C, "illegal VIF group", Effect.ERROR, _A),
+    VifeRow(0x7F, 0x0D, "illegal VIF exponent", Effect.ERROR, _A),
+    VifeRow(0x7F, 0x0E, "VIF and DIF do not match", Effect.ERROR, _A),
+    VifeRow(0x7F, 0x0F, "action not implemented", Effect.ERROR, _A),
+)
+
+ROWS: Final = (
+    VifeRow(0x7F, 0x12, "average", Effect.LABEL, _B),
+    VifeRow(0x7F, 0x13, "inverse_compact_profile", Effect.OPAQUE, _B, rule=Rule.RAW),
+    VifeRow(0x7F, 0x14, "relative_deviation", Effect.LABEL, _B),
+    VifeRow(0x7F, 0x15, "no data available", Effect.ERROR, _A),
+    VifeRow(0x7F, 0x16, "data overflow", Effect.ERROR, _A),
+    VifeRow(0x7F, 0x17, "data underflow", Effect.ERROR, _A),
+    VifeRow(0x7F, 0x18, "data error", Effect.ERROR, _A),
+    VifeRow(0x7F, 0x1C, "premature end of record", Effect.ERROR, _A),
+    VifeRow(0x7F, 0x1D, "standard_conform", Effect.LABEL, _B),
+    VifeRow(0x7F, 0x1E, "compact_profile_with_register", Effect.OPAQUE, _B, rule=Rule.RAW),
+    VifeRow(0x7F, 0x1F, "compact_profile", Effect.OPAQUE, _B, rule=Rule.RAW),
+    VifeRow(0x7F, 0x20, "per_second", Effect.LABEL, _A),
+    VifeRow(0x7F, 0x21, "per_minute", Effect.LABEL, _A),
+    VifeRow(0x7F, 0x22, "per_hour", Effect.LABEL, _A),
+    VifeRow(0x7F, 0x23, "per_day", Effect.LABEL, _A),
+    VifeRow(0x7F, 0x24, "per_week", Effect.LABEL, _A),
+    VifeRow(0x7F, 0x25, "per_month", Effect.LABEL, _A),
+    VifeRow(0x7F, 0x26, "per_year", Effect.LABEL, _A),
+    VifeRow(0x7F, 0x27, "per_revolution", Effect.LABEL, _A),
+    VifeRow(0x7F, 0x28, "per_input_pulse_0", Effect.LABEL, _A),
+    VifeRow(0x7F, 0x29, "per_input_pulse_1", Effect.LABEL, _A),
+    VifeRow(0x7F, 0x2A, "per_output_pulse_0", Effect.LABEL, _A),
+    VifeRow(0x7F, 0x2B, "per_output_pulse_1", Effect.LABEL, _A),
+    VifeRow(0x7F, 0x2C, "per_litre", Effect.LABEL, _A),
+    VifeRow(0x7F, 0x2D, "per_cubic_metre", Effect.LABEL, _A),
+    VifeRow(0x7F, 0x2E, "per_kilogram", Effect.LABEL, _A),
+    VifeRow(0x7F, 0x2F, "per_kelvin", Effect.LABEL, _A),
+    VifeRow(0x7F, 0x30, "per_kilowatt_hour", Effect.LABEL, _A),
+    VifeRow(0x7F, 0x31, "per_gigajoule", Effect.LABEL, _A),
+    VifeRow(0x7F, 0x32, "per_kilowatt", Effect.LABEL, _A),
+    VifeRow(0x7F, 0x33, "per_kelvin_litre", Effect.LABEL, _A),
+    VifeRow(0x7F, 0x34, "per_volt", Effect.LABEL, _A),
+    VifeRow(0x7F, 0x35, "per_ampere", Effect.LABEL, _A),
+    VifeRow(0x7F, 0x36, "times_second", Effect.LABEL, _A),
+    VifeRow(0x7F, 0x37, "times_second_per_volt", Effect.LABEL, _A),
+    VifeRow(0x7F, 0x38, "times_second_per_ampere", Effect.LABEL, _A),
+    VifeRow(0x7F, 0x39, "start_date", Effect.REPLACE, _A, 0, "date", "", Rule.ANY_DATE),
+    VifeRow(0x7F, 0x3A, "uncorrected", Effect.LABEL, _A),
+    VifeRow(0x7F, 0x3B, "forward", Effect.LABEL, _A),
+    VifeRow(0x7F, 0x3C, "backward", Effect.LABEL, _A),
+    # The tables of non-metric units are not known here, so the number must not appear in a metric unit.
+    VifeRow(0x7F, 0x3D, "non_metric_unit", Effect.OPAQUE, _B),
+    VifeRow(0x7F, 0x3E, "base_conditions", Effect.LABEL, _B),
+    VifeRow(0x7F, 0x3F, "obis_declaration", Effect.LABEL, _B),
+    VifeRow(0x7F, 0x40, "lower_limit", Effect.LABEL, _A),
+    VifeRow(0x7F, 0x41, "lower_limit_exceeds", Effect.REPLACE, _A, 0, "count"),
+    VifeRow(0x7F, 0x42, "lower_limit_first_begin", Effect.REPLACE, _A, 0, "date", "", Rule.ANY_DATE),
+    VifeRow(0x7F, 0x43, "lower_limit_first_end", Effect.REPLACE, _A, 0, "date", "", Rule.ANY_DATE),
+    VifeRow(0x7F, 0x46, "lower_limit_last_begin", Effect.REPLACE, _A, 0, "date", "", Rule.ANY_DATE),
+    VifeRow(0x7F, 0x47, "lower_limit_last_end", Effect.REPLACE, _A, 0, "date", "", Rule.ANY_DATE),
+    VifeRow(0x7F, 0x48, "upper_limit", Effect.LABEL, _A),
+    VifeRow(0x7F, 0x49, "upper_limit_exceeds", Effect.REPLACE, _A, 0, "count"),
+    VifeRow(0x7F, 0x4A, "upper_limit_first_begin", Effect.REPLACE, _A, 0, "date", "", Rule.ANY_DATE),
+    VifeRow(0x7F, 0x4B, "upper_limit_first_end", Effect.REPLACE, _A, 0, "date", "", Rule.ANY_DATE),
+    VifeRow(0x7F, 0x4E, "upper_limit_last_begin", Effect.REPLACE, _A, 0, "date", "", Rule.ANY_DATE),
+    VifeRow(0x7F, 0x4F, "upper_limit_last_end", Effect.REPLACE, _A, 0, "date", "", Rule.ANY_DATE),
+    VifeRow(0x7F, 0x50, "lower_limit_first_exceed", Effect.REPLACE, _A, 0, "duration", "s"),
+    VifeRow(0x7F, 0x51, "lower_limit_first_exceed", Effect.REPLACE, _A, 0, "duration", "min"),
+    VifeRow(0x7F, 0x52, "lower_limit_first_exceed", Effect.REPLACE, _A, 0, "duration", "h"),
+    VifeRow(0x7F, 0x53, "lower_limit_first_exceed", Effect.REPLACE, _A, 0, "duration", "d"),
+    VifeRow(0x7F, 0x54, "lower_limit_last_exceed", Effect.REPLACE, _A, 0, "duration", "s"),
+    VifeRow(0x7F, 0x55, "lower_limit_last_exceed", Effect.REPLACE, _A, 0, "duration", "min"),
+    VifeRow(0x7F, 0x56, "lower_limit_last_exceed", Effect.REPLACE, _A, 0, "duration", "h"),
+    VifeRow(0x7F, 0x57, "lower_limit_last_exceed", Effect.REPLACE, _A, 0, "duration", "d"),
+    VifeRow(0x7F, 0x58, "upper_limit_first_exceed", Effect.REPLACE, _A, 0, "duration", "s"),
+    VifeRow(0x7F, 0x59, "upper_limit_first_exceed", Effect.REPLACE, _A, 0, "duration", "min"),
+    VifeRow(0x7F, 0x5A, "upper_limit_first_exceed", Effect.REPLACE, _A, 0, "duration", "h"),
+    VifeRow(0x7F, 0x5B, "upper_limit_first_exceed", Effect.REPLACE, _A, 0, "duration", "d"),
+    VifeRow(0x7F, 0x5C, "upper_limit_last_exceed", Effect.REPLACE, _A, 0, "duration", "s"),
+    VifeRow(0x7F, 0x5D, "upper_limit_last_exceed", Effect.REPLACE, _A, 0, "duration", "min"),
+    VifeRow(0x7F, 0x5E, "upper_limit_last_exceed", Effect.REPLACE, _A, 0, "duration", "h"),
+    VifeRow(0x7F, 0x5F, "upper_limit_last_exceed", Effect.REPLACE, _A, 0, "duration", "d"),
+    VifeRow(0x7F, 0x60, "first", Effect.REPLACE, _A, 0, "duration", "s"),
+    VifeRow(0x7F, 0x61, "first", Effect.REPLACE, _A, 0, "duration", "min"),
+    VifeRow(0x7F, 0x62, "first", Effect.REPLACE, _A, 0, "duration", "h"),
+    VifeRow(0x7F, 0x63, "first", Effect.REPLACE, _A, 0, "duration", "d"),
+    VifeRow(0x7F, 0x64, "last", Effect.REPLACE, _A, 0, "duration", "s"),
+    VifeRow(0x7F, 0x65, "last", Effect.REPLACE, _A, 0, "duration", "min"),
+    VifeRow(0x7F, 0x66, "last", Effect.REPLACE, _A, 0, "duration", "h"),
+    VifeRow(0x7F, 0x67, "last", Effect.REPLACE, _A, 0, "duration", "d"),
+    VifeRow(0x7F, 0x68, "during_lower_limit_exceed", Effect.LABEL, _A),
+    VifeRow(0x7F, 0x69, "leakage", Effect.LABEL, _B),
+    VifeRow(0x7F, 0x6A, "first_begin", Effect.REPLACE, _A, 0, "date", "", Rule.ANY_DATE),
+    VifeRow(0x7F, 0x6B, "first_end", Effect.REPLACE, _A, 0, "date", "", Rule.ANY_DATE),
+    VifeRow(0x7F, 0x6C, "during_upper_limit_exceed", Effect.LABEL, _A),
+    VifeRow(0x7F, 0x6D, "overflow", Effect.LABEL, _B),
+    VifeRow(0x7F, 0x6E, "last_begin", Effect.REPLACE, _A, 0, "date", "", Rule.ANY_DATE),
+    VifeRow(0x7F, 0x6F, "last_end", Effect.REPLACE, _A, 0, "date", "", Rule.ANY_DATE),
+    VifeRow(0x78, 0x70, "corrected", Effect.MULTIPLY, _A, -6),
+    VifeRow(0x7C, 0x78, "corrected", Effect.ADD, _A, -3),
+    VifeRow(0x7F, 0x7D, "corrected", Effect.MULTIPLY, _A, 3),
+    VifeRow(0x7F, 0x7E, "future", Effect.LABEL, _A),
+)
+
+EXTENSION_ROWS: Final = (
+    VifeRow(0x7F, 0x01, "phase_l1", Effect.LABEL, _B),
+    VifeRow(0x7F, 0x02, "phase_l2", Effect.LABEL, _B),
+    VifeRow(0x7F, 0x03, "phase_l3", Effect.LABEL, _B),
+    VifeRow(0x7F, 0x04, "neutral", Effect.LABEL, _B),
+    VifeRow(0x7F, 0x05, "phase_l1_l2", Effect.LABEL, _B),
+    VifeRow(0x7F, 0x06, "phase_l2_l3", Effect.LABEL, _B),
+    VifeRow(0x7F, 0x07, "phase_l3_l1", Effect.LABEL, _B),
+    VifeRow(0x7F, 0x08, "quadrant_q1", Effect.LABEL, _B),
+    VifeRow(0x7F, 0x09, "quadrant_q2", Effect.LABEL, _B),
+    VifeRow(0x7F, 0x0A, "quadrant_q3", Effect.LABEL, _B),
+    VifeRow(0x7F, 0x0B, "quadrant_q4", Effect.LABEL, _B),
+    VifeRow(0x7F, 0x0C, "import_minus_export", Effect.LABEL, _C),
+    VifeRow(0x7F, 0x0D, "non_metric_unit", Effect.OPAQUE, _B),
+    VifeRow(0x7F, 0x0E, "secondary_sensor", Effect.LABEL, _B),
+    VifeRow(0x7F, 0x0F, "higher_resolution", Effect.LABEL, _B),
+    VifeRow(0x7F, 0x10, "absolute_accumulation", Effect.LABEL, _B),
+    VifeRow(0x7F, 0x11, "data_type_c", Effect.TYPE, _B, rule=Rule.UNSIGNED),
+    VifeRow(0x7F, 0x12, "data_type_d", Effect.TYPE, _B, rule=Rule.BITS),
+    VifeRow(0x7F, 0x13, "end_date", Effect.REPLACE, _B, 0, "date", "", Rule.ANY_DATE),
+    VifeRow(0x7F, 0x14, "direction_from", Effect.LABEL, _B),
+    VifeRow(0x7F, 0x15, "direction_to", Effect.LABEL, _B),
+)
+
+RESPONSE_CODES: Final = expand(ERROR_ROWS + ROWS)
+COMMAND_CODES: Final = expand(ACTION_ROWS + ROWS)
+EXTENSION_CODES: Final = expand(EXTENSION_ROWS)
