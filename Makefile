@@ -38,10 +38,10 @@ format: develop ## rewrite the sources as the formatter wants them
 	@$(RUN)ruff format .
 
 bench: develop ## the tables of figures, with peers measured in the same run
-	@$(RUN)python -m bench
+	@PYTHONPATH=tests $(RUN)python -m bench
 
 soak: develop ## two programs that others wrote read the gateway at once: make soak SECONDS=600
-	@$(RUN)python -m bench.soak --seconds $(SECONDS)
+	@PYTHONPATH=tests $(RUN)python -m bench.soak --seconds $(SECONDS)
 
 clean: ## remove what was built here
 	rm -rf .venv .tools tests/peers/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis
