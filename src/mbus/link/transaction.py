@@ -167,11 +167,6 @@ class Transaction:
 
     @property
     def answer(self) -> bytes:
-        """Bytes of the answer so far; none as long as they may be an echo of the request."""
-        return b"" if self._echo.startswith(self._data) else bytes(self._data)
-
-    @property
-    def answer(self) -> bytes:
         """What has come for this request so far; empty while it may still be an echo."""
         return b"" if self._echo.startswith(self._data) else bytes(self._data)
 
