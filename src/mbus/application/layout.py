@@ -1,10 +1,9 @@
-"""The layout of a record, apart from its data: DIB and VIB understood once and kept, with the reader that unpacks the data.
+"""The layout of records, apart from their data: blocks understood once and kept, and the reader that unpacks data behind them.
 
-Meters send the same blocks again and again; a bounded cache keeps what they mean, so that decoding a record is a look-up and
-one call of a reader.
+Meters send the same blocks again and again, and different meters share most of them. Bounded caches keep what a *block* means,
+so that a record costs two look-ups and one call of a reader, also in a telegram whose layout was never seen.
 """
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
@@ -16,7 +15,8 @@ from mbus.application.scaling import real_scaler, scaler
 from mbus.application.vib import Vib, resolve_vib
 from mbus.tables.rows import Rule
 
-KEPT_LAYOUTS: Final = 4096
+KEPT_BLOCKS: Final = 4096
+"""Bound of each cache: hostile blocks push out others and cost time, never memory."""
 
 _MOMENTS: Final[dict[int, Reader]] = {
     2: moments.date,
@@ -31,51 +31,27 @@ _DATE_SIZES: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """All that two blocks of bytes say about the data behind them.
-
-    :ivar size: data bytes; None for a variable length, whose first data byte tells.
-    :ivar read: takes exactly the data bytes and gives the value.
-    """
-
-    dib: bytes
-    vib: bytes
-    function: str
-    storage: int
-    tariff: int
-    subunit: int
-    quantity: str
-    unit: str
-    modifiers: tuple[str, ...]
-    secret: bool
-    size: int | None
-    read: Reader
+@lru_cache(KEPT_BLOCKS)
+def dib_of(raw: bytes) -> Dib:
+    """Understand a whole DIB."""
+    return Dib.from_bytes(raw)
 
 
-@lru_cache(KEPT_LAYOUTS)
-def layout_of(dib: bytes, vib: bytes, command: bool, text_last: bool) -> Layout:
-    """Understand two whole blocks; see `mbus.application.vib.resolve_vib` for the two choices."""
-    register = Dib.from_bytes(dib)
-    meaning = resolve_vib(vib, command=command, text_last=text_last)
-    return Layout(
-        dib,
-        vib,
-        register.function,
-        register.storage,
-        register.tariff,
-        register.subunit,
-        meaning.quantity,
-        meaning.unit,
-        meaning.modifiers,
-        meaning.rule is Rule.SECRET,
-        SIZES[register.data_field],
-        _reader(register.data_field, meaning),
-    )
+@lru_cache(KEPT_BLOCKS)
+def vib_of(raw: bytes, command: bool, text_last: bool) -> Vib:
+    """Understand a whole VIB; see `mbus.application.vib.resolve_vib` for the two choices."""
+    return resolve_vib(raw, command=command, text_last=text_last)
+
+
+@lru_cache(KEPT_BLOCKS)
+def column_of(vib: bytes, data_field: int, command: bool, text_last: bool) -> tuple[Vib, Reader]:
+    """Understand a whole VIB and choose the reader for its data, which takes exactly the bytes of one data field."""
+    meaning = vib_of(vib, command, text_last)
+    return meaning, _reader(data_field, meaning)
 
 
 def _reader(data_field: int, vib: Vib) -> Reader:
-    if vib.rule is Rule.SECRET:
+    if vib.secret:
         return datatypes.nothing("secret, not shown")
     if vib.error is not None:
         return datatypes.nothing(vib.error)

@@ -24,6 +24,7 @@ class Vib:
     :ivar rule: how the data are read where the data field alone does not say it.
     :ivar modifiers: labels of the VIFE in their order.
     :ivar error: the record error that a VIFE states; the data then mean nothing.
+    :ivar secret: whether the data are a password, access code or key.
     """
 
     quantity: str
@@ -34,6 +35,7 @@ class Vib:
     rule: Rule
     modifiers: tuple[str, ...]
     error: str | None
+    secret: bool
 
 
 def resolve_vib(raw: bytes, *, command: bool = False, text_last: bool = False) -> Vib:
@@ -82,6 +84,8 @@ class _Builder:
     def __init__(self, row: VifRow) -> None:
         self._quantity = row.quantity
         self._rule = row.rule
+        # Stays set whatever VIFE follow: what they say about a password must not make it readable.
+        self._secret = row.rule is Rule.SECRET
         self._modifiers: list[str] = []
         self._error: str | None = None
         self._offset = Decimal(0)
@@ -152,4 +156,5 @@ class _Builder:
             self._rule,
             tuple(self._modifiers),
             self._error,
+            self._secret,
         )
