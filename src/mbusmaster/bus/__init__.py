@@ -1,0 +1,14 @@
+"""The one owner of a bus, and what it knows about it.
+
+============== =========================================================================================
+`requests`     what a client's frame asks for, and whether clients may ask that
+`sharing`      selection and frame count bits of many clients on one bus
+`gate`         lets only answers through that belong to the request
+`turns`        who is next: conversations, priorities, fairness
+`arbiter`      carries all this out on a line
+`client`       what a channel or a job holds to use the bus
+`engine`       keeps the line to the converter open
+`health`       the state of the bus in one word; `monitor` asks the line for current and voltage
+`known`        what was learned about each meter
+============== =========================================================================================
+"""

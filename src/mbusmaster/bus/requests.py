@@ -1,0 +1,98 @@
+"""What a client's frame asks of the bus, and whether it may.
+
+Every frame of a transparent client is parsed, so that reading and writing can be told apart (MBUS.md 10.1, rule 7).
+"""
+
+from enum import StrEnum
+from typing import Final
+
+from mbus.addressing import BROADCAST, LAST_PRIMARY, SELECTED, TEST
+from mbus.link.fields import (
+    FCB,
+    REQ_SKE,
+    REQ_UD1,
+    REQ_UD2,
+    SND_NKE,
+    SND_UD,
+    SND_UD2,
+    function_of,
+    is_from_master,
+)
+from mbus.link.frames import LongFrame, ShortFrame
+from mbus.procedures.counters import SELECTION_CI
+from mbus.procedures.steps import Expects, Request
+
+MasterFrame = ShortFrame | LongFrame
+
+_SHORT_FUNCTIONS: Final = frozenset((SND_NKE, REQ_SKE, REQ_UD1, REQ_UD2))
+_LONG_FUNCTIONS: Final = frozenset((SND_UD, SND_UD2))
+_BAUD_CI: Final = range(0xB8, 0xC0)
+_REPEATER: Final = 0xFB
+
+
+class Refusal(StrEnum):
+    """Why a frame of a client stays off the bus."""
+
+    NO_REQUEST = "not a request of a master"
+    WRITE = "write services are switched off"
+    BROADCAST = "writing to every meter is switched off"
+    BAUD = "changing a baud rate is never passed on"
+
+
+def refusal(frame: MasterFrame, *, allow_writes: bool) -> Refusal | None:
+    """Tell why a frame must not go out; None where it may."""
+    if not is_from_master(frame.control) or frame.control & 0x80 or frame.address == 0xFC:
+        return Refusal.NO_REQUEST
+    function = function_of(frame.control)
+    if isinstance(frame, ShortFrame):
+        answers = frame.address != BROADCAST or function == SND_NKE
+        return None if function in _SHORT_FUNCTIONS and answers else Refusal.NO_REQUEST
+    if function not in _LONG_FUNCTIONS:
+        return Refusal.NO_REQUEST
+    if is_selection(frame):
+        return None
+    if frame.ci in _BAUD_CI:
+        return Refusal.BAUD
+    if allow_writes:
+        return None
+    return Refusal.BROADCAST if frame.address in (BROADCAST, TEST) else Refusal.WRITE
+
+
+def is_selection(frame: MasterFrame) -> bool:
+    """Tell whether a frame selects slaves by secondary address."""
+    return (
+        isinstance(frame, LongFrame)
+        and frame.ci in SELECTION_CI
+        and frame.address == SELECTED
+        and function_of(frame.control) == SND_UD
+    )
+
+
+def is_initialisation(frame: MasterFrame) -> bool:
+    """Tell whether a frame is SND_NKE."""
+    return function_of(frame.control) == SND_NKE
+
+
+def leaves_no_trace(frame: MasterFrame) -> bool:
+    """Tell whether a slave remembers nothing of this frame (REQ_SKE)."""
+    return function_of(frame.control) == REQ_SKE
+
+
+def count_bit(frame: MasterFrame) -> bool:
+    """Give the frame count bit."""
+    return bool(frame.control & FCB)
+
+
+def is_one_slave(address: int) -> bool:
+    """Tell whether an address belongs to one slave (0 to 250, and a repeater's 251), not to a role or to all."""
+    return address <= LAST_PRIMARY or address == _REPEATER
+
+
+def request_of(frame: MasterFrame) -> Request:
+    """Make the transaction for a client's frame: what the standard says comes back."""
+    function = function_of(frame.control)
+    if frame.address == BROADCAST:
+        return Request(frame, Expects.NOTHING)
+    if function in (SND_NKE, SND_UD):
+        return Request(frame, Expects.ACK)
+    return Request(frame, Expects.RESPONSE)
