@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from mbus.addressing import SecondaryAddress
 from mbus.link.frames import LongFrame
+from mbus.link.transaction import Fault
 from mbus.procedures.steps import Note
 
 
@@ -44,3 +45,17 @@ class Progress(Note):
     left: int
     meters: int
     at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unclear(Note):
+    """Something was heard at a primary address, and no meter could be read there in several tries.
+
+    :ivar primary: the address.
+    :ivar fault: collision or damage mostly mean several meters there, foreign a meter that answers with another address.
+    :ivar data: what came last.
+    """
+
+    primary: int
+    fault: Fault
+    data: bytes

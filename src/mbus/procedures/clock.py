@@ -1,0 +1,102 @@
+"""Setting a meter's clock (MBUS.md 7.1).
+
+Meters disagree about the century bits of type F: most take 0 and the two-digit rule, some only 1. So 0 is tried first, and 1 when
+the meter's time has not changed. An acknowledgement proves nothing, only the time in a fresh reading does.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Final
+
+from mbus.application.commands import set_clock as set_clock_command
+from mbus.errors import VerificationError
+from mbus.link.frames import LongFrame, ShortFrame
+from mbus.link.station import Stations
+from mbus.procedures.exchange import TRIES
+from mbus.procedures.read import Target, read
+from mbus.procedures.reading import Reading, whole
+from mbus.procedures.steps import Procedure
+from mbus.procedures.write import Command, write, write_frames
+
+TOLERANCE: Final = timedelta(minutes=2)
+"""The field has minutes only, and the conversation takes its time."""
+_HALF_A_MINUTE = timedelta(seconds=30)
+_CENTURY_BITS = (0, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class ClockSet:
+    """How a clock was set.
+
+    :ivar before: the meter's time in the reading before; None when it sends none.
+    :ivar after: its time in the reading that proves the change; None when it sends none, and nothing is proven then.
+    """
+
+    before: datetime | None
+    after: datetime | None
+    reading: Reading
+
+
+def set_clock_frames(target: Target, when: datetime) -> tuple[ShortFrame | LongFrame, ...]:
+    """Give the frames of the first attempt, without sending them."""
+    return write_frames(target, _command(when, 0))
+
+
+def set_clock(
+    target: Target,
+    when: datetime,
+    stations: Stations,
+    *,
+    tries: int = TRIES,
+    tolerance: timedelta = TOLERANCE,
+    key: bytes | None = None,
+) -> Procedure[ClockSet]:
+    """Set a meter's clock to `when`, in its local time and to the nearest minute, and prove it by a reading.
+
+    :param key: opens the readings of a meter that encrypts.
+
+    Raise `VerificationError` when the meter's time stays away from `when` by more than `tolerance`, other `ProcedureError`
+    when it does not acknowledge or cannot be read.
+    """
+    # A time that does not fit is refused before anything is sent.
+    _command(when, 0)(0)
+    before = clock_of((yield from read(target, stations, tries=tries)), key=key)
+    after: datetime | None = None
+    for century in _CENTURY_BITS:
+        yield from write(target, _command(when, century), stations, tries=tries)
+        reading = yield from read(target, stations, tries=tries)
+        after = clock_of(reading, key=key)
+        if after is None or abs(after - when.replace(tzinfo=None)) <= tolerance:
+            return ClockSet(before, after, reading)
+    raise VerificationError(f"the clock was acknowledged, yet the meter says {after}")
+
+
+def clock_of(reading: Reading, *, key: bytes | None = None) -> datetime | None:
+    """Give the meter's present time in a reading: date and time of storage 0, instantaneous; None when there is none."""
+    moments = (
+        record.value
+        for telegram in whole(reading, key=key)
+        for record in telegram.records
+        if record.quantity == "date_time"
+        and not record.storage
+        and not record.tariff
+        and not record.subunit
+        and record.function == "instantaneous"
+    )
+    return next(_parsed(moments), None)
+
+
+def _parsed(values: Iterable[object]) -> Iterator[datetime]:
+    for value in values:
+        if isinstance(value, str):
+            try:
+                yield datetime.fromisoformat(value)
+            except ValueError:
+                continue
+
+
+def _command(when: datetime, century: int) -> Command:
+    minute = (when + _HALF_A_MINUTE).replace(second=0, microsecond=0)
+    return partial(set_clock_command, when=minute, hundred_years=century, fcb=True)

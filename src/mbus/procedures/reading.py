@@ -1,0 +1,128 @@
+"""A reading: all telegrams that belong to one answer (MBUS.md 2.5)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from mbus.addressing import SecondaryAddress
+from mbus.application.header import identity_of
+from mbus.application.telegram import Telegram, decode_telegram
+from mbus.errors import WrongMeterError
+from mbus.link.frames import LongFrame
+from mbus.link.station import Stations
+from mbus.procedures.exchange import Answer, request_data
+from mbus.procedures.steps import Procedure
+
+MAX_TELEGRAMS: Final = 32
+"""A meter that announces more is taken for one that never ends."""
+
+_MORE_FOLLOWS = 0x1F
+_IDENTIFICATION_VIB = b"\x79"
+_ACCESS_NUMBER: Final = {0x72: 8, 0x76: 8, 0x7A: 0}
+"""By CI field, the index of the access number in the data."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a meter answered.
+
+    :ivar primary: address field of its first response.
+    :ivar secondary: who it says it is; None when it does not say.
+    :ivar frames: its telegrams in order, as received.
+    :ivar remark: what a person should know about it (identity not checked, noise, repeated telegrams), else empty.
+    :ivar tries: requests for data that the telegram with most of them took; 1 when all went well.
+    """
+
+    primary: int
+    secondary: SecondaryAddress | None
+    frames: tuple[LongFrame, ...]
+    remark: str
+    tries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a meter is asked.
+
+    :ivar tries: requests per telegram before it is given up.
+    :ivar more: tells whether a telegram announces another; one that decrypts is needed where a meter encrypts.
+    """
+
+    tries: int
+    more: Callable[[LongFrame], bool]
+
+
+def announces_more(frame: LongFrame) -> bool:
+    """Tell whether a response ends with DIF 1F: another telegram belongs to the reading."""
+    return _MORE_FOLLOWS in frame.data and decode_telegram(frame).more_follows
+
+
+def whole(reading: Reading, *, key: bytes | None = None) -> tuple[Telegram, ...]:
+    """Decode all telegrams of a reading."""
+    return tuple(decode_telegram(frame, key=key) for frame in reading.frames)
+
+
+def named_by(frame: LongFrame) -> SecondaryAddress | None:
+    """Tell which meter sent a response, by its header or else by an identification among its records (VIF 79)."""
+    identity = identity_of(frame)
+    if identity is not None:
+        return identity
+    for record in decode_telegram(frame).records:
+        if record.vib == _IDENTIFICATION_VIB and len(record.raw) == 8:
+            return SecondaryAddress.from_bytes(record.raw)
+        if record.vib == _IDENTIFICATION_VIB and len(record.raw) == 4:
+            return SecondaryAddress(record.raw[::-1].hex().upper())
+    return None
+
+
+def complete(
+    address: int, first: Answer, stations: Stations, manner: Manner, remarks: list[str]
+) -> Procedure[Reading]:
+    """Fetch the telegrams that follow the first one, asked at `address`, and make them a reading.
+
+    Raise `WrongMeterError` when a telegram of another meter follows, other `ProcedureError` when one cannot be had.
+    """
+    answers, endless = yield from _telegrams(address, first, stations, manner)
+    if len(answers) > 1 or endless:
+        # Meters differ in what they send after the last telegram.
+        stations.failed(address)
+    if address != first.frame.address:
+        # Meters differ in whether the address that was asked and their own share a frame count bit.
+        stations.failed(first.frame.address)
+    if endless:
+        remarks.append(endless)
+    if any(answer.noisy for answer in answers):
+        remarks.append("noise in front of an answer")
+    return Reading(
+        first.frame.address,
+        named_by(first.frame),
+        tuple(answer.frame for answer in answers),
+        "; ".join(remarks),
+        max(answer.tries for answer in answers),
+    )
+
+
+def _telegrams(
+    address: int, first: Answer, stations: Stations, manner: Manner
+) -> Procedure[tuple[list[Answer], str]]:
+    answers = [first]
+    seen = {_without_access_number(first.frame)}
+    identity = identity_of(first.frame)
+    while manner.more(answers[-1].frame):
+        if len(answers) == MAX_TELEGRAMS:
+            return answers, f"it announces more than {MAX_TELEGRAMS} telegrams"
+        answer = yield from request_data(address, stations, tries=manner.tries)
+        if identity_of(answer.frame) != identity:
+            stations.failed(address)
+            raise WrongMeterError(f"a telegram of {identity_of(answer.frame)} follows one of {identity}")
+        content = _without_access_number(answer.frame)
+        if content in seen:
+            return answers, f"it announces more telegrams than the {len(answers)} it has"
+        seen.add(content)
+        answers.append(answer)
+    return answers, ""
+
+
+def _without_access_number(frame: LongFrame) -> bytes:
+    data, position = frame.data, _ACCESS_NUMBER.get(frame.ci, len(frame.data))
+    return bytes((frame.ci,)) + data[:position] + data[position + 1 :]
