@@ -27,6 +27,8 @@ TOLERANCE: Final = 1e-6
 """Seconds below which two times are the same: sums of bit times differ in their last digits, and no character is that short."""
 
 
+LONGEST_GAP: Final = 0.050
+"""Seconds of quiet inside a request that slaves tolerate; the wire allows none, converters make some."""
 LONGEST_MEMORY: Final = 30.0
 """Seconds after which an answer is forgotten even on a line that never falls quiet."""
 
@@ -145,6 +147,11 @@ class Bus:
         """Answers that are being sent or will be, as far as they are decided."""
         return self._answers
 
+    @property
+    def rate(self) -> int:
+        """Baud rate of the master's UART."""
+        return self._rate
+
     def listen(self, baud: int, parity: Parity = "E") -> None:
         """Set the master's UART; what is on the wire and not yet read is read so."""
         if (baud, parity) != (self._rate, self._parity):
@@ -155,7 +162,8 @@ class Bus:
         """Send the master's characters one after the other, from `at` or when the last ones are out; return their end."""
         self.listen(baud, parity)
         start = max(at, self._sent_until)
-        if start > self._sent_until + timing.idle(baud) or baud != self._sent_baud:
+        gap = max(timing.idle(baud), LONGEST_GAP)
+        if start > self._sent_until + gap or baud != self._sent_baud:
             # Slaves give up an unfinished frame when the line falls idle.
             self._decoder = StreamDecoder()
         self.traffic.characters_sent += len(data)
@@ -180,6 +188,11 @@ class Bus:
         """Tell when the next unread character will be complete; None when no answer is on its way."""
         pieces = self._read()
         return pieces[0].first if pieces else None
+
+    def next_span(self) -> tuple[float, float] | None:
+        """Tell when the first and the last of the next unread characters up to a gap will be complete."""
+        pieces = self._read()
+        return (pieces[0].first, pieces[0].last) if pieces else None
 
     def receive(self, until: float) -> list[Heard]:
         """Give the characters that are complete at `until` and were not given before."""

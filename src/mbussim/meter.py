@@ -51,6 +51,10 @@ class Meter(Protocol):
     model: str
 
     @property
+    def telegrams(self) -> int:
+        """Tell how many telegrams a reading has."""
+
+    @property
     def secondary(self) -> SecondaryAddress | None:
         """Give its secondary address."""
 
@@ -78,6 +82,7 @@ class PlainMeter:
     traits: Traits = field(default_factory=Traits)
     fabrication: str | None = None
     model: str = "plain"
+    telegrams: int = 1
     _telegram: tuple[LongFrame] | None = None
 
     def reading(self, now: float) -> Sequence[LongFrame]:
