@@ -46,6 +46,7 @@ class Line:
     :ivar sent: bytes handed to the transport.
     :ivar received: bytes that came.
     :ivar stray: those of them that no request was waiting for.
+    :ivar is_patient: whether each silence is waited for as long as the path may ever take, whatever was learned.
     """
 
     def __init__(self, transport: Transport, *, baud: int | None = None, trace: Tracer | None = None) -> None:
@@ -56,6 +57,7 @@ class Line:
         self.sent = 0
         self.received = 0
         self.stray = 0
+        self.is_patient = False
         self._trace = trace
         self._allowance = Allowance(transport.allowance) if transport.adaptive else None
         self._lock = asyncio.Lock()
@@ -193,8 +195,9 @@ class Line:
         return False
 
     def _timing(self, window: float | None) -> Timing:
-        now = asyncio.get_running_loop().time()
-        allowance = self._allowance.seconds(now) if self._allowance else self.transport.allowance
+        allowance = self.transport.allowance
+        if self._allowance is not None and not self.is_patient:
+            allowance = self._allowance.seconds(asyncio.get_running_loop().time())
         return Timing(self.baud, allowance, self.transport.gap, window)
 
     async def _exchange(self, request: Request, strays: bytes) -> Outcome:

@@ -1,0 +1,44 @@
+"""How far a long command is, for a person who waits."""
+
+import sys
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+
+class ProgressBar:
+    """A bar on standard error where that is a terminal, else nothing.
+
+    :param shown: False keeps it away in any case.
+    """
+
+    def __init__(self, *, shown: bool = True) -> None:
+        console = Console(stderr=True)
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.completed:.0f} of about {task.total:.0f}"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+            # What is printed on the same terminal goes above the bar; what is redirected to a file must not come here.
+            redirect_stdout=sys.stdout.isatty(),
+            disable=not (shown and console.is_terminal),
+        )
+        self._task = self._bar.add_task("", total=1)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def update(self, what: str, done: int, left: int) -> None:
+        """Show what is going on, how much is done and how much is probably left."""
+        self._bar.update(self._task, description=what, completed=done, total=max(1, done + left))

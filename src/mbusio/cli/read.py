@@ -1,0 +1,152 @@
+"""``mbus read``: read meters."""
+
+import argparse
+import asyncio
+import sys
+from typing import Final
+
+from mbus.addressing import SecondaryAddress
+from mbus.application.as_json import dumps, record_as_json, telegram_as_json
+from mbus.application.telegram import Telegram, decode_telegram
+from mbus.errors import MBusError
+from mbus.link.frames import LongFrame
+from mbus.link.station import Stations
+from mbus.procedures.read import read
+from mbus.procedures.reading import Reading, whole
+from mbusio.cli.csvtext import CsvWriter
+from mbusio.cli.session import open_line
+from mbusio.driver import run as run_procedure
+
+Address = int | SecondaryAddress
+
+COLUMNS: Final = (
+    "address",
+    "secondary_address",
+    "telegram",
+    "index",
+    "function",
+    "storage",
+    "tariff",
+    "subunit",
+    "quantity",
+    "unit",
+    "value",
+    "status",
+    "modifiers",
+    "dib",
+    "vib",
+    "raw",
+)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Read every meter in turn; one that fails is reported, the others go on, and the exit code is 1."""
+    return asyncio.run(_read_all(options))
+
+
+async def _read_all(options: argparse.Namespace) -> int:
+    output = _output(options)
+    stations = Stations()
+
+    def announces_more(frame: LongFrame) -> bool:
+        return decode_telegram(frame, key=options.key).more_follows
+
+    code = 0
+    async with open_line(options.url, baud=options.baud, trace=options.trace) as line:
+        for address in options.addresses:
+            try:
+                reading = await run_procedure(read(address, stations, more=announces_more), line)
+            except MBusError as error:
+                print(f"mbus: {address}: {error}", file=sys.stderr)
+                output.failed(address, error)
+                code = 1
+            else:
+                output.reading(address, reading, whole(reading, key=options.key))
+    return code
+
+
+class Output:
+    """Shows readings as they come."""
+
+    def reading(self, address: Address, reading: Reading, telegrams: tuple[Telegram, ...]) -> None:
+        """A meter was read."""
+
+    def failed(self, address: Address, error: MBusError) -> None:
+        """A meter could not be read; standard error has it already."""
+
+
+class JsonOutput(Output):
+    """One object per meter and line; `address` is the text that was asked for, in its normal form."""
+
+    def reading(self, address: Address, reading: Reading, telegrams: tuple[Telegram, ...]) -> None:
+        """Print who answered and all telegrams."""
+        secondary = None if reading.secondary is None else str(reading.secondary)
+        self._print(address, reading.primary, secondary, telegrams, reading.remark, None)
+
+    def failed(self, address: Address, error: MBusError) -> None:
+        """Print the same object without telegrams."""
+        self._print(address, None, None, (), "", str(error))
+
+    def _print(
+        self,
+        address: Address,
+        primary: int | None,
+        secondary: str | None,
+        telegrams: tuple[Telegram, ...],
+        remark: str,
+        error: str | None,
+    ) -> None:
+        print(
+            dumps(
+                {
+                    "address": str(address),
+                    "primary": primary,
+                    "secondary_address": secondary,
+                    "telegrams": [telegram_as_json(telegram) for telegram in telegrams],
+                    "remark": remark,
+                    "error": error,
+                }
+            ),
+            flush=True,
+        )
+
+
+class CsvOutput(Output):
+    """One row per record."""
+
+    def __init__(self) -> None:
+        self._writer = CsvWriter(COLUMNS)
+
+    def reading(self, address: Address, reading: Reading, telegrams: tuple[Telegram, ...]) -> None:
+        """Write all records."""
+        secondary = None if reading.secondary is None else str(reading.secondary)
+        for number, telegram in enumerate(telegrams, 1):
+            for record in telegram.records:
+                shown = record_as_json(record) | {"modifiers": ", ".join(record.modifiers)}
+                where = {"address": str(address), "secondary_address": secondary, "telegram": number}
+                self._writer.row(where | shown)
+
+
+class TableOutput(Output):
+    """A table per telegram."""
+
+    def __init__(self) -> None:
+        from mbusio.cli.table import make_console
+
+        self._console = make_console()
+
+    def reading(self, address: Address, reading: Reading, telegrams: tuple[Telegram, ...]) -> None:
+        """Print the tables."""
+        from mbusio.cli.table import print_telegram
+
+        for telegram in telegrams:
+            print_telegram(self._console, telegram)
+        if reading.remark:
+            self._console.print(f"remark: {reading.remark}", markup=False)
+        self._console.print()
+
+
+def _output(options: argparse.Namespace) -> Output:
+    if options.json:
+        return JsonOutput()
+    return CsvOutput() if options.csv else TableOutput()
