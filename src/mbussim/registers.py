@@ -81,8 +81,12 @@ def counter(row: Mapping[str, Any], chance: random.Random) -> Source:
 
 
 def wave(row: Mapping[str, Any], chance: random.Random) -> Source:
-    """Wander around ``wave`` by up to ``swing``: a daily course and a shorter one of its own."""
-    mean, swing = row["wave"] * chance.uniform(0.9, 1.1), row.get("swing", 0)
+    """Wander around ``wave`` by up to ``swing``: a daily course and a shorter one of its own.
+
+    The means of two meters differ by up to ``spread``, a share of ``wave``.
+    """
+    spread = row.get("spread", 0.1)
+    mean, swing = row["wave"] * chance.uniform(1 - spread, 1 + spread), row.get("swing", 0)
     phase, period = chance.uniform(0, DAY_HOURS), chance.uniform(0.11, 0.37)
     real = row.get("field") == 5
 
@@ -126,12 +130,14 @@ def make_source(row: Mapping[str, Any], chance: random.Random, named: Mapping[st
             return clock(row, chance)
         case {"fixed": fixed}:
             return lambda instant, identity: fixed
-        case {"bytes": str(digits)}:
-            return lambda instant, identity: bytes.fromhex(digits)
         case {"fabrication": True}:
             return lambda instant, identity: int(identity.fabrication)
+        case {"serial": str(prefix)}:
+            return lambda instant, identity: prefix + identity.fabrication
         case {"info": True}:
             return lambda instant, identity: identity.info
+        case {"minus": [str(first), str(second)]} if first in named and second in named:
+            return _difference(named[first], named[second])
         case {"stored": str(name)} if name in named:
             return _stored(named[name])
     raise ModelError(f"no value in {dict(row)}")
@@ -139,6 +145,16 @@ def make_source(row: Mapping[str, Any], chance: random.Random, named: Mapping[st
 
 def _stored(source: Source) -> Source:
     return lambda instant, identity: source(instant.target_date, identity)
+
+
+def _difference(first: Source, second: Source) -> Source:
+    def value(instant: Instant, identity: Identity) -> int:
+        minuend, subtrahend = first(instant, identity), second(instant, identity)
+        assert isinstance(minuend, int)
+        assert isinstance(subtrahend, int)
+        return minuend - subtrahend
+
+    return value
 
 
 def make_register(row: Mapping[str, Any], chance: random.Random, named: dict[str, Source]) -> Register:

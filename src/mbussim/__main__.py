@@ -1,0 +1,7 @@
+"""``python -m mbussim``."""
+
+import sys
+
+from mbussim.cli import main
+
+sys.exit(main())
