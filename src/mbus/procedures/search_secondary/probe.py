@@ -2,11 +2,10 @@
 
 Several E5 at the same instant add up to a sound E5, so an acknowledgement proves at least one meter, never exactly one. One
 meter alone is proven by a sound reply whose identity fits the mask and by nothing else that spoke. What speaks too late shows in
-the next transaction and takes the earlier verdict back (`Prober.belated`).
+the next transaction and puts the earlier verdict in doubt (`Prober.belated`).
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
@@ -16,12 +15,17 @@ from mbus.application.header import fits, identity_of
 from mbus.link.frames import ACK
 from mbus.link.transaction import Ack, Expects, Fault, Garbled, Outcome, Reply, Silence
 from mbus.procedures.found import FoundMeter
+from mbus.procedures.search_secondary.costs import Outlook
 from mbus.procedures.steps import Pause, Procedure, Request, ask
 
 BUSY_PAUSE: Final = 0.1
 """Seconds that a meter gets which answers a request for data by E5: it is busy (MBUS.md 2.5)."""
-LIKELY: Final = 0.5
-"""Probability above which a poor answer is taken for the collision that was expected, and not asked for again."""
+NOISE: Final = 0.02
+"""A collision that is expected with less probability than this may as well be noise, and is asked for again."""
+SURPRISE: Final = 0.05
+"""Silence that was expected with less probability than this is asked for again."""
+FILTERED: Final = 0.5
+"""Silence behind an acknowledgement is taken for a swallowed collision where that is more probable than this."""
 
 
 class Verdict(Enum):
@@ -31,6 +35,11 @@ class Verdict(Enum):
     SOME = "at least one meter"
     SEVERAL = "at least two meters"
     ALONE = "exactly one meter"
+
+    @property
+    def at_least(self) -> int:
+        """Number of meters that are proven."""
+        return {Verdict.EMPTY: 0, Verdict.SEVERAL: 2}.get(self, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,97 +53,109 @@ class Finding:
     meter: FoundMeter | None = None
 
 
-class Prober:
-    """Examines masks; remembers only what the previous transaction was about.
+UNKNOWN: Final = Outlook(0.5, 0.4)
+"""What to expect of a mask about which nothing is known."""
 
-    :param tries: how often a question is put before its answer is taken as it is.
+
+@dataclass(slots=True)
+class Prober:
+    """Examines masks.
+
+    :param tries: how often a question is put before a poor answer is taken as it is.
     :ivar transactions: so far.
-    :ivar last_meter_at: value of `transactions` when a meter last replied soundly.
+    :ivar belated: masks about which something came after the verdict: somebody there has not been heard.
+    :ivar shown: collisions that showed at the select.
+    :ivar hidden: collisions that looked like one acknowledgement.
     """
 
-    def __init__(self, tries: int) -> None:
-        self.transactions = 0
-        self.last_meter_at = 0
-        self._tries = tries
-        self._previous: SecondaryAddress | None = None
-        self._belated: list[SecondaryAddress] = []
-
-    def belated(self) -> Iterator[SecondaryAddress]:
-        """Give the masks, once each, about which bytes came after the verdict: somebody there has not been heard."""
-        while self._belated:
-            yield self._belated.pop()
+    tries: int
+    transactions: int = 0
+    belated: list[SecondaryAddress] = field(default_factory=list)
+    shown: int = 0
+    hidden: int = 0
+    _previous: SecondaryAddress | None = None
 
     def deselect(self) -> Procedure[None]:
         """Clear every selection; whether and how that is answered says nothing."""
+        self._previous = None
         yield from ask(Request(snd_nke(SELECTED), Expects.ACK))
 
     def examine(
-        self, mask: SecondaryAddress, *, several: float = 0.0, request: bool = True
+        self, mask: SecondaryAddress, outlook: Outlook = UNKNOWN, *, request: bool = True
     ) -> Procedure[Finding]:
         """Select a mask and, where it answers and `request` says so, find out whether it is one meter.
 
-        :param several: probability that what answers is several meters; the higher, the sooner a poor answer is believed.
+        :param outlook: what is expected: the less an answer fits, the sooner it is asked for again.
         """
-        for _ in range(self._tries):
-            outcome = yield from self._select(mask, several)
+        for _ in range(self.tries):
+            outcome = yield from self._select(mask, outlook)
             if isinstance(outcome, Silence):
                 return Finding(Verdict.EMPTY)
-            if not isinstance(outcome, Ack):
+            if isinstance(outcome, Garbled):
+                self.shown += 1
                 return Finding(Verdict.SEVERAL)
             if not request:
-                return Finding(Verdict.SOME)
-            finding = yield from self._request(mask, several)
+                break
+            finding = yield from self._request(mask, outlook)
             if finding is not None:
+                self.hidden += finding.verdict is Verdict.SEVERAL
                 return finding
         return Finding(Verdict.SOME)
 
-    def _select(self, mask: SecondaryAddress, several: float) -> Procedure[Outcome]:
-        """Ask until an answer is plausible: noise alone proves nothing, and a foreign frame is nobody's acknowledgement."""
-        outcome: Outcome = Silence()
-        for attempt in range(self._tries):
-            outcome = yield from self._ask(mask, Request(select(mask), Expects.ACK))
-            if isinstance(outcome, Ack) or (isinstance(outcome, Silence) and not outcome.late):
+    def _select(self, mask: SecondaryAddress, outlook: Outlook) -> Procedure[Outcome]:
+        """Ask until an answer is plausible; what never was is given as an acknowledgement: something is there."""
+        for attempt in range(self.tries):
+            last = attempt + 1 == self.tries
+            outcome = yield from self._transact(mask, Request(select(mask), Expects.ACK))
+            if isinstance(outcome, Ack):
                 return outcome
-            foreign = isinstance(outcome, Garbled) and outcome.why is Fault.FOREIGN
-            if isinstance(outcome, Garbled) and not foreign and (several >= LIKELY or attempt):
+            if isinstance(outcome, Silence) and (last or (outlook.none > SURPRISE and not outcome.late)):
                 return outcome
-        return outcome
+            if isinstance(outcome, Garbled) and outcome.why is not Fault.FOREIGN:
+                collided = outcome.why is Fault.COLLISION and ACK in outcome.data
+                if collided or last or outlook.several > NOISE:
+                    return outcome
+        return Ack()
 
-    def _request(self, mask: SecondaryAddress, several: float) -> Procedure[Finding | None]:
+    def _request(self, mask: SecondaryAddress, outlook: Outlook) -> Procedure[Finding | None]:
         """Ask the selected for data; None when the mask should be selected and asked anew."""
-        for attempt in range(self._tries):
-            outcome = yield from self._ask(mask, Request(req_ud2(SELECTED, fcb=True), Expects.RESPONSE))
+        several = outlook.several / max(outlook.one + outlook.several, 1e-9)
+        for attempt in range(self.tries):
+            last = attempt + 1 == self.tries
+            outcome = yield from self._transact(mask, Request(req_ud2(SELECTED, fcb=True), Expects.RESPONSE))
             if isinstance(outcome, Reply):
-                return self._judge(mask, outcome)
-            if ACK in outcome.late and not isinstance(outcome, Silence):
+                return _judge(mask, outcome)
+            if ACK in outcome.late:
                 return Finding(Verdict.SEVERAL)
-            if isinstance(outcome, Garbled) and (several >= LIKELY or attempt):
+            if isinstance(outcome, Garbled) and (last or several > NOISE):
                 return Finding(Verdict.SEVERAL)
-            if isinstance(outcome, Silence) and (several >= LIKELY or attempt):
+            if isinstance(outcome, Silence) and (last or several > FILTERED):
                 return Finding(Verdict.SOME)
             if isinstance(outcome, Ack):
                 yield Pause(BUSY_PAUSE)
         return Finding(Verdict.SOME)
 
-    def _judge(self, mask: SecondaryAddress, reply: Reply) -> Finding | None:
-        identity = identity_of(reply.frame)
-        if identity is not None and not fits(mask, identity):
-            return None
-        remarks = []
-        if identity is None:
-            remarks.append(f"says not who it is; selected by {mask}")
-        if reply.noise:
-            remarks.append("noise in front of the answer")
-        self.last_meter_at = self.transactions
-        meter = FoundMeter(reply.frame.address, identity, reply.frame, "; ".join(remarks))
-        # A second E5 came late, or bytes of somebody else stood in front: one meter is certain, alone it is not.
-        alone = not reply.late and not reply.noise
-        return Finding(Verdict.ALONE if alone else Verdict.SEVERAL, meter)
-
-    def _ask(self, mask: SecondaryAddress, request: Request) -> Procedure[Outcome]:
+    def _transact(self, mask: SecondaryAddress, request: Request) -> Procedure[Outcome]:
         outcome = yield from ask(request)
         self.transactions += 1
-        if outcome.late and self._previous is not None and self._previous != mask:
-            self._belated.append(self._previous)
+        if outcome.late and self._previous not in (None, mask):
+            assert self._previous is not None
+            self.belated.append(self._previous)
         self._previous = mask
         return outcome
+
+
+def _judge(mask: SecondaryAddress, reply: Reply) -> Finding | None:
+    """Take a reply for what it proves; None where it is another meter's."""
+    identity = identity_of(reply.frame)
+    if identity is not None and not fits(mask, identity):
+        return None
+    remarks = []
+    if identity is None:
+        remarks.append(f"does not say who it is; {mask} selects it alone")
+    if reply.noise:
+        remarks.append("noise in front of the answer")
+    meter = FoundMeter(reply.frame.address, identity, reply.frame, "; ".join(remarks))
+    # A second E5 came late, or bytes of somebody else stood in front: one meter is certain, alone it is not.
+    disturbed = bool(reply.late or reply.noise)
+    return Finding(Verdict.SEVERAL if disturbed else Verdict.ALONE, meter)

@@ -1,91 +1,298 @@
-"""The search itself."""
+"""The search: puts the planner's questions, and does not rest before what is proven is also found.
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+A sweep settles every open cell under a mask once. What stays unexplained after it is swept again, and then with the hex digits
+too: a mask that answered without a meter found in it to account for that, or bytes that came too late. A thorough search asks
+again for everything that was silent, until that brings nothing new.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Final
 
-from mbus.addressing import WILDCARD, SecondaryAddress
-from mbus.errors import GarbledAnswerError
+from mbus.addressing import SecondaryAddress
+from mbus.errors import GarbledAnswerError, ProcedureError
 from mbus.procedures.found import Found, FoundMeter, Progress
-from mbus.procedures.search_secondary.probe import Finding, Prober, Verdict
-from mbus.procedures.steps import Procedure
+from mbus.procedures.search_secondary.costs import Outlook
+from mbus.procedures.search_secondary.facts import Facts, Group
+from mbus.procedures.search_secondary.masks import (
+    HEXADECIMAL,
+    Mask,
+    fix,
+    free_positions,
+    mask_of,
+    number_of,
+    text_of,
+    volume,
+)
+from mbus.procedures.search_secondary.model import Model
+from mbus.procedures.search_secondary.planner import Planner
+from mbus.procedures.search_secondary.probe import UNKNOWN, Finding, Prober, Verdict
+from mbus.procedures.search_secondary.separate import (
+    EQUAL_ADDRESSES,
+    UNHEARD,
+    likely_parts,
+    other_parts,
+)
+from mbus.procedures.steps import Procedure, tell
 
-PATIENCE: Final = 3000
-"""Transactions without a new meter after which a bus that still answers is taken for a babbling one."""
+FRUITLESS: Final = 500
+"""Masks that answered in a row without a new meter, after which the bus is taken for a babbling one."""
+MOST_TRANSACTIONS: Final = 50_000
+"""No bus needs as many: 1,250 meters with random identifications take about 7,000."""
+INSURANCE: Final = 0.05
+"""Share of the transactions that may be spent on looking for hex digits where nothing points to them."""
+WORTH_INSURING: Final = 0.3
+"""A digit that this share of all identifications was split on is worth that look."""
 
-_MAKERS = ("KAM", "ABB")
+ANY_METER: Final = SecondaryAddress()
+CERTAIN: Final = Outlook(0.0, 1.0)
 
 
 @dataclass(slots=True)
 class SearchState:
-    """What a search has learned; handed in again, it goes on where it was stopped."""
+    """What a search has learned. Handed in again, with the same mask, the search goes on where it was stopped.
+
+    :ivar meters: found so far.
+    :ivar silent: masks that are taken to be empty because nobody answered.
+    """
 
     meters: list[FoundMeter] = field(default_factory=list)
+    silent: list[SecondaryAddress] = field(default_factory=list)
+    _mask: SecondaryAddress | None = None
+    _sweep: "_Sweep | None" = None
+    _swept_again: set[SecondaryAddress] = field(default_factory=set)
+
+    def sweep_of(self, mask: SecondaryAddress) -> "_Sweep":
+        """Give the sweep over everything, new or as it was left."""
+        if self._sweep is None:
+            self._mask, self._sweep = mask, _Sweep(mask, self.meters)
+        if self._mask != mask:
+            raise ProcedureError(f"this state is of a search for {self._mask}, it cannot go on with {mask}")
+        return self._sweep
+
+    def first_time(self, mask: SecondaryAddress) -> bool:
+        """Tell whether a mask has not been swept again yet, and remember it."""
+        if mask in self._swept_again:
+            return False
+        self._swept_again.add(mask)
+        return True
 
 
 def search_secondary(
-    mask: SecondaryAddress = SecondaryAddress(),  # noqa: B008 - frozen
+    mask: SecondaryAddress = ANY_METER,
     *,
     known: Iterable[SecondaryAddress] = (),
     thorough: bool = False,
     tries: int = 2,
     state: SearchState | None = None,
 ) -> Procedure[list[FoundMeter]]:
-    """Find every meter that `mask` selects."""
-    search = _Search(Prober(tries), state or SearchState())
+    """Find every meter that `mask` selects, in few transactions (DESIGN 5.3); yields `Found` and `Progress` notes.
+
+    :param known: meters expected from earlier; asked for first, by their full address.
+    :param thorough: ask again for everything silent until that brings nothing new, against lost answers.
+    :param tries: how often a question is put whose answer is poor or surprising, at least 1.
+    :param state: collects what is learned; where a search was stopped, another goes on with the same object.
+    :raises GarbledAnswerError: the bus answers on and on, and nothing readable. `state.meters` has what was found till then.
+    """
+    search = _Search(Prober(max(1, tries)), SearchState() if state is None else state)
     yield from search.prober.deselect()
-    for address in known:
-        yield from search.examine(address)
-    while True:
-        before = len(search.state.meters)
-        yield from search.resolve(mask)
-        if not thorough or len(search.state.meters) == before:
-            break
+    yield from search.verify(known)
+    yield from search.run(mask, thorough)
     yield from search.prober.deselect()
-    return search.state.meters
+    return list(search.state.meters)
+
+
+class _Sweep:
+    """Facts, expectations and plan for the meters under one mask."""
+
+    def __init__(self, mask: SecondaryAddress, meters: list[FoundMeter]) -> None:
+        self.mask = mask
+        self.facts = Facts(mask_of(mask.identification))
+        self.model = Model(self.facts)
+        self.planner = Planner(self.facts, self.model)
+        self._meters = meters
+        self._learned = 0
+
+    def learn_meters(self) -> None:
+        """Enter what was found since, here or in another sweep."""
+        for meter in self._meters[self._learned :]:
+            if meter.secondary is not None:
+                count = 2 if meter.remark == EQUAL_ADDRESSES else 1
+                for _ in range(count):
+                    self.facts.add_known(int(meter.secondary.identification, 16))
+        self._learned = len(self._meters)
+
+    def address(self, mask: Mask) -> SecondaryAddress:
+        """Give a mask of digits with the other fields of this sweep."""
+        return replace(self.mask, identification=text_of(mask))
+
+    def unexplained(self) -> list[SecondaryAddress]:
+        """Give the masks that are proven to hold more meters than are known, the narrowest first."""
+        proofs = self.facts.proofs.items()
+        masks = [mask for mask, at_least in proofs if at_least > self.facts.known_in(mask)]
+        return [self.address(mask) for mask in sorted(masks, key=lambda mask: volume(mask[0]))]
 
 
 class _Search:
     def __init__(self, prober: Prober, state: SearchState) -> None:
         self.prober = prober
         self.state = state
+        self._fruitless = 0
 
-    def examine(self, mask: SecondaryAddress) -> Procedure[Finding]:
-        finding = yield from self.prober.examine(mask)
-        if self.prober.transactions - self.prober.last_meter_at > PATIENCE:
-            raise GarbledAnswerError(
-                f"{PATIENCE} requests without a new meter, yet the bus still answers at {mask}"
-            )
+    def verify(self, known: Iterable[SecondaryAddress]) -> Procedure[None]:
+        """Ask for meters by their full address."""
+        found = {meter.secondary for meter in self.state.meters}
+        for address in dict.fromkeys(known):
+            if address not in found:
+                yield from self._examine(address, CERTAIN)
+
+    def run(self, mask: SecondaryAddress, thorough: bool) -> Procedure[None]:
+        """Sweep, look at what is doubtful, and where it is to be thorough at what was silent."""
+        sweep = self.state.sweep_of(mask)
+        yield from self._settle(sweep)
+        yield from self._look_again(sweep)
+        for suspect in self._hexadecimal(sweep, thorough):
+            if self.state.first_time(suspect):
+                yield from self._sweep_again(suspect)
+        before = -1
+        while thorough and before < len(self.state.meters):
+            before = len(self.state.meters)
+            silent, self.state.silent = self.state.silent, []
+            for suspect in silent:
+                yield from self._sweep_again(suspect)
+
+    def _look_again(self, sweep: _Sweep) -> Procedure[None]:
+        while doubtful := [
+            mask for mask in (*self.prober.belated, *sweep.unexplained()) if self.state.first_time(mask)
+        ][:1]:
+            yield from self._sweep_again(doubtful[0])
+            sweep.learn_meters()
+
+    def _settle(self, sweep: _Sweep) -> Procedure[None]:
+        """Put questions until no cell is open."""
+        while True:
+            sweep.learn_meters()
+            sweep.model.refresh()
+            sweep.planner.hidden = (self.prober.hidden + 1) / (self.prober.hidden + self.prober.shown + 1)
+            question = sweep.planner.next()
+            if question is None:
+                return
+            mask = sweep.address(question.mask)
+            left = sweep.model.transactions_left()
+            yield from tell(Progress(self.prober.transactions, left, len(self.state.meters), str(mask)))
+            finding = yield from self._examine(mask, question.outlook, request=question.request)
+            yield from self._enter(sweep, question.mask, finding, requested=question.request)
+
+    def _enter(
+        self, sweep: _Sweep, mask: Mask, finding: Finding, *, requested: bool = True
+    ) -> Procedure[None]:
+        """Take a finding into the facts."""
+        sweep.learn_meters()
+        if finding.verdict in (Verdict.EMPTY, Verdict.ALONE):
+            sweep.facts.settle(mask)
+            if finding.meter is not None and finding.meter.secondary is None:
+                sweep.facts.add_nameless(mask)
+            return
+        sweep.facts.prove(mask, finding.verdict.at_least)
+        if requested and finding.verdict is Verdict.SOME:
+            sweep.facts.unread.add(mask)
+        cell = sweep.facts.open.get(mask)
+        if cell is not None and free_positions(mask[0]):
+            sweep.planner.split(cell)
+        elif cell is not None:
+            sweep.facts.settle(mask)
+            yield from self._separate(sweep.address(mask), finding.verdict.at_least)
+
+    def _sweep_again(self, mask: SecondaryAddress) -> Procedure[None]:
+        """Ask for a mask as if nothing were known of it, with hex digits where decimal ones leave something unexplained."""
+        sweep = _Sweep(mask, self.state.meters)
+        sweep.learn_meters()
+        finding = yield from self._examine(mask)
+        yield from self._enter(sweep, sweep.facts.base, finding)
+        yield from self._settle(sweep)
+        tried: set[Mask] = set()
+        while (group := _next_unexplained(sweep.facts, tried)) is not None:
+            tried.add(group.mask)
+            for digit in HEXADECIMAL:
+                sweep.facts.open_child(group, digit)
+            yield from self._settle(sweep)
+
+    def _hexadecimal(self, sweep: _Sweep, thorough: bool) -> Iterator[SecondaryAddress]:
+        """Give masks with one hex digit, where nothing proven points to one and a meter could yet hide behind it.
+
+        Makers who number their meters in a row use decimal digits; so when all meters found are of that kind nothing is
+        given, and everything once a hex digit was seen.
+        """
+        facts = sweep.facts
+        split: dict[int, float] = {}
+        for group in facts.groups():
+            split[group.position] = split.get(group.position, 0.0) + volume(group.mask[0] & ~facts.base[0])
+        seen = any(number_of(identification) is None for identification in facts.known)
+        positions = list(split)
+        if seen:
+            positions = list(free_positions(facts.base[0]))
+        elif not thorough:
+            if not sweep.model.isolated:
+                return
+            affordable = int(INSURANCE * self.prober.transactions / len(HEXADECIMAL))
+            positions = [position for position in split if split[position] >= WORTH_INSURING]
+            positions = positions[: max(1, affordable)]
+        for position in positions:
+            for digit in HEXADECIMAL:
+                yield sweep.address(fix(facts.base, position, digit))
+
+    def _separate(self, mask: SecondaryAddress, at_least: int) -> Procedure[int]:
+        """Tell meters with one identification apart; return how many are accounted for."""
+        count = 0
+        asked: set[SecondaryAddress] = set()
+        likely = list(likely_parts(mask, self.state.meters))
+        for part in chain(likely, other_parts(mask)):
+            if part in asked or (len(asked) >= len(likely) and count >= at_least):
+                continue
+            asked.add(part)
+            finding = yield from self._examine(part)
+            if finding.verdict is Verdict.ALONE:
+                count += 1
+            elif finding.verdict is not Verdict.EMPTY:
+                count += yield from self._separate(part, finding.verdict.at_least)
+        if count == 0:
+            remark = EQUAL_ADDRESSES if at_least > 1 else UNHEARD
+            yield from self._store(FoundMeter(None, mask, None, remark))
+        return max(count, at_least) if count == 0 else count
+
+    def _examine(
+        self, mask: SecondaryAddress, outlook: Outlook = UNKNOWN, *, request: bool = True
+    ) -> Procedure[Finding]:
+        finding = yield from self.prober.examine(mask, outlook, request=request)
+        before = len(self.state.meters)
         if finding.meter is not None:
             yield from self._store(finding.meter)
+        if finding.verdict is Verdict.EMPTY:
+            self.state.silent.append(mask)
+        self._stop_on_babble(mask, finding, len(self.state.meters) > before)
         return finding
 
-    def _store(self, meter: FoundMeter) -> Procedure[None]:
-        if all(meter.secondary != other.secondary or meter.secondary is None for other in self.state.meters):
-            self.state.meters.append(meter)
-            yield Found(meter)
-        yield Progress(self.prober.transactions, 0, len(self.state.meters), "")
+    def _stop_on_babble(self, mask: SecondaryAddress, finding: Finding, is_new: bool) -> None:
+        if is_new:
+            self._fruitless = 0
+        elif finding.verdict in (Verdict.SOME, Verdict.SEVERAL):
+            self._fruitless += 1
+        if self._fruitless >= FRUITLESS or self.prober.transactions >= MOST_TRANSACTIONS:
+            raise GarbledAnswerError(
+                f"the search was given up at {mask}: {len(self.state.meters)} meters found in "
+                f"{self.prober.transactions} transactions, and the bus goes on answering without a readable reply; "
+                "look for noise or a meter that sends on its own"
+            )
 
-    def resolve(self, mask: SecondaryAddress, again: bool = False) -> Procedure[int]:
-        finding = yield from self.examine(mask)
-        if finding.verdict is Verdict.EMPTY:
-            return 0
-        if finding.verdict is Verdict.ALONE:
-            return 1
-        least = 2 if finding.verdict is Verdict.SEVERAL else 1
-        position = mask.identification.find(WILDCARD)
-        if position < 0:
-            return 0
-        count = 0
-        silent = []
-        for digit in "0123456789":
-            child = mask.with_digit(position, digit)
-            here = yield from self.resolve(child)
-            count += here
-            if not here:
-                silent.append(child)
-        for child in silent if count < least and not again else ():
-            count += yield from self.resolve(child, True)
-        for digit in "ABCDE" if count < least else "":
-            count += yield from self.resolve(mask.with_digit(position, digit))
-        return count
+    def _store(self, meter: FoundMeter) -> Procedure[None]:
+        known = {other.secondary for other in self.state.meters}
+        if meter.secondary is None or meter.secondary not in known:
+            self.state.meters.append(meter)
+            yield from tell(Found(meter))
+
+
+def _next_unexplained(facts: Facts, tried: set[Mask]) -> Group | None:
+    """Give the narrowest split cell that is proven to hold more meters than are known."""
+    groups = [group for group in facts.groups() if group.missing > 0 and group.mask not in tried]
+    return min(groups, key=lambda group: volume(group.mask[0]), default=None)

@@ -1,0 +1,110 @@
+"""Which mask to ask for next: the one that saves most, by what is proven and what is probable.
+
+Every open cell must be settled. Its own mask is one way; a wider mask that holds the cell and others may settle all of them with
+one silence; and where several meters are all but certain, asking at all is wasted and the cell is split at once.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from mbus.procedures.search_secondary.costs import CHILDREN, Offer, Outlook, offer, offer_beside, settling
+from mbus.procedures.search_secondary.facts import Cell, Facts
+from mbus.procedures.search_secondary.masks import Mask, digit_at, free_positions, matches, wider
+from mbus.procedures.search_secondary.model import Model
+
+DIVE: Final = 2
+"""Until so many meters are known the narrowest cell is settled first, to learn from them; afterwards the widest."""
+HOPEFUL: Final = 0.3
+"""Guesses above this probability have a say in the digit that a cell is split on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A mask to select.
+
+    :ivar request: whether to ask for the reading too when it is acknowledged.
+    :ivar outlook: what is expected.
+    """
+
+    mask: Mask
+    request: bool
+    outlook: Outlook
+
+
+class Planner:
+    """Chooses questions about the open cells of `facts`; splits cells, and changes nothing else.
+
+    :ivar hidden: share of collisions that look like one acknowledgement, as the bus has shown so far.
+    """
+
+    def __init__(self, facts: Facts, model: Model) -> None:
+        self.hidden = 1.0
+        self._facts = facts
+        self._model = model
+
+    def next(self) -> Question | None:
+        """Give the next question; None when nothing is open."""
+        while self._facts.open:
+            cell = self._pick()
+            if not self._worth_asking(cell):
+                self.split(cell)
+                continue
+            return self._best(cell)
+        return None
+
+    def split(self, cell: Cell) -> None:
+        """Replace a cell by its children on the digit that tells most of the likely meters in it apart."""
+        likely = [guess for guess, chance in self._model.guesses.items() if chance > HOPEFUL]
+        inside = [meter for meter in (*likely, *self._facts.known) if matches(cell.mask, meter)]
+        free = free_positions(cell.mask[0])
+        self._facts.split(
+            cell, max(free, key=lambda position: len({digit_at(meter, position) for meter in inside}))
+        )
+
+    def _pick(self) -> Cell:
+        choose = min if len(self._facts.known) < DIVE else max
+        return choose(self._facts.open.values(), key=lambda cell: cell.volume)
+
+    def _worth_asking(self, cell: Cell) -> bool:
+        if not free_positions(cell.mask[0]):
+            return True
+        if self._is_pointless(cell.mask):
+            return False
+        return self._offer(cell.mask, self._outlook(cell.mask), CHILDREN).gain > 0
+
+    def _best(self, cell: Cell) -> Question:
+        outlook = self._outlook(cell.mask)
+        best = self._question(cell.mask, outlook, self._offer(cell.mask, outlook, CHILDREN))
+        most = settling(outlook)
+        for mask in wider(cell.mask, self._facts.base[0]):
+            saves = len(self._facts.cells(mask))
+            if saves < 2 or self._is_pointless(mask):
+                continue
+            outlook = self._outlook(mask)
+            wide = self._offer(mask, outlook, saves)
+            if wide.gain > most:
+                best, most = self._question(mask, outlook, wide), wide.gain
+        return best
+
+    def _is_pointless(self, mask: Mask) -> bool:
+        """Whether its answer is known: it has answered before, or must."""
+        known = self._facts.known_in(mask)
+        return known > 1 or self._facts.proofs.get(mask, 0) > known or mask in self._facts.unread
+
+    def _outlook(self, mask: Mask) -> Outlook:
+        return Outlook(*self._model.outlook(self._facts.cells(mask)))
+
+    def _offer(self, mask: Mask, outlook: Outlook, saves: float) -> Offer:
+        value = offer_beside if self._facts.known_in(mask) else offer
+        return value(outlook, saves, self.hidden)
+
+    def _question(self, mask: Mask, outlook: Outlook, chosen: Offer) -> Question:
+        request = chosen.request or not free_positions(mask[0])
+        return Question(mask, request, self._with_known(mask, outlook))
+
+    def _with_known(self, mask: Mask, further: Outlook) -> Outlook:
+        """Take the known meters into an outlook for further ones."""
+        known = self._facts.known_in(mask)
+        if known == 0:
+            return further
+        return Outlook(0.0, further.none if known == 1 else 0.0)
