@@ -51,14 +51,6 @@ class Cell:
     parent: Group | None
     volume: float
 
-    @property
-    def needy(self) -> Group | None:
-        """The closest split cell around this one that is proven to hold more than is known."""
-        group = self.parent
-        while group is not None and group.missing <= 0:
-            group = group.parent
-        return group
-
 
 class Facts:
     """Proven things about the identifications under `base`."""

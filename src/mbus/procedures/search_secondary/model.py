@@ -76,12 +76,15 @@ class Model:
         self.meters = PRIOR_METERS + self.isolated
         self.exposure = PRIOR_VOLUME + 1.0 - open_volume
         for group in self._facts.groups():
-            if group.missing > 0:
-                region = self.region(cell for cell in self._facts.cells(group.mask) if cell.needy is group)
+            missing = self._missing(group)
+            if missing > 0:
+                region = self.region(
+                    cell for cell in self._facts.cells(group.mask) if self._needy(cell) is group
+                )
                 expected = rate * region.volume
                 if expected:
                     total = expected + region.odds
-                    self.meters += _at_least(total, group.missing) * expected / total
+                    self.meters += _at_least(total, missing) * expected / total
                     self.exposure += region.volume
 
     def transactions_left(self) -> int:
@@ -104,7 +107,7 @@ class Model:
         """Give the probabilities that some cells together hold no meter, and exactly one."""
         pooled, needy = Region(), dict[Group, Region]()
         for cell in cells:
-            group = cell.needy
+            group = self._needy(cell)
             region = pooled if group is None else needy.setdefault(group, Region())
             region.volume += cell.volume
             guessed = self._guessed.get(cell)
@@ -117,6 +120,18 @@ class Model:
             none, one = none * its_none, one * its_none + none * its_one
         return none, one
 
+    def _needy(self, cell: Cell) -> Group | None:
+        """Give the closest split cell around this one that holds more meters than are known."""
+        group = cell.parent
+        while group is not None and self._missing(group) <= 0:
+            group = group.parent
+        return group
+
+    def _missing(self, group: Group) -> int:
+        """Meters that are still to be found: where an acknowledgement was followed by no reading, two are taken as proven."""
+        at_least = 2 if group.mask in self._facts.unread else group.at_least
+        return at_least - group.found
+
     def _unconditional(self, region: Region) -> tuple[float, float]:
         none = self._none(region)
         return none, none * self._ratio(region, region)
@@ -128,16 +143,17 @@ class Model:
         none, none_at_all = self._none(region), self._none(whole)
         one = none * self._ratio(region, region)
         certain = 1.0
-        if group.missing >= 1:
+        missing = self._missing(group)
+        if missing >= 1:
             none -= none_at_all
             certain -= none_at_all
-        if group.missing >= 2:
+        if missing >= 2:
             none -= none_at_all * self._ratio(rest, whole)
             one -= none_at_all * self._ratio(region, whole)
             certain -= none_at_all * self._ratio(whole, whole)
         if certain < 1e-9:
             share = region.volume / whole.volume if whole.volume else 1.0
-            return 1.0 - share, share if group.missing == 1 else 0.0
+            return 1.0 - share, share if missing == 1 else 0.0
         return max(0.0, none / certain), max(0.0, one / certain)
 
     def _none(self, region: Region) -> float:

@@ -24,8 +24,12 @@ NOISE: Final = 0.02
 """A collision that is expected with less probability than this may as well be noise, and is asked for again."""
 SURPRISE: Final = 0.05
 """Silence that was expected with less probability than this is asked for again."""
-FILTERED: Final = 0.5
+LOST: Final = 0.5
 """Silence behind an acknowledgement is taken for a swallowed collision where that is more probable than this."""
+SWALLOWED: Final = 0.03
+"""The same on a bus that has swallowed some and never shown one."""
+HABIT: Final = 2
+"""So many swallowed collisions are a habit."""
 
 
 class Verdict(Enum):
@@ -66,6 +70,8 @@ class Prober:
     :ivar belated: masks about which something came after the verdict: somebody there has not been heard.
     :ivar shown: collisions that showed at the select.
     :ivar hidden: collisions that looked like one acknowledgement.
+    :ivar swallowed: acknowledgements without a reading behind them.
+    :ivar garbled: unreadable readings.
     """
 
     tries: int
@@ -73,6 +79,8 @@ class Prober:
     belated: list[SecondaryAddress] = field(default_factory=list)
     shown: int = 0
     hidden: int = 0
+    swallowed: int = 0
+    garbled: int = 0
     _previous: SecondaryAddress | None = None
 
     def deselect(self) -> Procedure[None]:
@@ -128,12 +136,18 @@ class Prober:
             if ACK in outcome.late:
                 return Finding(Verdict.SEVERAL)
             if isinstance(outcome, Garbled) and (last or several > NOISE):
+                self.garbled += 1
                 return Finding(Verdict.SEVERAL)
-            if isinstance(outcome, Silence) and (last or several > FILTERED):
+            if isinstance(outcome, Silence) and (last or several > self._swallows):
+                self.swallowed += 1
                 return Finding(Verdict.SOME)
             if isinstance(outcome, Ack):
                 yield Pause(BUSY_PAUSE)
         return Finding(Verdict.SOME)
+
+    @property
+    def _swallows(self) -> float:
+        return SWALLOWED if self.swallowed >= HABIT and not self.garbled else LOST
 
     def _transact(self, mask: SecondaryAddress, request: Request) -> Procedure[Outcome]:
         outcome = yield from ask(request)
