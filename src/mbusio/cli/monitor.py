@@ -3,7 +3,9 @@
 import argparse
 import asyncio
 import sys
+from collections.abc import Callable
 from datetime import datetime
+from typing import Final
 
 from mbus.application.as_json import dumps, telegram_as_json
 from mbus.application.telegram import decode_telegram
@@ -12,6 +14,9 @@ from mbus.link.fields import is_from_master
 from mbus.link.frames import LongFrame, ShortFrame, SingleCharacter
 from mbusio.cli.describe import describe
 from mbusio.transport import Transport, open_transport
+
+ENDED_SECONDS: Final = 0.5
+"""A frame that pauses for so long has ended; no adapter holds bytes back so long."""
 
 
 def run(options: argparse.Namespace) -> int:
@@ -26,28 +31,28 @@ async def _monitor(options: argparse.Namespace) -> None:
     if sys.stderr.isatty():
         print(f"listening at {transport.name}, {transport.baud} baud; Ctrl-C ends it", file=sys.stderr)
     try:
-        await _listen(transport, show)
+        await listen(transport, show.event)
     finally:
         await transport.close()
 
 
-async def _listen(transport: Transport, show: "_Show") -> None:
+async def listen(transport: Transport, show: Callable[[Event], None]) -> None:
+    """Show every frame and every byte of none, until the transport is gone: then raise `TransportClosedError`."""
     decoder = StreamDecoder()
     reading = asyncio.create_task(transport.read())
     try:
         while True:
+            done, _ = await asyncio.wait({reading}, timeout=ENDED_SECONDS if decoder.pending else None)
             # A pause ends an unfinished frame, or it would hide the ones behind it.
-            timeout = transport.gap if decoder.pending else None
-            done, _ = await asyncio.wait({reading}, timeout=timeout)
+            events = decoder.feed(reading.result()) if done else decoder.flush()
             if done:
-                events = decoder.feed(reading.result())
                 reading = asyncio.create_task(transport.read())
-            else:
-                events = decoder.flush()
             for event in events:
-                show.event(event)
+                show(event)
     finally:
         reading.cancel()
+        for event in decoder.flush():
+            show(event)
 
 
 class _Show:
