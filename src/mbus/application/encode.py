@@ -1,7 +1,6 @@
 """Whole responses of a slave: records in, frames out (EN 13757-3, EN 13757-7; MBUS.md 4.2, 4.6 to 4.8, 2.5).
 
-The header decides the CI field: with a secondary address it is long (72), without one short (7A), no header gives 78. A
-payload that is to be encrypted is made by `payload`, sealed by `mbus.application.encryption` and sent with `response`.
+The header decides the CI field: with a secondary address it is long (72), without one short (7A), no header gives 78.
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,21 +8,17 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from mbus.addressing import SecondaryAddress
+from mbus.application.dib import IDLE_FILLER, MANUFACTURER_DATA, MORE_FOLLOWS
 from mbus.application.encode_record import RecordSpec
 from mbus.application.encode_values import bcd, signed, unsigned
 from mbus.application.header import Header
+from mbus.application.security import BLOCK, MARK, encrypt_mode_5
 from mbus.errors import EncodeError
 from mbus.link.fields import RSP_UD
 from mbus.link.frames import MAX_L, MIN_L, LongFrame
 
 MAX_DATA: Final = MAX_L - MIN_L
 """Bytes behind the CI field, header included."""
-FILLER: Final = 0x2F
-MANUFACTURER_DATA: Final = 0x0F
-"""DIF: what follows to the end is the maker's own."""
-MORE_FOLLOWS: Final = 0x1F
-"""DIF: as `MANUFACTURER_DATA`, and the next request gets another telegram."""
-
 Item = RecordSpec | bytes
 """A record, or bytes that stand between records as they are: fillers, records as recorded."""
 
@@ -51,6 +46,27 @@ def payload(
 def response(address: int, header: Header | None, data: bytes, *, control: int = RSP_UD) -> LongFrame:
     """Give a variable data response with that payload."""
     return _with_header(_VARIABLE_CI, address, header, data, control)
+
+
+def encrypted_response(
+    address: int,
+    header: Header,
+    records: Iterable[Item],
+    key: bytes,
+    *,
+    manufacturer_data: bytes | None = None,
+    more_follows: bool = False,
+    control: int = RSP_UD,
+) -> LongFrame:
+    """Give a variable data response encrypted by mode 5, which needs the package `cryptography`.
+
+    The configuration word is set here. Fillers that make whole blocks stand before the maker's bytes, which run to the end.
+    """
+    body = payload(records)
+    tail = payload((), manufacturer_data=manufacturer_data, more_follows=more_follows)
+    filling = bytes((IDLE_FILLER,)) * (-(len(MARK) + len(body) + len(tail)) % BLOCK)
+    word, data = encrypt_mode_5(header, body + filling + tail, key)
+    return response(address, replace(header, configuration=word), data, control=control)
 
 
 def application_error(

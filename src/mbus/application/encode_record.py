@@ -7,23 +7,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, time
-from typing import Final
 
 from mbus.application import encode_values as values
+from mbus.application.dib import BCD, BINARY, EXTENSION, FUNCTIONS, MAX_BYTES, REAL, SIZES, SPECIAL, VARIABLE
 from mbus.errors import EncodeError
 
 Value = int | float | str | bytes | datetime | date | time | None
 
-FUNCTIONS: Final = ("instantaneous", "maximum", "minimum", "error")
-"""The function field in the order of its codes."""
-MAX_DIFE: Final = 10
-
-LVAR: Final = 0x0D
-_REAL = 0x05
-_INTEGER_SIZE = {0x01: 1, 0x02: 2, 0x03: 3, 0x04: 4, 0x06: 6, 0x07: 8}
-_BCD_SIZE = {0x09: 1, 0x0A: 2, 0x0B: 3, 0x0C: 4, 0x0E: 6}
-_EMPTY = (0x00, 0x08)
-_NAN = bytes.fromhex("0000C07F")
+_NOT_A_NUMBER = bytes.fromhex("0000C07F")
 _DATE_VIF = (0x6C, 0x6D)
 
 
@@ -77,7 +68,7 @@ def encode_dib(
     subunit: int = 0,
 ) -> bytes:
     """Give DIF and as many DIFE as storage (41 bits), tariff (20) and subunit (10) need."""
-    if not 0 <= data_field <= 0x0E:
+    if not 0 <= data_field < SPECIAL:
         raise EncodeError(f"{data_field:#x} is no data field of a record")
     if function not in FUNCTIONS:
         raise EncodeError(f"{function!r} is no function: those are {', '.join(FUNCTIONS)}")
@@ -86,11 +77,11 @@ def encode_dib(
     dib = [data_field | FUNCTIONS.index(function) << 4 | (storage & 1) << 6]
     storage >>= 1
     while storage or tariff or subunit:
-        dib[-1] |= 0x80
+        dib[-1] |= EXTENSION
         dib.append(storage & 0x0F | (tariff & 0x03) << 4 | (subunit & 0x01) << 6)
         storage, tariff, subunit = storage >> 4, tariff >> 2, subunit >> 1
-    if len(dib) > 1 + MAX_DIFE:
-        raise EncodeError(f"storage, tariff or subunit need more than {MAX_DIFE} DIFE")
+    if len(dib) > MAX_BYTES:
+        raise EncodeError(f"storage, tariff or subunit need more than {MAX_BYTES - 1} DIFE")
     return bytes(dib)
 
 
@@ -104,31 +95,27 @@ def encode_value(data_field: int, value: Value, *, unsigned: bool = False) -> by
 
     A value that is already bytes passes as it is when its length fits the data field.
     """
-    if data_field == LVAR:
+    if data_field == VARIABLE:
         return _variable(value)
     size = data_size(data_field)
     if isinstance(value, bytes):
         if len(value) != size:
             raise EncodeError(f"data field {data_field:X} has {size} bytes, not {len(value)}")
         return value
-    if data_field == _REAL and isinstance(value, int | float):
-        return values.real(value)
-    if data_field in _INTEGER_SIZE and isinstance(value, int):
-        return values.unsigned(value, size) if unsigned else values.signed(value, size)
-    if data_field in _BCD_SIZE and isinstance(value, int):
-        return values.bcd(value, size)
     if isinstance(value, date | time):
         return _moment(data_field, value)
+    if data_field == REAL and isinstance(value, int | float):
+        return values.real(value)
+    if data_field in BINARY and isinstance(value, int):
+        return values.unsigned(value, size) if unsigned else values.signed(value, size)
+    if data_field in BCD and isinstance(value, int):
+        return values.bcd(value, size)
     raise EncodeError(f"data field {data_field:X} cannot carry {value!r}")
 
 
 def data_size(data_field: int) -> int:
     """Bytes that a data field of fixed length has; raise `EncodeError` for LVAR and special functions."""
-    if data_field in _EMPTY:
-        return 0
-    if data_field == _REAL:
-        return 4
-    size = _INTEGER_SIZE.get(data_field) or _BCD_SIZE.get(data_field)
+    size = SIZES[data_field] if 0 <= data_field < len(SIZES) else None
     if size is None:
         raise EncodeError(f"data field {data_field:X} has no fixed length")
     return size
@@ -165,11 +152,11 @@ def _moment(data_field: int, value: date | time) -> bytes:
 
 def _invalid(data_field: int, *, all_ones: bool) -> bytes:
     """Give what stands for "no value": the most negative integer, F in every digit, not a number, an empty text."""
-    if data_field == LVAR:
+    if data_field == VARIABLE:
         return b"\x00"
-    if data_field == _REAL:
-        return _NAN
+    if data_field == REAL:
+        return _NOT_A_NUMBER
     size = data_size(data_field)
-    if data_field in _BCD_SIZE or all_ones or not size:
+    if data_field in BCD or all_ones or not size:
         return b"\xff" * size
     return b"\x00" * (size - 1) + b"\x80"
