@@ -14,9 +14,11 @@ from mbus.link.frames import LongFrame, parse_frame
 from mbussim.meter import Traits
 
 VARIABLE_CI: Final = frozenset((0x72, 0x76, 0x78, 0x7A))
-MORE_FOLLOWS: Final = 0x1F
 MAX_FILE: Final = 64 * 1024
 """Bytes of a file beyond which it is no telegram as text."""
+
+_ACCESS_NUMBER: Final = 8
+"""Its place in a long header."""
 
 
 class NotReplayableError(Exception):
@@ -33,15 +35,11 @@ class LeftOut:
 
 @dataclass(slots=True)
 class RecordedMeter:
-    """A meter that answers every reading with one recorded telegram.
-
-    Where that telegram says that more follow (DIF 1F), the request for the next one is answered by the same header without any
-    record: what followed was not recorded, and a reading must come to its end.
-    """
+    """A meter that answers every reading with what was recorded of it."""
 
     primary: int
     secondary: SecondaryAddress | None
-    telegram: LongFrame
+    recorded: tuple[LongFrame, ...]
     model: str
     traits: Traits = field(default_factory=lambda: Traits(delay=0.02, jitter=0.01))
     fabrication: str | None = None
@@ -49,15 +47,11 @@ class RecordedMeter:
     @property
     def telegrams(self) -> int:
         """Tell how many telegrams a reading has."""
-        return len(self.reading(0))
+        return len(self.recorded)
 
     def reading(self, now: float) -> Sequence[LongFrame]:
-        """Give the recorded telegram, and the end of a recording that was cut."""
-        if not announces_more(self.telegram):
-            return (self.telegram,)
-        access_number = bytes(((self.telegram.data[8] + 1) & 0xFF,))
-        end = self.telegram.data[:8] + access_number + self.telegram.data[9:LONG_SIZE]
-        return (self.telegram, replace(self.telegram, data=end))
+        """Give the recorded telegrams."""
+        return self.recorded
 
     def alarm(self, now: float) -> LongFrame | None:
         """Have none."""
@@ -68,11 +62,21 @@ class RecordedMeter:
         return True
 
 
-def announces_more(telegram: LongFrame) -> bool:
-    """Tell whether the recording ends with DIF 1F: as the last byte, or before the maker's bytes as the decoder finds it."""
-    if telegram.ci != 0x72 or len(telegram.data) < LONG_SIZE:
-        return False
-    return decode_telegram(telegram).more_follows
+def whole_reading(telegram: LongFrame) -> tuple[LongFrame, ...]:
+    """Give a recorded telegram, and behind one that announces more (DIF 1F) an end.
+
+    What followed was not recorded, yet a reading must come to its end: the next request gets the same header, counted on, without
+    any record.
+    """
+    if len(telegram.data) < LONG_SIZE or not decode_telegram(telegram).more_follows:
+        return (telegram,)
+    access_number = (telegram.data[_ACCESS_NUMBER] + 1) & 0xFF
+    header = (
+        telegram.data[:_ACCESS_NUMBER]
+        + bytes((access_number,))
+        + telegram.data[_ACCESS_NUMBER + 1 : LONG_SIZE]
+    )
+    return (telegram, replace(telegram, data=header))
 
 
 def read_telegram(path: Path) -> LongFrame:
@@ -127,4 +131,4 @@ def _meter(path: Path, primaries: set[int], secondaries: set[SecondaryAddress]) 
         primary = next(free, -1)
         if primary < 0:
             raise NotReplayableError("no primary address is free")
-    return RecordedMeter(primary, secondary, replace(telegram, address=primary), path.stem)
+    return RecordedMeter(primary, secondary, whole_reading(replace(telegram, address=primary)), path.stem)

@@ -120,7 +120,8 @@ class Slave:
             address in (TEST, BROADCAST) or (address == SELECTED and self.selected)
         ):
             return None
-        if isinstance(frame, LongFrame) and frame.ci == OLD_SELECTION_CI:
+        if isinstance(frame, LongFrame) and frame.ci in (SELECTION_CI, OLD_SELECTION_CI):
+            # A selection that `Selection.of` could not read fits nobody.
             self.selected = False
             return None
         answer = self._answer(frame, now)

@@ -71,8 +71,8 @@ class VirtualMaster:
             transaction.received(late.data, late.last, bad=late.bad)
         transaction.transmitted(sent)
         while transaction.outcome is None:
-            deadline, due = transaction.deadline, bus.next_time()
-            if due is None or due > deadline or (piece := bus.take()) is None:
+            deadline, span = transaction.deadline, bus.next_span()
+            if span is None or span[0] > deadline or (piece := bus.take()) is None:
                 self.now = deadline
                 transaction.expire(deadline)
                 continue
