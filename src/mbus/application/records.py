@@ -18,6 +18,7 @@ from mbus.application.dib import (
     lvar_size,
 )
 from mbus.application.layout import column_of, dib_of
+from mbus.application.vib import PLAIN_TEXT
 from mbus.errors import RecordError
 from mbus.tables import vif
 
@@ -130,7 +131,7 @@ class _RecordReader:
     def makes_sense(self, body: Body) -> bool:
         """Tell whether the data were understood to the end and every plain-text unit can be printed."""
         return body.error is None and all(
-            record.unit.isprintable() for record in body.records if record.quantity == "plain_text"
+            record.unit.isprintable() for record in body.records if record.quantity == PLAIN_TEXT
         )
 
     def _record(self) -> None:

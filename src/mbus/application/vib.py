@@ -9,10 +9,12 @@ from mbus.application.dib import EXTENSION
 from mbus.application.scaling import EXACT
 from mbus.tables import vif, vif_fb, vif_fd, vife
 from mbus.tables.rows import Effect, Rule, VifeRow, VifRow
-from mbus.tables.units import UNITS
+from mbus.tables.units import UNITS, UnitRow
 
 CODE: Final = 0x7F
 """The bits of a byte that are its code; the eighth is `EXTENSION`."""
+PLAIN_TEXT: Final = "plain_text"
+"""Quantity of a record whose unit, or whatever its maker wants to say, is given in letters."""
 UNKNOWN: Final = VifRow(CODE, 0, "unknown", "", 0, Rule.NUMBER, "")
 """Stands in for every code that no table has: the number as sent, without a unit."""
 
@@ -75,7 +77,7 @@ def _plain_text(raw: bytes, text_last: bool) -> tuple[VifRow, bytes]:
     else:
         end = 2 + raw[1]
         text, chain = raw[2:end], raw[end:]
-    return VifRow(CODE, 0, "plain_text", text[::-1].decode("latin-1"), 0, Rule.NUMBER, "5.10"), chain
+    return VifRow(CODE, 0, PLAIN_TEXT, text[::-1].decode("latin-1"), 0, Rule.NUMBER, "5.10"), chain
 
 
 class _Builder:
@@ -90,14 +92,15 @@ class _Builder:
         self._error: str | None = None
         self._offset = Decimal(0)
         self._own_chain = row.quantity == "manufacturer_specific"
-        self._take_unit(row.unit, row.exponent)
+        # A text is taken as it is, even one that spells a unit of ours: nobody knows what the maker means by "t" or "h".
+        unit = UnitRow(row.unit, row.unit) if row.quantity == PLAIN_TEXT else UNITS[row.unit]
+        self._take_unit(unit, row.exponent)
 
-    def _take_unit(self, symbol: str, exponent: int) -> None:
-        unit = UNITS.get(symbol)
-        self._unit = symbol if unit is None else unit.base
-        self._factor = 1 if unit is None else unit.factor
-        self._unit_exponent = 0 if unit is None else unit.exponent
-        self._exponent = self._unit_exponent + exponent
+    def _take_unit(self, unit: UnitRow, exponent: int) -> None:
+        self._unit = unit.base
+        self._factor = unit.factor
+        self._unit_exponent = unit.exponent
+        self._exponent = unit.exponent + exponent
 
     def apply(self, chain: bytes, codes: Mapping[int, VifeRow]) -> None:
         if self._own_chain:
@@ -141,7 +144,7 @@ class _Builder:
             self._modifiers.append(f"of_{self._quantity}")
             self._quantity = row.quantity
         if row.effect in (Effect.REPLACE, Effect.OPAQUE):
-            self._take_unit(row.unit, 0)
+            self._take_unit(UNITS[row.unit], 0)
             self._offset = Decimal(0)
         if row.effect is not Effect.LABEL:
             self._rule = row.rule
