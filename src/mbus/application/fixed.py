@@ -19,7 +19,7 @@ _STORED: Final = 0x02
 _UNIT: Final = 0x3F
 _COUNTER_SIZE: Final = 4
 _NO_OFFSET: Final = Decimal(0)
-_RESERVED: Final = FixedUnitRow(0, "unknown", "", 0)
+_RESERVED: Final = FixedUnitRow(0, 0, "unknown", "", 0)
 
 
 def fixed_header(frame: LongFrame) -> Header:

@@ -38,15 +38,12 @@ def dib_of(raw: bytes) -> Dib:
 
 
 @lru_cache(KEPT_BLOCKS)
-def vib_of(raw: bytes, command: bool, text_last: bool) -> Vib:
-    """Understand a whole VIB; see `mbus.application.vib.resolve_vib` for the two choices."""
-    return resolve_vib(raw, command=command, text_last=text_last)
-
-
-@lru_cache(KEPT_BLOCKS)
 def column_of(vib: bytes, data_field: int, command: bool, text_last: bool) -> tuple[Vib, Reader]:
-    """Understand a whole VIB and choose the reader for its data, which takes exactly the bytes of one data field."""
-    meaning = vib_of(vib, command, text_last)
+    """Understand a whole VIB and choose the reader for its data, which takes exactly the bytes of one data field.
+
+    See `mbus.application.vib.resolve_vib` for the two choices.
+    """
+    meaning = resolve_vib(vib, command=command, text_last=text_last)
     return meaning, _reader(data_field, meaning)
 
 

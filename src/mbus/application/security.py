@@ -11,7 +11,8 @@ from typing import Final
 from mbus.application.ci import CI_FIELDS, CiRow, Content
 from mbus.application.header import Header
 from mbus.application.records import Body
-from mbus.errors import DecryptionError, HeaderError
+from mbus.application.vib import UNKNOWN
+from mbus.errors import DecryptionError, EncodeError, HeaderError
 
 AES_CBC_STATIC: Final = 5
 AES_CBC_DERIVED: Final = 7
@@ -55,22 +56,36 @@ def encrypted_size(configuration: int) -> int:
 def open_payload(payload: Payload, decode: Callable[[bytes], Body]) -> Body:
     """Decode data that may be encrypted; raise `DecryptionError` when they are and cannot be opened."""
     header = payload.header
-    if header is None or mode_of(header.configuration) not in (AES_CBC_STATIC, AES_CBC_DERIVED):
-        return decode(payload.data)
     plain = decode(payload.data)
-    size = encrypted_size(header.configuration)
-    if not 0 < size <= len(payload.data):
+    if header is None or not _announces_blocks(header.configuration, len(payload.data)):
         return plain
-    if payload.key is not None:
-        try:
-            return decode(decrypt(payload))
-        except DecryptionError:
-            if plain.error is not None or not plain.records:
-                raise
-            return plain
-    if plain.error is None and plain.records:
+    try:
+        if payload.key is None:
+            raise DecryptionError(f"encrypted by mode {mode_of(header.configuration)}, and no key was given")
+        return decode(decrypt(payload))
+    except DecryptionError:
+        if not _convinces(plain):
+            raise
         return plain
-    raise DecryptionError(f"encrypted by mode {mode_of(header.configuration)}, and no key was given")
+
+
+def _announces_blocks(configuration: int, size: int) -> bool:
+    return (
+        mode_of(configuration) in (AES_CBC_STATIC, AES_CBC_DERIVED)
+        and 0 < encrypted_size(configuration) <= size
+    )
+
+
+def _convinces(body: Body) -> bool:
+    """Tell whether data are surely plain.
+
+    One cipher text in a dozen happens to split into records; hardly one into records that all have a known quantity.
+    """
+    return (
+        body.error is None
+        and bool(body.records)
+        and all(record.quantity != UNKNOWN.quantity and record.status is None for record in body.records)
+    )
 
 
 def decrypt(payload: Payload) -> bytes:
@@ -95,11 +110,14 @@ def decrypt(payload: Payload) -> bytes:
 
 
 def encrypt_mode_5(header: Header, records: bytes, key: bytes) -> tuple[int, bytes]:
-    """Return the configuration word and the data of a mode 5 telegram with these records; fillers make whole blocks."""
+    """Return the configuration word and the data of a mode 5 telegram with these records; fillers make whole blocks.
+
+    Raise `EncodeError` when they are too many for the 15 blocks that the word can announce.
+    """
     plain = MARK + records
     plain += b"\x2f" * (-len(plain) % BLOCK)
     if len(plain) > 15 * BLOCK:
-        raise DecryptionError(f"mode 5 carries at most {15 * BLOCK} bytes, these are {len(plain)}")
+        raise EncodeError(f"mode 5 carries at most {15 * BLOCK} bytes, these are {len(plain)}")
     word = AES_CBC_STATIC << 8 | len(plain) // BLOCK << 4
     return word, _aes_cbc(key, initial_vector(header), plain, encrypting=True)
 

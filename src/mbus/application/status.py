@@ -16,9 +16,12 @@ SUSPECT: Final = 0x0F
 """With any of these bits set the values are to be doubted; a temporary error alone is common and often harmless."""
 
 
-def status_words(status: int) -> tuple[str, ...]:
-    """Say a status byte in words; empty when all is well."""
-    application = _APPLICATION[status & 0x03]
+def status_words(status: int, *, fixed_structure: bool = False) -> tuple[str, ...]:
+    """Say a status byte in words; empty when all is well.
+
+    In the old fixed structure bits 1 and 0 describe the counters (`mbus.application.fixed`) and say nothing here.
+    """
+    application = None if fixed_structure else _APPLICATION[status & 0x03]
     words = () if application is None else (application,)
     return words + tuple(word for bit, word in _BITS if status & bit)
 

@@ -91,7 +91,7 @@ class _Builder:
         self._modifiers: list[str] = []
         self._error: str | None = None
         self._offset = Decimal(0)
-        self._own_chain = row.quantity == "manufacturer_specific"
+        self._foreign_chain = row.quantity in ("manufacturer_specific", "reserved")
         # A text is taken as it is, even one that spells a unit of ours: nobody knows what the maker means by "t" or "h".
         unit = UnitRow(row.unit, row.unit) if row.quantity == PLAIN_TEXT else UNITS[row.unit]
         self._take_unit(unit, row.exponent)
@@ -103,7 +103,7 @@ class _Builder:
         self._exponent = unit.exponent + exponent
 
     def apply(self, chain: bytes, codes: Mapping[int, VifeRow]) -> None:
-        if self._own_chain:
+        if self._foreign_chain:
             self._keep(chain)
             return
         extension = False

@@ -1,6 +1,6 @@
 """Media and units of the old fixed data structure (MBUS.md 4.8)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 HISTORIC: Final = 0x3E
@@ -9,17 +9,10 @@ HISTORIC: Final = 0x3E
 
 @dataclass(frozen=True, slots=True)
 class FixedUnitRow:
-    """A six-bit unit code: ``1 step = 10^exponent base``; text of digits where `unit` is empty and `quantity` a date or time."""
+    """The unit codes `first` to `last`, each ten times the one before.
 
-    code: int
-    quantity: str
-    unit: str
-    exponent: int
-
-
-@dataclass(frozen=True, slots=True)
-class FixedUnitRun:
-    """Consecutive unit codes, each ten times the one before."""
+    :ivar exponent: power of ten of `first`, in `unit`.
+    """
 
     first: int
     last: int
@@ -28,25 +21,25 @@ class FixedUnitRun:
     exponent: int
 
 
-RUNS: Final = (
-    FixedUnitRun(0x00, 0x00, "time_hms", "", 0),
-    FixedUnitRun(0x01, 0x01, "date_dmy", "", 0),
-    FixedUnitRun(0x02, 0x0A, "energy", "Wh", 0),
-    FixedUnitRun(0x0B, 0x13, "energy", "J", 3),
-    FixedUnitRun(0x14, 0x1C, "power", "W", 0),
-    FixedUnitRun(0x1D, 0x25, "power", "J/h", 3),
-    FixedUnitRun(0x26, 0x2E, "volume", "m³", -6),
-    FixedUnitRun(0x2F, 0x37, "volume_flow", "m³/h", -6),
-    FixedUnitRun(0x38, 0x38, "temperature", "°C", -3),
-    FixedUnitRun(0x39, 0x39, "hca_units", "", 0),
-    FixedUnitRun(0x3F, 0x3F, "dimensionless", "", 0),
+ROWS: Final = (
+    FixedUnitRow(0x00, 0x00, "time_hms", "", 0),
+    FixedUnitRow(0x01, 0x01, "date_dmy", "", 0),
+    FixedUnitRow(0x02, 0x0A, "energy", "Wh", 0),
+    FixedUnitRow(0x0B, 0x13, "energy", "J", 3),
+    FixedUnitRow(0x14, 0x1C, "power", "W", 0),
+    FixedUnitRow(0x1D, 0x25, "power", "J/h", 3),
+    FixedUnitRow(0x26, 0x2E, "volume", "m³", -6),
+    FixedUnitRow(0x2F, 0x37, "volume_flow", "m³/h", -6),
+    FixedUnitRow(0x38, 0x38, "temperature", "°C", -3),
+    FixedUnitRow(0x39, 0x39, "hca_units", "", 0),
+    FixedUnitRow(0x3F, 0x3F, "dimensionless", "", 0),
 )
 """Codes 3A to 3D are reserved."""
 
 UNITS: Final = {
-    code: FixedUnitRow(code, run.quantity, run.unit, run.exponent + code - run.first)
-    for run in RUNS
-    for code in range(run.first, run.last + 1)
+    code: replace(row, first=code, last=code, exponent=row.exponent + code - row.first)
+    for row in ROWS
+    for code in range(row.first, row.last + 1)
 }
 
 MEDIA: Final = (

@@ -4,7 +4,7 @@ from mbus.addressing import SecondaryAddress
 from mbus.application.header import Header
 from mbus.application.security import derived_key, encrypt_mode_5, initial_vector
 from mbus.application.telegram import Telegram, decode_telegram
-from mbus.errors import DecryptionError
+from mbus.errors import EncodeError
 from mbus.link.frames import LongFrame
 
 KEY = bytes.fromhex("0102030405060708090A0B0C0D0E0F11")
@@ -66,6 +66,15 @@ def test_plain_data_under_a_word_that_looks_encrypted_stay_readable(
     assert values(telegram) == [1000, 25, 1000, 25]
 
 
+def test_a_cipher_text_that_happens_to_look_like_records_is_not_shown_as_values() -> None:
+    header = Header(ADDRESS, 1, 0, 0x0510).to_bytes()
+    chance = bytes.fromhex("04 6F 11223344 02 FD7C 5566 0F 778899AABB")
+    assert len(chance) == 17
+    telegram = decode_telegram(LongFrame(0x08, 1, 0x72, header + chance))
+    assert telegram.records == ()
+    assert telegram.error == "encrypted by mode 5, and no key was given"
+
+
 def test_mode_5_behind_a_short_header_lacks_the_address() -> None:
     header = Header(None, 1, 0, 0x0510)
     frame = LongFrame(0x08, 1, 0x7A, header.to_bytes() + b"\x84" * 16)
@@ -105,7 +114,7 @@ def test_a_cut_off_or_doubled_authentication_layer_is_said(data: str) -> None:
 
 
 def test_too_much_for_fifteen_blocks_is_refused() -> None:
-    with pytest.raises(DecryptionError, match="at most 240 bytes"):
+    with pytest.raises(EncodeError, match="at most 240 bytes"):
         encrypt_mode_5(Header(ADDRESS, 1, 0, 0), bytes(239), KEY)
 
 

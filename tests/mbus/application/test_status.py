@@ -19,3 +19,7 @@ from mbus.application.status import is_suspect, status_words
 def test_a_status_byte_in_words(status: int, words: tuple[str, ...], suspect: bool) -> None:
     assert status_words(status) == words
     assert is_suspect(status) is suspect
+
+
+def test_bits_0_and_1_of_the_fixed_structure_are_about_its_counters() -> None:
+    assert status_words(0x07, fixed_structure=True) == ("power_low",)

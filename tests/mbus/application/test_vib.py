@@ -133,3 +133,8 @@ def test_a_plain_text_unit_is_the_unit_and_takes_corrections() -> None:
 def test_a_plain_text_that_spells_a_unit_of_ours_is_not_scaled_by_it() -> None:
     found = record_of("01 7C 03 68574D 02")
     assert (found.unit, found.value) == ("MWh", 2)
+
+
+def test_what_follows_the_third_extension_is_not_read_as_a_vife() -> None:
+    found = record_of("01 EF 7D 02")
+    assert (found.quantity, found.value, found.modifiers) == ("reserved", 2, ("vife:7D",))
