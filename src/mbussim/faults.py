@@ -197,7 +197,7 @@ def _late(fault: Fault, answer: Answer, request_end: float) -> Answer:
 
 
 def _slow(fault: Fault, answer: Answer, request_end: float) -> Answer:
-    latest = request_end + timing.answer_window(answer.baud) - timing.characters(1, answer.baud)
+    latest = request_end + timing.answer_window(answer.baud) - timing.bits(1, answer.baud)
     return replace(answer, start=max(answer.start, min(answer.start + fault.value, latest)))
 
 

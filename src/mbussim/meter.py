@@ -34,8 +34,7 @@ class Traits:
     def answer_delay(self, baud: int, chance: float) -> float:
         """Seconds until the answer begins; `chance`, 0 to 1, places it within the jitter."""
         earliest = timing.bits(timing.EARLIEST_ANSWER_BITS, baud)
-        # The first character must be complete within the window of a master that sees characters, not edges.
-        latest = timing.answer_window(baud) - timing.characters(1, baud)
+        latest = timing.answer_window(baud) - timing.bits(1, baud)
         return min(max(earliest, self.delay + self.jitter * chance), latest)
 
 

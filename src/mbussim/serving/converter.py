@@ -82,7 +82,7 @@ class Converter:
 
     def _longest_skip(self) -> float:
         baud = self.bus.rate
-        return timing.answer_window(baud) + timing.characters(1, baud)
+        return timing.answer_window(baud) + timing.characters(2, baud)
 
     def _skip_to(self, instant: float) -> None:
         self._epoch -= max(0.0, instant - self.now)
