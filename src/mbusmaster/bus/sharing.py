@@ -17,7 +17,8 @@ FD, selection replaced, conversation       its own selection is put in front, th
 open and lease not over
 FD, selection replaced, conversation       silence: never another client's meter
 complete or lease over
-=========================================  ================================================================================
+SND_NKE to FD, another client's selection  silence: for this client nobody is selected
+==========================================  ================================================================================
 
 A conversation with FD opens with the selection and is complete with a reply that no more telegrams follow. SND_NKE that is not
 acknowledged is a doubt: the slave may be gone, never acknowledge, or have heard. Then a bit is sent that differs from the last
@@ -132,10 +133,11 @@ class _Touches:
 
 @dataclass(slots=True)
 class _Wire:
-    """What a station has seen last: the count bit, and how many telegrams of a reading."""
+    """What a station has seen last: the count bit, and how many telegrams of a reading; and its last response."""
 
     bit: bool = False
     telegrams: int = 0
+    response: LongFrame | None = None
 
 
 class Sharing:
@@ -188,7 +190,8 @@ class Sharing:
         assert isinstance(request.frame, LongFrame), "a selection carries data"
         self._selected_by = client
         view = self._views.setdefault(client, {})[SELECTED] = View(selection=request.frame)
-        self._touch(client, SELECTED, view)
+        self._touch_by_selection(client, request.frame)
+        view.touched = self._serial
         outcome = yield Carry(request, own=True)
         view.at = self._clock()
         return outcome
@@ -201,14 +204,18 @@ class Sharing:
             views.clear()
             self._touch_all(client)
         elif address == SELECTED:
-            self._selected_by = None
             views.pop(SELECTED, None)
+            if self._selected_by not in (None, client):
+                # For this client nobody is selected; whose selection it is needs it, and would also answer.
+                return Silence()
+            self._selected_by = None
             self._touch(client, SELECTED)
         else:
             view = views.setdefault(address, View())
             view.start_again()
             self._touch(client, address, view)
-            self._wire[address] = _Wire()
+            if address in self._wire:
+                self._wire[address].bit, self._wire[address].telegrams = False, 0
         outcome = yield Carry(request, own=True)
         if address in views:
             views[address].at = self._clock()
@@ -247,7 +254,8 @@ class Sharing:
         if address == SELECTED:
             assert view.selection is not None, "FD has a view only after a selection"
             self._selected_by = client
-            self._touch(client, SELECTED, view)
+            self._touch_by_selection(client, view.selection)
+            view.touched = self._serial
             heard = not isinstance((yield Carry(Request(view.selection, Expects.ACK), own=False)), Silence)
             if not heard:
                 return False
@@ -295,9 +303,10 @@ class Sharing:
                 view.telegrams += 1
             view.more = more_follows(outcome.frame)
             view.last_bit = bit
+            self._wire[address].response = outcome.frame
             if address == SELECTED and is_one_slave(outcome.frame.address):
                 self._touch(client, outcome.frame.address)
-                self._wire[outcome.frame.address] = _Wire(bit != view.inverted, view.telegrams)
+                self._wire[outcome.frame.address] = replace(self._wire[address], telegrams=view.telegrams)
             elif address == SELECTED:
                 self._touch_all(client)
                 view.touched = self._serial
@@ -315,6 +324,13 @@ class Sharing:
             view.touched = self._serial
         else:
             self._touch(client, address, view)
+
+    def _touch_by_selection(self, client: ClientId, selection: LongFrame) -> None:
+        # A slave with one memory for all its addresses begins anew when it is selected.
+        for address, wire in self._wire.items():
+            if is_one_slave(address) and (wire.response is None or fits_selection(wire.response, selection)):
+                self._touch(client, address)
+        self._touch(client, SELECTED)
 
     def _touch(self, client: ClientId | None, address: int, view: View | None = None) -> None:
         self._serial += 1

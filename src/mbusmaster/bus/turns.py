@@ -18,6 +18,8 @@ from mbusmaster.bus.answers import more_follows
 from mbusmaster.bus.requests import MasterFrame, is_initialisation, is_selection
 
 PATIENT_TURNS: Final = 4
+TIMER_SLACK: Final = 1e-6
+"""Event loops fire timers early by up to their clock's resolution."""
 SLOWEST_UNSCALED_BAUD: Final = 2400
 
 
@@ -133,7 +135,7 @@ class Turns(Generic[T]):
             if mine is not None and held.continues(mine) and (not others or now - held.began < self._limit):
                 self._waiting.remove(mine)
                 return mine
-            if mine is None and now < held.until and now - held.began < self._limit:
+            if mine is None and self.held_until - now > TIMER_SLACK:
                 return None
             self._conversation = None
         return self._take_fairly(held.client if held else None)
