@@ -179,9 +179,7 @@ class Transaction:
             self._extend_window(end)
 
     def received(self, data: bytes, now: float, *, bad: bool = False) -> None:
-        """Take bytes from the line; `bad` says that the UART saw a parity or framing error or a break among them."""
-        if bad and not data:
-            data = b"\x00"
+        """Take bytes from the line; `bad` says that the UART saw a parity or framing error among them, or a break as zeros."""
         if self._phase is _Phase.DONE or not data:
             return
         if self._phase is _Phase.SENDING:

@@ -101,7 +101,8 @@ def select_meter(
     """Select until somebody acknowledges; the first request for data then carries frame count bit 1.
 
     The selection itself carries 0, so that it differs from that request also where a slave has one bit for both. Several
-    acknowledgements at once look like one: only the answer to a request proves whom it selected.
+    acknowledgements at once look like one: only the answer to a request proves whom it selected. Silence leaves no doubt behind:
+    a selection that fits nobody has thrown everybody out.
     """
     outcome: Outcome = Silence()
     for _ in range(tries):
@@ -109,7 +110,8 @@ def select_meter(
         if isinstance(outcome, Ack):
             stations.initialised(SELECTED)
             return
-    stations.failed(SELECTED)
+    if not isinstance(outcome, Silence):
+        stations.failed(SELECTED)
     raise failure(f"meter {mask}", outcome)
 
 

@@ -167,8 +167,8 @@ def test_zeros_are_the_break_of_a_master_that_saw_a_collision(zeros: bytes) -> N
     assert asked().byte(zeros, 0.1, bad=True).outcome() == Garbled(zeros, Fault.COLLISION)
 
 
-def test_a_break_that_comes_without_a_byte_is_a_collision_too() -> None:
-    assert asked().byte(b"", 0.1, bad=True).outcome() == Garbled(b"\x00", Fault.COLLISION)
+def test_no_bytes_are_no_answer() -> None:
+    assert asked().byte(b"", 0.1, bad=True).outcome() == Silence()
 
 
 def test_a_character_with_a_parity_error_damages_the_answer() -> None:

@@ -56,11 +56,18 @@ def test_the_enhanced_selection_carries_the_fabrication_number() -> None:
     play(procedure, [(select, ACK), (REQ_FD_FCB1, answer())])
 
 
-def test_an_absent_meter_is_not_asked_for_data() -> None:
+def test_an_absent_meter_is_not_asked_for_data_and_leaves_no_doubt() -> None:
     stations = selected()
     with pytest.raises(NoAnswerError):
         play(read_secondary(METER, stations), [(SELECT, SILENCE)] * 3)
-    assert not stations.is_agreed(SELECTED)
+    play(read_secondary(METER, stations), [(SELECT, ACK), (REQ_FD_FCB1, answer())])
+
+
+def test_a_selection_that_cannot_be_understood_is_cleared_before_the_next() -> None:
+    stations = Stations()
+    with pytest.raises(GarbledAnswerError):
+        play(read_secondary(METER, stations), [(NKE_FD, SILENCE), *[(SELECT, COLLISION)] * 3])
+    play(read_secondary(METER, stations), [(NKE_FD, SILENCE), (SELECT, ACK), (REQ_FD_FCB1, answer())])
 
 
 def test_a_selection_that_got_lost_is_repeated() -> None:
