@@ -6,7 +6,7 @@ everything under a wide mask that was silent or answered alone, in whatever cell
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from mbus.procedures.search_secondary.masks import (
@@ -59,12 +59,15 @@ class Facts:
         self.base = base
         self.known: list[int] = []
         self.open: dict[Mask, Cell] = {}
+        self.groups: list[Group] = []
+        """All split cells; one is behind those around it."""
         self.proofs: dict[Mask, int] = {}
         """Answered masks and how many meters they proved (1 or 2), apart from cells that were settled by it."""
         self.unread: set[Mask] = set()
         """Masks that were acknowledged, and no reading came when it was asked for."""
         self.nameless: list[Mask] = []
         """Masks under which a meter answered alone that does not say who it is."""
+        self._additions = 0
         self._root: Group | Cell
         self._within: defaultdict[Mask, dict[Cell, None]] = defaultdict(dict)
         self._settled: defaultdict[int, set[int]] = defaultdict(set)
@@ -103,7 +106,7 @@ class Facts:
     def add_nameless(self, mask: Mask) -> None:
         """A meter is proven to be alone under a mask, and does not say who it is."""
         self.nameless.append(mask)
-        for group in self.groups():
+        for group in self.groups:
             group.found += covers(group.mask, mask)
 
     def settle(self, mask: Mask) -> None:
@@ -121,10 +124,16 @@ class Facts:
         self._remove(cell)
         at_least = self.proofs.get(cell.mask, 0)
         group = Group(cell.mask, position, at_least, cell.parent, self.known_in(cell.mask))
+        self.groups.append(group)
         self._replace(cell, group)
         for digit in digits:
             self.open_child(group, digit)
         return group
+
+    @property
+    def splits(self) -> int:
+        """Count the changes that moved open identifications to other cells."""
+        return self._additions
 
     def open_child(self, group: Group, digit: int) -> None:
         """Make one child of a split cell open, unless it is settled."""
@@ -132,15 +141,8 @@ class Facts:
         if not self._covered(mask):
             group.children[digit] = self._add(mask, group)
 
-    def groups(self) -> Iterator[Group]:
-        """Give all split cells, the widest first."""
-        waiting: list[Group | Cell] = [self._root]
-        for node in waiting:
-            if isinstance(node, Group):
-                yield node
-                waiting += node.children.values()
-
     def _add(self, mask: Mask, parent: Group | None) -> Cell:
+        self._additions += 1
         cell = Cell(mask, parent, volume(mask[0] & ~self.base[0]))
         self.open[mask] = cell
         for wide in wider(mask, self.base[0]):

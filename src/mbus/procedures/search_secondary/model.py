@@ -6,26 +6,24 @@ consecutive numbers: next to found numbers that lie close together each number i
 """
 
 import math
+from bisect import insort
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from mbus.procedures.search_secondary.deliveries import deliveries, neighbours
 from mbus.procedures.search_secondary.facts import Cell, Facts, Group
 from mbus.procedures.search_secondary.masks import identification_of, number_of
 
 PRIOR_METERS: Final = 0.5
-PRIOR_VOLUME: Final = 0.02
-"""Before anything is known: half a meter seen in a fiftieth of all identifications."""
-REACH: Final = 1200
-"""Numbers further apart are of different deliveries."""
-FILL: Final = 0.9
-"""Share of numbers inside a delivery that are on the bus, as long as nothing is known."""
-GAP: Final = 0.1
-"""What an empty number leaves of the hope that a delivery goes on behind it."""
-FAINT: Final = 0.02
-"""Guesses below are not worth keeping."""
-SHORTEST: Final = 10
-"""Numbers that a delivery is taken to span at least."""
+PRIOR_VOLUME: Final = 0.005
+"""Before anything is known: half a meter seen in a two-hundredth of all identifications."""
+MOST: Final = 0.99
+"""No guess is more certain."""
+MANY: Final = 20
+"""Once so many meters are known, one more changes the expectations little."""
+SELDOM: Final = 8
+"""Steps between two looks at expectations that change little."""
 
 
 @dataclass(slots=True)
@@ -64,33 +62,48 @@ class Model:
         self.meters = PRIOR_METERS
         self.exposure = PRIOR_VOLUME
         self.guesses: dict[int, float] = {}
-        self._guessed: dict[Cell, Region] = {}
         self.isolated = 0
-        self._seen = -1
+        self._guessed: dict[Cell, Region] = {}
+        self._numbers: list[int] = []
+        self._seen = 0
+        self._splits = -1
+        self._steps = 0
+        self._open_volume = 1.0
 
     def refresh(self) -> None:
-        """Learn from the facts as they are now."""
-        self._guess()
-        open_volume = sum(cell.volume for cell in self._facts.open.values())
-        rate = self.meters / self.exposure
-        self.meters = PRIOR_METERS + self.isolated
-        self.exposure = PRIOR_VOLUME + 1.0 - open_volume
-        for group in self._facts.groups():
-            missing = self._missing(group)
-            if missing > 0:
-                region = self.region(
-                    cell for cell in self._facts.cells(group.mask) if self._needy(cell) is group
-                )
-                expected = rate * region.volume
-                if expected:
-                    total = expected + region.odds
-                    self.meters += _at_least(total, missing) * expected / total
-                    self.exposure += region.volume
+        """Learn from the facts as they are now; small changes may wait for a few steps."""
+        self._steps += 1
+        is_due = self._seen < MANY or self._steps % SELDOM == 0
+        if is_due or self._facts.splits != self._splits or self._is_surprised():
+            self._splits = self._facts.splits
+            self._guess()
+        if is_due:
+            self._learn_rate()
 
     def transactions_left(self) -> int:
-        """Estimate what settling everything open will cost: random identifications take 4.5 a meter, runs 2.2."""
-        anywhere = self.meters / self.exposure * sum(cell.volume for cell in self._facts.open.values())
+        """Estimate what settling everything open will cost: meters from anywhere take 4.5 each, those of deliveries 2.2."""
+        anywhere = self.meters / self.exposure * self._open_volume
         return round(4.5 * anywhere + 2.2 * sum(self.guesses.values()) + 0.5 * len(self._facts.open)) + 1
+
+    def _is_surprised(self) -> bool:
+        return any(self.guesses.get(meter, 0.0) < 0.5 for meter in self._facts.known[self._seen :])
+
+    def _learn_rate(self) -> None:
+        """Count meters from anywhere over what is settled; a cell that must hold some counts with what that makes likely."""
+        rate = self.meters / self.exposure
+        self._open_volume = sum(cell.volume for cell in self._facts.open.values())
+        self.meters = PRIOR_METERS + self.isolated
+        self.exposure = PRIOR_VOLUME + 1.0 - self._open_volume
+        for group in self._facts.groups:
+            missing = self._missing(group)
+            if missing <= 0:
+                continue
+            region = self.region(cell for cell in self._facts.cells(group.mask) if self._needy(cell) is group)
+            expected = rate * region.volume
+            if expected:
+                total = expected + region.odds
+                self.meters += _at_least(total, missing) * expected / total
+                self.exposure += region.volume
 
     def region(self, cells: Iterable[Cell]) -> Region:
         """Sum up the expectations about some cells."""
@@ -165,56 +178,32 @@ class Model:
         return self.meters * region.volume / (self.exposure + whole.volume) + region.odds
 
     def _guess(self) -> None:
-        numbers = sorted(number for number in map(number_of, self._facts.known) if number is not None)
-        runs: list[list[int]] = []
-        for number in numbers:
-            if runs and number - runs[-1][-1] <= REACH:
-                runs[-1].append(number)
-            else:
-                runs.append([number])
-        self.isolated = sum(1 for run in runs if len(run) == 1) + len(self._facts.known) - len(numbers)
-        belonging = (len(numbers) - self.isolated + 0.5) / (len(numbers) + 1)
-        self.guesses = {}
-        self._guessed = {}
-        for run in runs:
-            self._guess_around(run, 1.0 if len(run) > 1 else belonging)
+        """Place the likely numbers in their cells."""
+        for identification in self._facts.known[self._seen :]:
+            number = number_of(identification)
+            if number is not None:
+                insort(self._numbers, number)
+        self._seen = len(self._facts.known)
+        parts = deliveries(self._numbers)
+        self.isolated = sum(1 for part in parts if len(part) == 1) + self._seen - len(self._numbers)
+        belonging = (len(self._numbers) - self.isolated + 0.5) / (len(self._numbers) + 1)
+        self.guesses.clear()
+        self._guessed.clear()
+        for part in parts:
+            for number, chance in neighbours(part, 1.0 if len(part) > 1 else belonging, self._is_open):
+                self._place(identification_of(number), chance)
 
-    def _guess_around(self, run: list[int], trust: float) -> None:
-        members, empties = set(run), 0
-        inside: list[int] = []
-        for number in range(run[0] + 1, run[-1]):
-            if number not in members:
-                if self._facts.cell_at(identification_of(number)) is None:
-                    empties += 1
-                else:
-                    inside.append(number)
-        fill = (len(run) + 9 * FILL) / (len(run) + empties + 9)
-        for number in inside:
-            self._add_guess(number, fill)
-        span = max(run[-1] - run[0], SHORTEST)
-        for step in (1, -1):
-            number, hope = run[-1] if step > 0 else run[0], trust * fill
-            for distance in range(1, REACH):
-                number += step
-                if not 0 <= number < 10**8:
-                    break
-                chance = hope * span / (span + distance)
-                if chance < FAINT:
-                    break
-                if not self._add_guess(number, chance):
-                    hope *= GAP
+    def _is_open(self, number: int) -> bool:
+        return self._facts.cell_at(identification_of(number)) is not None
 
-    def _add_guess(self, number: int, chance: float) -> bool:
-        identification = identification_of(number)
+    def _place(self, identification: int, chance: float) -> None:
         cell = self._facts.cell_at(identification)
-        if cell is None:
-            return False
+        assert cell is not None, "only open numbers are guessed"
         self.guesses[identification] = chance
-        region = self._guessed.setdefault(cell, Region())
-        chance = min(chance, 0.99)
-        region.rate -= math.log1p(-chance)
-        region.odds += chance / (1 - chance)
-        return True
+        certainty = min(chance, MOST)
+        self._guessed.setdefault(cell, Region()).add(
+            Region(0.0, -math.log1p(-certainty), certainty / (1 - certainty))
+        )
 
 
 def _at_least(expected: float, least: int) -> float:

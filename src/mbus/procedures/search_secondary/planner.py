@@ -99,7 +99,8 @@ class Planner:
         return value(outlook, saves, self.hidden)
 
     def _question(self, mask: Mask, outlook: Outlook, chosen: Offer) -> Question:
-        request = chosen.request or not free_positions(mask[0])
+        # A single meter on the bus is not improbable, whatever the model says; and below the last digit nothing is left to split.
+        request = chosen.request or mask == self._facts.base or not free_positions(mask[0])
         return Question(mask, request, self._with_known(mask, outlook))
 
     def _with_known(self, mask: Mask, further: Outlook) -> Outlook:

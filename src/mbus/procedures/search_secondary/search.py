@@ -226,7 +226,7 @@ class _Search:
         """
         facts = sweep.facts
         split: dict[int, float] = {}
-        for group in facts.groups():
+        for group in facts.groups:
             split[group.position] = split.get(group.position, 0.0) + volume(group.mask[0] & ~facts.base[0])
         seen = any(number_of(identification) is None for identification in facts.known)
         positions = list(split)
@@ -294,5 +294,5 @@ class _Search:
 
 def _next_unexplained(facts: Facts, tried: set[Mask]) -> Group | None:
     """Give the narrowest split cell that is proven to hold more meters than are known."""
-    groups = [group for group in facts.groups() if group.missing > 0 and group.mask not in tried]
+    groups = [group for group in facts.groups if group.missing > 0 and group.mask not in tried]
     return min(groups, key=lambda group: volume(group.mask[0]), default=None)
