@@ -80,17 +80,17 @@ class Body:
     error: str | None = None
 
 
-def decode_records(data: bytes, *, start: int = 0, command: bool = False, msb_first: bool = False) -> Body:
-    """Read the records that begin at `start`.
+def decode_records(data: bytes, *, command: bool = False, msb_first: bool = False) -> Body:
+    """Read the records of user data: what follows the header.
 
     `command`: the data go to a meter, VIFE 00 to 0F are actions. `msb_first`: values begin with the most significant byte.
     A plain-text unit with VIFE stands before them in meters that exist and behind them by the newer text of the standard:
     the older place is tried first and the newer one where only it makes sense to the end.
     """
-    reader = _RecordReader(data, start, command, msb_first, text_last=False)
+    reader = _RecordReader(data, command, msb_first, text_last=False)
     body = reader.read()
     if reader.met_text_with_vife and not reader.makes_sense(body):
-        other = _RecordReader(data, start, command, msb_first, text_last=True)
+        other = _RecordReader(data, command, msb_first, text_last=True)
         newer = other.read()
         if other.makes_sense(newer):
             return newer
@@ -100,9 +100,9 @@ def decode_records(data: bytes, *, start: int = 0, command: bool = False, msb_fi
 class _RecordReader:
     """One pass over the records with one belief about the place of plain-text units."""
 
-    def __init__(self, data: bytes, start: int, command: bool, msb_first: bool, *, text_last: bool) -> None:
+    def __init__(self, data: bytes, command: bool, msb_first: bool, *, text_last: bool) -> None:
         self._data = data
-        self._position = start
+        self._position = 0
         self._command = command
         self._msb_first = msb_first
         self._text_last = text_last
