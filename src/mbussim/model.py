@@ -27,6 +27,7 @@ from importlib.resources import files
 from typing import Any, Final
 
 from mbus.addressing import manufacturer_code
+from mbus.errors import MBusError
 from mbussim.meter import Traits
 from mbussim.registers import ModelError, Register, Source, make_register, make_source
 
@@ -78,7 +79,7 @@ class Model:
             table = tomllib.loads(text)
             model = cls._from_table(slug, table)
             model.registers(random.Random(0))  # noqa: S311
-        except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, MBusError) as error:
             raise ModelError(f"model {slug}: {error}") from None
         return model
 

@@ -7,6 +7,7 @@ beyond the answer window is waited for, since a late answer must stay late.
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final, Protocol
 
 from mbus.link import timing
@@ -54,7 +55,7 @@ class Converter:
             self._changed.set()
             if self._fast:
                 self._skip_to(end)
-                await asyncio.sleep(0)
+                self.step()
             elif (excess := end - self.now - BACKLOG) > 0:
                 await asyncio.sleep(excess)
 
@@ -62,23 +63,24 @@ class Converter:
         """Hand on what the bus says, until cancelled."""
         while True:
             self._changed.clear()
-            span = self.bus.next_span()
-            if span is None:
-                await self._changed.wait()
-                continue
+            wait = self.step()
+            # A new request may bring an answer before the one that is waited for.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self._changed.wait()
+
+    def step(self) -> float | None:
+        """Hand on what is due; return the seconds until more will be, None when no answer is on its way."""
+        while (span := self.bus.next_span()) is not None:
             first, last = span
             if self._fast and first - self.now <= self._longest_skip():
                 self._skip_to(last)
             elif (wait := min(last, first + GRAIN) - self.now) > 0:
-                await self._sleep(wait)
-                continue
-            self._deliver()
-            await asyncio.sleep(0)
-
-    def _deliver(self) -> None:
-        data = b"".join(piece.data for piece in self.bus.receive(self.now))
-        for port in tuple(self.ports):
-            port.deliver(data)
+                return wait
+            data = b"".join(piece.data for piece in self.bus.receive(self.now))
+            for port in tuple(self.ports):
+                port.deliver(data)
+        return None
 
     def _longest_skip(self) -> float:
         baud = self.bus.rate
@@ -86,11 +88,3 @@ class Converter:
 
     def _skip_to(self, instant: float) -> None:
         self._epoch -= max(0.0, instant - self.now)
-
-    async def _sleep(self, seconds: float) -> None:
-        # A new request may bring an answer before the one that is waited for.
-        try:
-            async with asyncio.timeout(seconds):
-                await self._changed.wait()
-        except TimeoutError:
-            pass
