@@ -12,15 +12,19 @@ from typing import Final
 
 from mbus.addressing import BROADCAST, LAST_PRIMARY, SELECTED, TEST, SecondaryAddress, is_primary
 from mbus.application.encode_values import bcd, type_f, type_g, type_i, unsigned
+from mbus.application.headed import headed_frame
+from mbus.application.header import Header
 from mbus.errors import AddressError, EncodeError
-from mbus.link.fields import FCB, REQ_SKE, REQ_UD1, REQ_UD2, SND_NKE, SND_UD
+from mbus.link.fields import FCB, REQ_SKE, REQ_UD1, REQ_UD2, SND_NKE, SND_UD, SND_UD2
 from mbus.link.frames import LongFrame, ShortFrame
 from mbus.link.timing import BAUD_RATES
 
-CI_RESET: Final = 0x50
-"""Application reset or select."""
-CI_COMMAND: Final = 0x51
-"""Data records follow, no header."""
+CI_RESET: Final = (0x50, None, 0x53)
+"""Application reset or select: without header, with a short one (there is none), with a long one."""
+CI_COMMAND: Final = (0x51, 0x5A, 0x5B)
+"""Data records follow, by header as above."""
+CI_REQUEST_APPLICATION: Final = (0x54, None, 0x55)
+"""Request of the selected application, by header as above."""
 CI_SELECT: Final = 0x52
 """Selection by secondary address."""
 CI_SYNCHRONISE: Final = 0x5C
@@ -66,11 +70,21 @@ def select(mask: SecondaryAddress, *, fabrication: str | None = None, fcb: bool 
     return LongFrame(_counted(SND_UD, fcb), SELECTED, CI_SELECT, data)
 
 
-def command(address: int, records: bytes, *, fcb: bool = False) -> LongFrame:
-    """Send data records to a slave (CI 51); what they mean is the slave's affair."""
-    frame = LongFrame(_counted(SND_UD, fcb), _destination(address), CI_COMMAND, records)
-    frame.to_bytes()
-    return frame
+def command(
+    address: int,
+    records: bytes,
+    *,
+    header: Header | None = None,
+    answered: bool = False,
+    fcb: bool = False,
+) -> LongFrame:
+    """Send data records to a slave; what they mean is the slave's affair.
+
+    :param header: makes it CI 5A (short) or 5B (long) instead of 51.
+    :param answered: ask for a response instead of an acknowledgement (SND_UD2 of the 2018 edition).
+    """
+    function = SND_UD2 if answered else SND_UD
+    return headed_frame(CI_COMMAND, _counted(function, fcb), _destination(address), header, records)
 
 
 def set_primary(address: int, new: int, *, fcb: bool = False) -> LongFrame:
@@ -120,10 +134,23 @@ def set_baud(address: int, baud: int, *, fcb: bool = False) -> LongFrame:
     return LongFrame(_counted(SND_UD, fcb), _destination(address), CI_BAUD_300 + BAUD_RATES.index(baud))
 
 
-def application_reset(address: int, subcode: int | None = None, *, fcb: bool = False) -> LongFrame:
-    """Reset the application, or select one: high nibble of `subcode` the application, low nibble the telegram (4.3)."""
+def application_reset(
+    address: int, subcode: int | None = None, *, header: Header | None = None, fcb: bool = False
+) -> LongFrame:
+    """Reset the application, or select one: high nibble of `subcode` the application, low nibble the telegram (4.3).
+
+    :param header: a long one makes it CI 53 instead of 50.
+    """
     data = b"" if subcode is None else unsigned(subcode, 1)
-    return LongFrame(_counted(SND_UD, fcb), _destination(address), CI_RESET, data)
+    return headed_frame(CI_RESET, _counted(SND_UD, fcb), _destination(address), header, data)
+
+
+def request_application(
+    address: int, subcode: int | None = None, *, header: Header | None = None, fcb: bool = False
+) -> LongFrame:
+    """Ask which application is selected (CI 54, with a long header 55); the next response says it (CI 66 to 68)."""
+    data = b"" if subcode is None else unsigned(subcode, 1)
+    return headed_frame(CI_REQUEST_APPLICATION, _counted(SND_UD, fcb), _destination(address), header, data)
 
 
 def request_readout(address: int, *, fcb: bool = False) -> LongFrame:

@@ -11,6 +11,7 @@ from mbus.addressing import SecondaryAddress
 from mbus.application.dib import IDLE_FILLER, MANUFACTURER_DATA, MORE_FOLLOWS
 from mbus.application.encode_record import RecordSpec
 from mbus.application.encode_values import bcd, signed, unsigned
+from mbus.application.headed import headed_frame
 from mbus.application.header import Header
 from mbus.application.security import BLOCK, MARK, encrypt_mode_5
 from mbus.errors import EncodeError
@@ -45,7 +46,7 @@ def payload(
 
 def response(address: int, header: Header | None, data: bytes, *, control: int = RSP_UD) -> LongFrame:
     """Give a variable data response with that payload."""
-    return _with_header(_VARIABLE_CI, address, header, data, control)
+    return headed_frame(_VARIABLE_CI, address, header, data, control)
 
 
 def encrypted_response(
@@ -73,12 +74,12 @@ def application_error(
     address: int, code: int | None = None, *, header: Header | None = None, control: int = RSP_UD
 ) -> LongFrame:
     """Give the response of a slave that cannot do as asked; no code means "unspecified" (MBUS.md 4.6)."""
-    return _with_header(_ERROR_CI, address, header, b"" if code is None else unsigned(code, 1), control)
+    return headed_frame(_ERROR_CI, address, header, b"" if code is None else unsigned(code, 1), control)
 
 
 def alarm(address: int, data: bytes, *, header: Header | None = None, control: int = RSP_UD) -> LongFrame:
     """Give an alarm: one byte of the maker's own without header (71), records behind one (74, 75; MBUS.md 4.7)."""
-    return _with_header(_ALARM_CI, address, header, data, control)
+    return headed_frame(_ALARM_CI, address, header, data, control)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,16 +166,3 @@ def _grouped(records: Sequence[Item], manufacturer_data: bytes | None, room: int
             raise EncodeError(f"{len(manufacturer_data)} bytes of the maker's own do not fit one telegram")
         groups.append([])
     return groups
-
-
-def _with_header(
-    kinds: tuple[int, int, int], address: int, header: Header | None, data: bytes, control: int
-) -> LongFrame:
-    none, short, long = kinds
-    if header is None:
-        ci, front = none, b""
-    else:
-        ci, front = (short if header.secondary is None else long), header.to_bytes()
-    frame = LongFrame(control, address, ci, front + data)
-    frame.to_bytes()
-    return frame

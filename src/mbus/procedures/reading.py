@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from mbus.addressing import SecondaryAddress
+from mbus.application.dib import MORE_FOLLOWS
 from mbus.application.header import identity_of
 from mbus.application.telegram import Telegram, decode_telegram
 from mbus.errors import WrongMeterError
@@ -16,7 +17,6 @@ from mbus.procedures.steps import Procedure
 MAX_TELEGRAMS: Final = 32
 """A meter that announces more is taken for one that never ends."""
 
-_MORE_FOLLOWS = 0x1F
 _IDENTIFICATION_VIB = b"\x79"
 _ACCESS_NUMBER: Final = {0x72: 8, 0x76: 8, 0x7A: 0}
 """By CI field, the index of the access number in the data."""
@@ -53,8 +53,16 @@ class Manner:
 
 
 def announces_more(frame: LongFrame) -> bool:
-    """Tell whether a response ends with DIF 1F: another telegram belongs to the reading."""
-    return _MORE_FOLLOWS in frame.data and decode_telegram(frame).more_follows
+    """Tell whether a response ends with DIF 1F: another telegram belongs to the reading.
+
+    Behind a broken record nobody can say where the next one begins; there the last byte is believed.
+    """
+    if MORE_FOLLOWS not in frame.data:
+        return False
+    telegram = decode_telegram(frame)
+    if telegram.error is None or not telegram.records:
+        return telegram.more_follows
+    return frame.data[-1] == MORE_FOLLOWS
 
 
 def whole(reading: Reading, *, key: bytes | None = None) -> tuple[Telegram, ...]:

@@ -7,12 +7,15 @@ import pytest
 
 from mbus.addressing import SecondaryAddress
 from mbus.application import commands
+from mbus.application.header import Header
 from mbus.errors import AddressError, EncodeError
 from mbus.link.frames import LongFrame, ShortFrame
 
 ALL = SecondaryAddress()
 METER = SecondaryAddress.from_text("123456782D2C3504")
 CLOCK = datetime(2026, 7, 28, 13, 45)
+SHORT = Header(None, 7, 0, 0)
+LONG = Header(METER, 7, 0, 0)
 
 VECTORS: list[tuple[ShortFrame | LongFrame, str]] = [
     (commands.snd_nke(1), "10 40 01 41 16"),
@@ -64,6 +67,22 @@ VECTORS: list[tuple[ShortFrame | LongFrame, str]] = [
     (commands.request_readout(1), "68 04 04 68 53 01 51 7F 24 16"),
     (commands.select_records(1, bytes.fromhex("087E")), "68 05 05 68 53 01 51 08 7E 2B 16"),
     (commands.select_records(1), "68 06 06 68 53 01 51 C8 3F 7E 2A 16"),
+    (commands.command(1, b"\x7f", answered=True), "68 04 04 68 43 01 51 7F 14 16"),
+    (commands.command(1, b"\x7f", answered=True, fcb=True), "68 04 04 68 63 01 51 7F 34 16"),
+    (commands.command(1, b"\x7f", header=SHORT), "68 08 08 68 53 01 5A 07 00 00 00 7F 34 16"),
+    (
+        commands.command(1, b"\x7f", header=LONG),
+        "68 10 10 68 53 01 5B 78 56 34 12 2D 2C 35 04 07 00 00 00 7F DB 16",
+    ),
+    (
+        commands.application_reset(1, 0x10, header=LONG),
+        "68 10 10 68 53 01 53 78 56 34 12 2D 2C 35 04 07 00 00 00 10 64 16",
+    ),
+    (commands.request_application(1), "68 03 03 68 53 01 54 A8 16"),
+    (
+        commands.request_application(1, 0x10, header=LONG),
+        "68 10 10 68 53 01 55 78 56 34 12 2D 2C 35 04 07 00 00 00 10 66 16",
+    ),
     (commands.synchronise(), "68 03 03 68 53 FF 5C AE 16"),
 ]
 
@@ -140,6 +159,11 @@ def test_a_year_that_two_digits_cannot_tell_is_refused() -> None:
 def test_more_records_than_a_frame_holds_are_refused() -> None:
     with pytest.raises(EncodeError, match="252"):
         commands.command(1, bytes(253))
+
+
+def test_a_reset_has_no_form_with_a_short_header() -> None:
+    with pytest.raises(EncodeError, match="short header"):
+        commands.application_reset(1, header=SHORT)
 
 
 def test_an_empty_selection_of_records_is_refused() -> None:

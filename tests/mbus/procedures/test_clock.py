@@ -13,6 +13,7 @@ from support.script import Script, play
 WHEN = datetime(2026, 7, 28, 13, 45)
 OLD = datetime(2020, 1, 1, 0, 0)
 WRITE = "68 09 09 68 73 05 51 04 6D 2D 0D 5C 37 07 16"
+WRITE_WITH_SECONDS = "68 0B 0B 68 73 05 51 06 6D 32 2D 0D 5C 37 00 3B 16"
 WRITE_WITH_CENTURY = "68 09 09 68 73 05 51 04 6D 2D 2D 5C 37 27 16"
 
 
@@ -55,6 +56,13 @@ def test_a_clock_that_stays_as_it_was_is_an_error() -> None:
     ]
     with pytest.raises(VerificationError, match="2020-01-01"):
         play(set_clock(5, WHEN, Stations()), script)
+
+
+def test_a_meter_that_sends_seconds_is_told_the_time_with_seconds() -> None:
+    old, when = RecordSpec(b"\x6d", OLD, data_field=6), WHEN + timedelta(seconds=50)
+    new = RecordSpec(b"\x6d", when, data_field=6)
+    script: Script = [*read(old), *write(WRITE_WITH_SECONDS), *read(new)]
+    assert play(set_clock(5, when, Stations()), script).after == when
 
 
 def test_a_meter_that_sends_no_time_proves_nothing() -> None:

@@ -149,6 +149,12 @@ def test_all_telegrams_are_fetched_with_a_toggling_bit() -> None:
     assert (reading.tries, reading.remark) == (2, "")
 
 
+def test_a_broken_record_does_not_hide_that_another_telegram_follows() -> None:
+    broken = answer(REFERENCES[1], b"\x3d\x06\x05", access=1, more=True)
+    script: Script = [(REQ_5_FCB1, broken), (REQ_5_FCB0, answer(REFERENCES[2], access=2))]
+    assert len(play(read_primary(5, known()), script).frames) == 2
+
+
 def test_after_several_telegrams_the_next_reading_begins_with_initialisation() -> None:
     stations = known()
     script: Script = [(REQ_5_FCB1, answer(REFERENCES[1], more=True)), (REQ_5_FCB0, answer(REFERENCES[2]))]
