@@ -46,7 +46,7 @@ def payload(
 
 def response(address: int, header: Header | None, data: bytes, *, control: int = RSP_UD) -> LongFrame:
     """Give a variable data response with that payload."""
-    return headed_frame(_VARIABLE_CI, address, header, data, control)
+    return headed_frame(_VARIABLE_CI, control, address, header, data)
 
 
 def encrypted_response(
@@ -74,12 +74,12 @@ def application_error(
     address: int, code: int | None = None, *, header: Header | None = None, control: int = RSP_UD
 ) -> LongFrame:
     """Give the response of a slave that cannot do as asked; no code means "unspecified" (MBUS.md 4.6)."""
-    return headed_frame(_ERROR_CI, address, header, b"" if code is None else unsigned(code, 1), control)
+    return headed_frame(_ERROR_CI, control, address, header, b"" if code is None else unsigned(code, 1))
 
 
 def alarm(address: int, data: bytes, *, header: Header | None = None, control: int = RSP_UD) -> LongFrame:
     """Give an alarm: one byte of the maker's own without header (71), records behind one (74, 75; MBUS.md 4.7)."""
-    return headed_frame(_ALARM_CI, address, header, data, control)
+    return headed_frame(_ALARM_CI, control, address, header, data)
 
 
 @dataclass(frozen=True, slots=True)
