@@ -34,13 +34,18 @@ class SerialTransport(StreamTransport):
         reader: asyncio.StreamReader,
         writer: serialx.SerialStreamWriter[serialx.BaseSerialTransport],
         baud: int,
+        *,
+        drains: bool = True,
     ) -> None:
         super().__init__(name, reader, writer, baud)
         self._port = writer.transport
+        self._drains = drains
 
     async def write(self, data: bytes) -> None:
         """Send the bytes; return when the UART has sent the last one."""
         await super().write(data)
+        if not self._drains:
+            return
         try:
             async with asyncio.timeout(len(data) * 11 / self.baud + STUCK_SECONDS):
                 await self._port.flush()
@@ -68,11 +73,12 @@ class SerialTransport(StreamTransport):
 
 async def open_serial(name: str, device: str, wire: Wire) -> SerialTransport:
     """Open a port, locked; raise `TransportOpenError` when it is missing, in use, forbidden, or cannot do what is asked."""
+    is_pty = _is_pseudo_terminal(device)
     try:
         reader, writer = await serialx.open_serial_connection(
             device,
             baudrate=wire.baud,
-            parity=serialx.Parity.NONE if _is_pseudo_terminal(device) else serialx.Parity(wire.parity),
+            parity=serialx.Parity.NONE if is_pty else serialx.Parity(wire.parity),
             dtr_on_open=serialx.PinState.convert(wire.dtr is not False),
             rts_on_open=serialx.PinState.convert(wire.rts is not False),
             exclusive=True,
@@ -81,7 +87,8 @@ async def open_serial(name: str, device: str, wire: Wire) -> SerialTransport:
         raise TransportOpenError(_why_not(name, device, wire.baud, error)) from error
     reader._limit = UNREAD_LIMIT // 2  # type: ignore[attr-defined]  # serialx offers no parameter for it
     _hint_latency(device)
-    return SerialTransport(name, reader, writer, wire.baud)
+    # A pseudo terminal has no UART to wait for, and whoever is behind it may answer before the wire could.
+    return SerialTransport(name, reader, writer, wire.baud, drains=not is_pty)
 
 
 def _is_pseudo_terminal(device: str) -> bool:
