@@ -6,6 +6,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -99,8 +100,9 @@ class Turn(Waiting):
         wanted: Callable[[], bool],
         done: asyncio.Future[Outcome],
         give_up_at: float,
+        ticket: int,
     ) -> None:
-        super().__init__(seat.number, seat.priority, request.frame)
+        super().__init__(seat.number, seat.priority, request.frame, ticket)
         self.seat = seat
         self.request = request
         self.on_bytes = on_bytes
@@ -127,6 +129,7 @@ class Seat:
     """What the arbiter keeps of a client.
 
     :ivar baud: rate the client wants; None is the bus's default.
+    :ivar ticket: its place in the queue, from the first request that waits until one is carried out.
     """
 
     def __init__(self, number: int, name: str, priority: Priority) -> None:
@@ -134,6 +137,7 @@ class Seat:
         self.name = name
         self.priority = priority
         self.baud: int | None = None
+        self.ticket: int | None = None
         self.counters = ClientCounters()
         self.closed = False
         self.busy = False
@@ -158,7 +162,8 @@ class Arbiter:
         self._turns: Turns[Turn] = Turns(times, times.limit_at(baud))
         self._sharing = Sharing(self._now, times.lease)
         self._seats: dict[int, Seat] = {}
-        self._next_number = 1
+        self._numbers = itertools.count(1)
+        self._tickets = itertools.count(1)
         self._line: BusLine | None = None
         self._was_attached = False
         self._lift_selection = False
@@ -178,8 +183,7 @@ class Arbiter:
         """Take a client in; raise `BusCrowdedError` when there are too many."""
         if len(self._seats) >= MAX_CLIENTS:
             raise BusCrowdedError(f"the bus has {MAX_CLIENTS} clients already")
-        seat = Seat(self._next_number, name, priority)
-        self._next_number += 1
+        seat = Seat(next(self._numbers), name, priority)
         self._seats[seat.number] = seat
         return seat
 
@@ -224,7 +228,9 @@ class Arbiter:
         if self._line is None:
             raise BusDownError("the level converter cannot be reached")
         done: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        turn = Turn(seat, request, on_bytes, wanted, done, self._now() + patience)
+        if seat.ticket is None:
+            seat.ticket = next(self._tickets)
+        turn = Turn(seat, request, on_bytes, wanted, done, self._now() + patience, seat.ticket)
         seat.busy = True
         self._turns.put(turn)
         self._wake.set()
@@ -265,6 +271,7 @@ class Arbiter:
             turn.settle(Silence())
             return
         seat.counters.requests += 1
+        seat.ticket = None
         self.working = True
         try:
             outcome = await self._exchange(line, turn)

@@ -51,12 +51,16 @@ class LeaseTimes:
 
 
 class Waiting:
-    """What waits for the bus: whose it is, how urgent, and the frame it begins with."""
+    """What waits for the bus: whose it is, how urgent, and the frame it begins with.
 
-    def __init__(self, client: int, priority: Priority, frame: MasterFrame) -> None:
+    :ivar ticket: the smaller goes first; a client that gave up waiting and asks something else keeps its ticket.
+    """
+
+    def __init__(self, client: int, priority: Priority, frame: MasterFrame, ticket: int) -> None:
         self.client = client
         self.priority = priority
         self.frame = frame
+        self.ticket = ticket
         self.passed_over = 0
 
 
@@ -156,8 +160,10 @@ class Turns(Generic[T]):
         self._conversation = Conversation(turn.client, turn.frame.address, began, now + self._times.hold)
 
     def _take_fairly(self, last: int | None) -> T:
-        impatient = next((turn for turn in self._waiting if turn.passed_over >= PATIENT_TURNS), None)
-        chosen = impatient or min(self._waiting, key=lambda turn: (turn.priority, turn.client == last))
+        impatient = [turn for turn in self._waiting if turn.passed_over >= PATIENT_TURNS]
+        chosen = min(
+            impatient or self._waiting, key=lambda turn: (turn.priority, turn.client == last, turn.ticket)
+        )
         for turn in self._waiting:
             turn.passed_over += turn is not chosen
         self._waiting.remove(chosen)

@@ -7,7 +7,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, IPvAnyAddress, model_validator
+from pydantic import BaseModel, ConfigDict, Field, IPvAnyAddress, field_validator, model_validator
+
+from mbusio.transport import parse_url
 
 VERSION: Final = 2
 """Of the file's layout; `mbusmaster.settings.migrations` knows how to come here from older ones."""
@@ -147,9 +149,16 @@ class BusSettings(_Model):
             title="Line monitor",
             description="Where current and state of the line can be read: tcp://host:port or unix:///path; empty if nowhere.",
             max_length=512,
+            pattern=r"^(tcp://.+:[0-9]+|unix:///.+)$",
             json_schema_extra=RESTART,
         ),
     ] = None
+
+    @field_validator("url")
+    @classmethod
+    def _names_a_bus(cls, url: str) -> str:
+        parse_url(url)
+        return url
 
     @model_validator(mode="after")
     def _rates_in_order(self) -> Self:

@@ -1,0 +1,1 @@
+"""What the master needs of the machine it runs on."""
