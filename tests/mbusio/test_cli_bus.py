@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 
@@ -89,6 +91,31 @@ def test_two_meters_with_one_primary_address_are_reported(
     bus.meters[1].primary = 5
     run(bus, "scan", "--primary", "5")
     assert "address 5: something answers unreadably" in capsys.readouterr().out
+
+
+@pytest.mark.process
+def test_a_scan_that_is_interrupted_tells_what_it_found(bus: ScriptedBus) -> None:
+    url = f"tcp://127.0.0.1:{bus.port}?allowance=5"
+    # A shell that runs tests in the background has told its children to ignore the interrupt.
+    code = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        f"from mbusio.cli import main; sys.exit(main(['scan', '{url}', '--primary', '5-6']))"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as scan:
+        assert scan.stdout is not None
+        assert scan.stdout.readline().startswith("primary")
+        assert scan.stdout.readline().startswith("      5")
+        scan.send_signal(signal.SIGINT)
+        out, err = scan.communicate()
+    assert scan.returncode == 130
+    assert "1 meter, " in out
+    assert "stopped before the end" in out
+    assert not err
 
 
 def test_a_trace_shows_every_byte(bus: ScriptedBus, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,7 +5,7 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 
 class ProgressBar:
@@ -21,14 +21,14 @@ class ProgressBar:
             BarColumn(),
             TextColumn("{task.completed:.0f} of about {task.total:.0f}"),
             TimeElapsedColumn(),
-            TimeRemainingColumn(),
+            TextColumn("{task.fields[estimate]}"),
             console=console,
             transient=True,
             # What is printed on the same terminal goes above the bar; what is redirected to a file must not come here.
             redirect_stdout=sys.stdout.isatty(),
             disable=not (shown and console.is_terminal),
         )
-        self._task = self._bar.add_task("", total=1)
+        self._task = self._bar.add_task("", total=1, estimate="")
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -41,4 +41,8 @@ class ProgressBar:
 
     def update(self, what: str, done: int, left: int) -> None:
         """Show what is going on, how much is done and how much is probably left."""
-        self._bar.update(self._task, description=what, completed=done, total=max(1, done + left))
+        # The library's own estimate begins anew whenever the total changes, and here it always does.
+        elapsed = self._bar.tasks[self._task].elapsed or 0.0
+        estimate = f"about {elapsed * left / done:.0f} s left" if done and left else ""
+        total = max(1, done + left)
+        self._bar.update(self._task, description=what, completed=done, total=total, estimate=estimate)
