@@ -20,8 +20,10 @@ from mbus.procedures.steps import Pause, Procedure, Request, ask
 
 BUSY_PAUSE: Final = 0.1
 """Seconds that a meter gets which answers a request for data by E5: it is busy (MBUS.md 2.5)."""
-NOISE: Final = 0.02
-"""A collision that is expected with less probability than this may as well be noise, and is asked for again."""
+UNLIKELY: Final = 0.02
+"""A collision that looks like one is believed, unless it was expected with less probability than this."""
+DOUBTFUL: Final = 0.3
+"""The same for bytes that look more like noise than like a collision."""
 SURPRISE: Final = 0.05
 """Silence that was expected with less probability than this is asked for again."""
 LOST: Final = 0.5
@@ -121,7 +123,7 @@ class Prober:
                 return outcome
             if isinstance(outcome, Garbled) and outcome.why is not Fault.FOREIGN:
                 collided = outcome.why is Fault.COLLISION and ACK in outcome.data
-                if collided or last or outlook.several > NOISE:
+                if collided or last or outlook.several > DOUBTFUL:
                     return outcome
         return Ack()
 
@@ -135,7 +137,7 @@ class Prober:
                 return _judge(mask, outcome)
             if ACK in outcome.late:
                 return Finding(Verdict.SEVERAL)
-            if isinstance(outcome, Garbled) and (last or several > NOISE):
+            if isinstance(outcome, Garbled) and (last or several > _doubt(outcome)):
                 self.garbled += 1
                 return Finding(Verdict.SEVERAL)
             if isinstance(outcome, Silence) and (last or several > self._swallows):
@@ -157,6 +159,10 @@ class Prober:
             self.belated.append(self._previous)
         self._previous = mask
         return outcome
+
+
+def _doubt(garbled: Garbled) -> float:
+    return UNLIKELY if garbled.why in (Fault.COLLISION, Fault.DAMAGED) else DOUBTFUL
 
 
 def _judge(mask: SecondaryAddress, reply: Reply) -> Finding | None:

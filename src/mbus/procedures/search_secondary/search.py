@@ -7,10 +7,10 @@ again for everything that was silent, until that brings nothing new.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from itertools import chain
 from typing import Final
 
 from mbus.addressing import SecondaryAddress
+from mbus.application.header import fits
 from mbus.errors import GarbledAnswerError, ProcedureError
 from mbus.procedures.found import Found, FoundMeter, Progress
 from mbus.procedures.search_secondary.costs import Outlook
@@ -40,7 +40,7 @@ FRUITLESS: Final = 500
 """Masks that answered in a row without a new meter, after which the bus is taken for a babbling one."""
 MOST_TRANSACTIONS: Final = 50_000
 """No bus needs as many: 1,250 meters with random identifications take about 7,000."""
-INSURANCE: Final = 0.05
+INSURANCE: Final = 0.03
 """Share of the transactions that may be spent on looking for hex digits where nothing points to them."""
 WORTH_INSURING: Final = 0.3
 """A digit that this share of all identifications was split on is worth that look."""
@@ -202,7 +202,7 @@ class _Search:
             sweep.planner.split(cell)
         elif cell is not None:
             sweep.facts.settle(mask)
-            yield from self._separate(sweep.address(mask), finding.verdict.at_least)
+            yield from self._separate(sweep.address(mask))
 
     def _sweep_again(self, mask: SecondaryAddress) -> Procedure[None]:
         """Ask for a mask as if nothing were known of it, with hex digits where decimal ones leave something unexplained."""
@@ -242,24 +242,32 @@ class _Search:
             for digit in HEXADECIMAL:
                 yield sweep.address(fix(facts.base, position, digit))
 
-    def _separate(self, mask: SecondaryAddress, at_least: int) -> Procedure[int]:
-        """Tell meters with one identification apart; return how many are accounted for."""
-        count = 0
-        asked: set[SecondaryAddress] = set()
+    def _separate(self, mask: SecondaryAddress) -> Procedure[None]:
+        """Tell meters with one identification apart, once it is certain that there are several."""
+        finding = yield from self._examine(mask, CERTAIN)
+        if finding.verdict in (Verdict.EMPTY, Verdict.ALONE):
+            return
+        # Where collided replies are to be seen, a missing one is not a collision.
+        wanted = 1 if finding.verdict is Verdict.SOME and self.prober.garbled else 2
         likely = list(likely_parts(mask, self.state.meters))
-        for part in chain(likely, other_parts(mask)):
-            if part in asked or (len(asked) >= len(likely) and count >= at_least):
-                continue
-            asked.add(part)
-            finding = yield from self._examine(part)
-            if finding.verdict is Verdict.ALONE:
-                count += 1
-            elif finding.verdict is not Verdict.EMPTY:
-                count += yield from self._separate(part, finding.verdict.at_least)
-        if count == 0:
-            remark = EQUAL_ADDRESSES if at_least > 1 else UNHEARD
+        for part in likely:
+            yield from self._examine_part(part)
+        for part in other_parts(mask):
+            if self._found_under(mask) < wanted and part not in likely:
+                yield from self._examine_part(part)
+        if not self._found_under(mask):
+            remark = EQUAL_ADDRESSES if finding.verdict is Verdict.SEVERAL else UNHEARD
             yield from self._store(FoundMeter(None, mask, None, remark))
-        return max(count, at_least) if count == 0 else count
+
+    def _examine_part(self, part: SecondaryAddress) -> Procedure[None]:
+        finding = yield from self._examine(part)
+        if finding.verdict in (Verdict.SOME, Verdict.SEVERAL):
+            yield from self._separate(part)
+
+    def _found_under(self, mask: SecondaryAddress) -> int:
+        return sum(
+            1 for meter in self.state.meters if meter.secondary is not None and fits(mask, meter.secondary)
+        )
 
     def _examine(
         self, mask: SecondaryAddress, outlook: Outlook = UNKNOWN, *, request: bool = True
