@@ -36,9 +36,17 @@ from mbus.procedures.search_secondary.separate import (
 )
 from mbus.procedures.steps import Procedure, tell
 
-FRUITLESS: Final = 500
-"""Masks that answered in a row without a new meter, after which the bus is taken for a babbling one."""
-MOST_TRANSACTIONS: Final = 50_000
+NOBODY: Final = SecondaryAddress("EEEEEEEE", 0x7FFF, 0xFE, 0xFE)
+"""An address that no meter has: a bus that answers it says nothing with any answer."""
+CONTROLS: Final = 3
+"""Times that nobody must answer in a row to prove a babbling bus."""
+FRUITLESS: Final = 25
+"""Answered masks in a row without a new meter, after which nobody is asked."""
+HOPELESS: Final = 500
+"""Answered masks in a row without a new meter, after which the search is given up."""
+LONG: Final = 1000
+"""Transactions after which nobody is asked, whatever was found."""
+MOST_TRANSACTIONS: Final = 20_000
 """No bus needs as many: 1,250 meters with random identifications take about 7,000."""
 INSURANCE: Final = 0.03
 """Share of the transactions that may be spent on looking for hex digits where nothing points to them."""
@@ -139,6 +147,7 @@ class _Search:
         self.prober = prober
         self.state = state
         self._fruitless = 0
+        self._last_control = 0
 
     def verify(self, known: Iterable[SecondaryAddress]) -> Procedure[None]:
         """Ask for meters by their full address."""
@@ -256,6 +265,7 @@ class _Search:
             if self._found_under(mask) < wanted and part not in likely:
                 yield from self._examine_part(part)
         if not self._found_under(mask):
+            yield from self._ask_nobody()
             remark = EQUAL_ADDRESSES if finding.verdict is Verdict.SEVERAL else UNHEARD
             yield from self._store(FoundMeter(None, mask, None, remark))
 
@@ -278,20 +288,35 @@ class _Search:
             yield from self._store(finding.meter)
         if finding.verdict is Verdict.EMPTY:
             self.state.silent.append(mask)
-        self._stop_on_babble(mask, finding, len(self.state.meters) > before)
+        yield from self._watch_for_babble(finding, len(self.state.meters) > before)
         return finding
 
-    def _stop_on_babble(self, mask: SecondaryAddress, finding: Finding, is_new: bool) -> None:
+    def _watch_for_babble(self, finding: Finding, is_new: bool) -> Procedure[None]:
+        """Give up on a bus whose answers mean nothing; this is what ends every search on a hostile one."""
         if is_new:
             self._fruitless = 0
         elif finding.verdict in (Verdict.SOME, Verdict.SEVERAL):
             self._fruitless += 1
-        if self._fruitless >= FRUITLESS or self.prober.transactions >= MOST_TRANSACTIONS:
-            raise GarbledAnswerError(
-                f"the search was given up at {mask}: {len(self.state.meters)} meters found in "
-                f"{self.prober.transactions} transactions, and the bus goes on answering without a readable reply; "
-                "look for noise or a meter that sends on its own"
-            )
+            if self._fruitless % FRUITLESS == 0:
+                yield from self._ask_nobody()
+        if self.prober.transactions - self._last_control >= LONG:
+            yield from self._ask_nobody()
+        if self._fruitless >= HOPELESS or self.prober.transactions >= MOST_TRANSACTIONS:
+            raise self._given_up("without a readable reply")
+
+    def _ask_nobody(self) -> Procedure[None]:
+        self._last_control = self.prober.transactions
+        for _ in range(CONTROLS):
+            finding = yield from self.prober.examine(NOBODY, request=False)
+            if finding.verdict is Verdict.EMPTY:
+                return
+        raise self._given_up("even for an address that no meter has")
+
+    def _given_up(self, how: str) -> GarbledAnswerError:
+        return GarbledAnswerError(
+            f"the search was given up with {len(self.state.meters)} meters found in {self.prober.transactions} transactions: "
+            f"the bus goes on answering {how}; look for noise, or for a device that sends on its own"
+        )
 
     def _store(self, meter: FoundMeter) -> Procedure[None]:
         known = {other.secondary for other in self.state.meters}
