@@ -44,7 +44,7 @@ class ModelledMeter:
     def __init__(self, model: Model, primary: int, identification: str, began: datetime, seed: int) -> None:
         chance = random.Random(f"{model.slug}/{identification}/{seed}")  # noqa: S311
         self.primary = primary
-        # The fixed structure has no room for manufacturer, version and medium: such a meter cannot be selected by them.
+        # The fixed structure has no room for manufacturer, version and medium: such a meter is selected without them.
         self.secondary = (
             SecondaryAddress(identification, model.manufacturer, model.version, model.medium)
             if model.fixed is None

@@ -11,15 +11,7 @@ Selected is a slave from a selection whose mask it fits until one it does not fi
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from mbus.addressing import (
-    ANY_MANUFACTURER,
-    ANY_MEDIUM,
-    ANY_VERSION,
-    BROADCAST,
-    SELECTED,
-    TEST,
-    SecondaryAddress,
-)
+from mbus.addressing import BROADCAST, SELECTED, TEST, SecondaryAddress
 from mbus.link.fields import FCB, REQ_SKE, REQ_UD1, REQ_UD2, SND_NKE, SND_UD, SND_UD2, counts, function_of
 from mbus.link.frames import ACK, LongFrame, ShortFrame
 from mbussim.meter import Meter
@@ -90,7 +82,7 @@ class Slave:
         self.is_muted = False
         self._memories: dict[int, _Memory] = {}
         self._key_of: SecondaryAddress | None = None
-        self._key = self._care = 0
+        self._key = 0
 
     def lose_power(self) -> None:
         """Forget frame count bits and selection."""
@@ -103,8 +95,9 @@ class Slave:
         if secondary is None:
             return None
         if secondary is not self._key_of:
-            self._key_of, self._key, self._care = secondary, *_comparable(secondary)
-        if (self._key ^ selection.wanted) & selection.care & self._care or (
+            # A field that the meter does not have (fixed structure) reads FF here and so fits the wildcard only.
+            self._key_of, self._key = secondary, int.from_bytes(secondary.to_bytes())
+        if (self._key ^ selection.wanted) & selection.care or (
             selection.fabrication is not None and not self._has_number(selection.fabrication)
         ):
             self.selected = False
@@ -180,12 +173,3 @@ class Slave:
         return number is not None and all(
             digit in ("F", own) for digit, own in zip(wanted, number, strict=True)
         )
-
-
-def _comparable(secondary: SecondaryAddress) -> tuple[int, int]:
-    """Give an own address as a number, and the bits of it that the meter compares: it cannot judge fields it does not have."""
-    care = 0xFFFFFFFF
-    care = care << 16 | (0 if secondary.manufacturer == ANY_MANUFACTURER else 0xFFFF)
-    care = care << 8 | (0 if secondary.version == ANY_VERSION else 0xFF)
-    care = care << 8 | (0 if secondary.medium == ANY_MEDIUM else 0xFF)
-    return int.from_bytes(secondary.to_bytes()), care

@@ -196,9 +196,11 @@ def test_a_hex_digit_in_an_identification_is_matched_by_itself_and_by_the_wildca
     assert say(slave, mask.to_bytes().hex()) is None
 
 
-def test_a_meter_of_the_fixed_structure_cannot_judge_manufacturer_version_and_medium(meter: Counting) -> None:
+def test_a_meter_of_the_fixed_structure_is_selected_by_its_identification_only(meter: Counting) -> None:
     meter.secondary = SecondaryAddress("12345678")
-    assert say(Slave(meter), SELECT_FULL) == ACK
+    slave = Slave(meter)
+    assert say(slave, SELECT_ID) == ACK
+    assert say(slave, SELECT_FULL) is None
 
 
 @pytest.mark.parametrize(
