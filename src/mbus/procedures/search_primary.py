@@ -13,8 +13,13 @@ a response                           `Found`
 acknowledgements only                `Found` without a reply: a meter that is busy for longer than it is waited for
 anything else, in three requests     `Unclear` with the kind of fault: several meters, a damaged line, a foreign answer
 ===================================  ==================================================================================
+
+What is heard once at an address and not again, behind one that was silent, may be the late answer of the silent one: that one is
+asked again in the end, with a long answer window.
 """
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Final
 
 from mbus.addressing import BROADCAST, LAST_PRIMARY, is_primary
@@ -31,6 +36,7 @@ from mbus.procedures.steps import (
     Ack,
     Expects,
     Garbled,
+    Outcome,
     Pause,
     Procedure,
     Reply,
@@ -44,6 +50,8 @@ AFTER_BROADCAST: Final = 1.0
 """Seconds that slaves get to obey SND_NKE to all, which none acknowledges."""
 HEARINGS: Final = 3
 """Requests that an address gets where something speaks that is no response."""
+LATE_WINDOW: Final = 3.0
+"""Answer window, in seconds, of an address whose answer seems to have come after the standard's."""
 
 
 def search_primary(
@@ -70,46 +78,97 @@ def search_primary(
     if initialise:
         yield from search.initialise()
     for address in range(first, last + 1):
-        yield from tell(
-            Progress(search.transactions, last + 1 - address, len(search.meters), f"address {address}")
-        )
+        yield from search.tell_progress(last + 1 - address, address)
         yield from search.examine(address)
-    yield from tell(Progress(search.transactions, 0, len(search.meters), f"address {last}"))
-    return search.meters
+    yield from search.ask_the_late()
+    yield from search.tell_progress(0, last)
+    return sorted(search.meters, key=lambda meter: meter.primary or 0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """What came from one address.
+
+    :ivar others: what was heard that is neither a response nor silence.
+    :ivar belated: bytes came while a request was still going out.
+    :ivar faded: what was heard did not come again.
+    """
+
+    reply: Reply | None
+    others: tuple[Ack | Garbled, ...]
+    belated: bool
+    faded: bool
+
+    @property
+    def unclear(self) -> Garbled | None:
+        """Give what proves no meter, None where nothing was heard or only acknowledgements."""
+        garbled = [outcome for outcome in self.others if isinstance(outcome, Garbled)]
+        if garbled:
+            return garbled[-1]
+        # One E5 that is never heard again may be noise.
+        return Garbled(bytes((ACK,)), Fault.NOISE) if len(self.others) == 1 else None
 
 
 class _Search:
     def __init__(self, tries: int, stations: Stations) -> None:
         self.meters: list[FoundMeter] = []
-        self.transactions = 0
+        self._transactions = 0
         self._tries = tries
         self._stations = stations
+        self._silent: int | None = None
+        self._late: dict[int, Unclear | None] = {}
 
     def initialise(self) -> Procedure[None]:
         """Make the link state of every slave agree with ours."""
         yield from ask(Request(snd_nke(BROADCAST), Expects.NOTHING))
-        self.transactions += 1
+        self._transactions += 1
         self._stations.forget()
         yield from tell(Pause(AFTER_BROADCAST))
 
+    def tell_progress(self, left: int, address: int) -> Procedure[None]:
+        """Say how far the search is."""
+        yield from tell(Progress(self._transactions, left, len(self.meters), f"address {address}"))
+
     def examine(self, address: int) -> Procedure[None]:
-        """Ask one address until what is there is clear or asked often enough."""
-        heard: list[Ack | Garbled] = []
-        asked = 0
-        while asked < self._tries or (heard and asked < HEARINGS):
-            outcome = yield from ask(Request(req_ud2(address, fcb=True), Expects.RESPONSE))
+        """Ask one address; what fades away there may be the late answer of the silent one before."""
+        heard = yield from self._hear(address)
+        before, self._silent = self._silent, None
+        if heard.reply is None and (heard.faded or not heard.others):
+            self._silent = address
+        if before is not None and (heard.belated or heard.faded):
+            fault = heard.unclear if heard.reply is None else None
+            self._late[before] = None if fault is None else Unclear(address, fault.why, fault.data)
+        else:
+            yield from self._tell_unclear(address, heard)
+        yield from self._store(address, heard)
+
+    def ask_the_late(self) -> Procedure[None]:
+        """Give those that seem to answer late the time to do so."""
+        for address, unclear in self._late.items():
+            heard = yield from self._hear(address, LATE_WINDOW)
+            if heard.reply is not None:
+                yield from self._store(address, heard, "it answers late")
+            elif unclear is not None:
+                yield from tell(unclear)
+
+    def _hear(self, address: int, timeout: float | None = None) -> Procedure[_Heard]:
+        others: list[Ack | Garbled] = []
+        asked, belated = 0, False
+        outcome: Outcome = Silence()
+        while asked < self._tries or (others and asked < HEARINGS):
+            outcome = yield from ask(Request(req_ud2(address, fcb=True), Expects.RESPONSE, timeout))
             asked += 1
-            self.transactions += 1
+            self._transactions += 1
+            belated |= bool(outcome.late)
             if isinstance(outcome, Reply):
-                yield from self._store(_found(outcome, garbled_before=any(map(_is_garbled, heard))))
                 self._agree(address, outcome)
-                return
+                return _Heard(outcome, tuple(others), belated, faded=False)
             if not isinstance(outcome, Silence):
-                heard.append(outcome)
+                others.append(outcome)
             if isinstance(outcome, Ack):
                 yield from tell(Pause(BUSY_PAUSE))
         self._stations.failed(address)
-        yield from self._conclude(address, heard)
+        return _Heard(None, tuple(others), belated, faded=bool(others) and isinstance(outcome, Silence))
 
     def _agree(self, address: int, reply: Reply) -> None:
         self._stations.initialised(address)
@@ -117,31 +176,27 @@ class _Search:
         if announces_more(reply.frame):
             self._stations.failed(address)
 
-    def _conclude(self, address: int, heard: list[Ack | Garbled]) -> Procedure[None]:
-        garbled = [outcome for outcome in heard if isinstance(outcome, Garbled)]
-        if garbled:
-            yield from tell(Unclear(address, garbled[-1].why, garbled[-1].data))
-        elif len(heard) == 1:
-            # One E5 that is never heard again may be noise.
-            yield from tell(Unclear(address, Fault.NOISE, bytes((ACK,))))
-        elif heard:
-            yield from self._store(FoundMeter(address, None, None, "it acknowledges, but sends no data"))
+    def _tell_unclear(self, address: int, heard: _Heard) -> Procedure[None]:
+        if heard.reply is None and (fault := heard.unclear) is not None:
+            yield from tell(Unclear(address, fault.why, fault.data))
 
-    def _store(self, meter: FoundMeter) -> Procedure[None]:
+    def _store(self, address: int, heard: _Heard, remark: str = "") -> Procedure[None]:
+        if heard.reply is not None:
+            meter = _found(heard.reply, remark, heard.others)
+        elif heard.others and heard.unclear is None:
+            meter = FoundMeter(address, None, None, "it acknowledges, but sends no data")
+        else:
+            return
         self.meters.append(meter)
         yield from tell(Found(meter))
 
 
-def _is_garbled(outcome: Ack | Garbled) -> bool:
-    return isinstance(outcome, Garbled)
-
-
-def _found(reply: Reply, *, garbled_before: bool) -> FoundMeter:
-    remarks = []
+def _found(reply: Reply, remark: str, before: Iterable[Ack | Garbled]) -> FoundMeter:
+    remarks = [remark] if remark else []
     refusal = refusal_of(reply.frame)
     if refusal is not None:
         remarks.append(f"it refuses: {refusal}")
-    if garbled_before:
+    if any(isinstance(outcome, Garbled) for outcome in before):
         remarks.append("it could not be understood at first")
     if reply.noise:
         remarks.append("noise in front of the answer")

@@ -83,6 +83,17 @@ def test_two_meters_at_one_address_are_told_as_unclear() -> None:
     assert [note.primary for note in notes if isinstance(note, Unclear)] == [meters[0].primary]
 
 
+@pytest.mark.parametrize("seconds", [0.001, 0.01, 0.02, 0.05, 0.1])
+def test_a_search_finds_meters_that_answer_after_the_window(seconds: float) -> None:
+    meters = plain_meters(population(8, "random", 1))
+    for index, meter in enumerate(meters):
+        meter.primary = 1 + 3 * index
+    installation = Installation(Bus.of(meters))
+    installation.add_fault(Fault.from_text(f"late={seconds},meter=7"))
+    found = VirtualMaster(installation.bus).run(search_primary(0, 30)).result
+    assert [meter.primary for meter in found] == [meter.primary for meter in meters]
+
+
 @pytest.mark.parametrize(
     "fault",
     [

@@ -102,6 +102,47 @@ def test_one_acknowledgement_that_does_not_come_again_is_no_meter() -> None:
     assert notes == [Unclear(5, Fault.NOISE, b"\xe5")]
 
 
+REQ_4 = "10 7B 04 7F 16"
+
+
+def test_a_meter_that_answers_during_the_next_request_is_asked_again_with_patience() -> None:
+    foreign = Garbled(bytes.fromhex(answer(address=4)), Fault.FOREIGN)
+    script: Script = [
+        (REQ_4, SILENCE),
+        (REQ_5_FCB1, foreign),
+        (REQ_5_FCB1, SILENCE),
+        (REQ_5_FCB1, SILENCE),
+        (REQ_4, answer(address=4)),
+    ]
+    notes: list[Note] = []
+    (meter,) = play(search_primary(4, 5, initialise=False), script, notes)
+    assert (meter.primary, meter.remark) == (4, "it answers late")
+    assert not [note for note in notes if isinstance(note, Unclear)]
+
+
+def test_bytes_before_a_request_is_out_make_the_silent_one_before_suspect() -> None:
+    script: Script = [
+        (REQ_4, SILENCE),
+        (REQ_5_FCB1, Reply(frame_of(answer()), late=b"\x68")),
+        (REQ_4, answer(address=4)),
+    ]
+    meters = play(search_primary(4, 5, initialise=False), script)
+    assert [meter.primary for meter in meters] == [4, 5]
+
+
+def test_noise_is_told_when_the_silent_one_before_stays_silent() -> None:
+    script: Script = [
+        (REQ_4, SILENCE),
+        (REQ_5_FCB1, DAMAGED),
+        (REQ_5_FCB1, SILENCE),
+        (REQ_5_FCB1, SILENCE),
+        (REQ_4, SILENCE),
+    ]
+    notes: list[Note] = []
+    assert play(search_primary(4, 5, initialise=False), script, notes) == []
+    assert [note for note in notes if isinstance(note, Unclear)] == [Unclear(5, Fault.DAMAGED, b"\x68\x00")]
+
+
 def test_a_meter_that_refuses_is_there() -> None:
     (meter,), _ = search((REQ_5_FCB1, refusal(9)))
     assert meter.primary == 5
