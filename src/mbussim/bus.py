@@ -108,6 +108,10 @@ class Bus:
         """Baud rate of the master's UART."""
         return self._receiver.rate
 
+    def set_break(self, *, repeats: bool) -> None:
+        """Say whether the master's UART shows a line that is held at space by many zeros or by one."""
+        self._receiver.repeats_break = repeats
+
     def transmit(self, data: bytes, at: float, baud: int, parity: Parity = "E") -> float:
         """Send the master's characters one after the other, from `at` or when the last ones are out; return their end."""
         self._receiver.listen(baud, parity)

@@ -16,6 +16,7 @@ kind            value                            what happens
 ``deaf``        baud rate                        the meter does not hear requests at this rate
 ``foreign``     –                                another meter's last reply comes instead of the one asked for
 ``echo``        –                                the converter returns what it sends
+``one-break``   –                                the UART shows a line held at space by one zero, not many
 ``short``       –                                the wires touch: the bus is cut off
 ``overload``    mA (600)                         something foreign draws so much; the bus is cut off at 550
 ``unplugged``   –                                the TCP port and the pty are gone
@@ -123,6 +124,7 @@ DEFAULTS: Final[dict[str, float | None]] = {
     "deaf": None,
     "foreign": 0,
     "echo": 0,
+    "one-break": 0,
     "short": 0,
     "overload": 600,
     "unplugged": 0,

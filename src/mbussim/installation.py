@@ -129,6 +129,7 @@ class Installation:
         """Carry over to slaves and driver what the faults say."""
         kinds = [fault.kind for fault in self.faults.values()]
         driver = self.bus.electrics
+        self.bus.set_break(repeats="one-break" not in kinds)
         driver.short_circuit = "short" in kinds
         driver.extra = sum(fault.value for fault in self.faults.values() if fault.kind == "overload")
         was_off = driver.is_off

@@ -49,10 +49,14 @@ class Heard:
 
 @dataclass(slots=True)
 class Receiver:
-    """Keeps the answers of a bus until they are read; answers may be laid into the future."""
+    """Keeps the answers of a bus until they are read; answers may be laid into the future.
+
+    :ivar repeats_break: as in `mbussim.uart.read`.
+    """
 
     rate: int = 2400
     parity: Parity = "E"
+    repeats_break: bool = True
     _answers: list[Answer] = field(default_factory=list)
     _pieces: list[Heard] | None = None
     _heard_until: float = float("-inf")
@@ -137,9 +141,12 @@ class Receiver:
             return [rest] if rest else []
         return [
             piece
-            for piece in _pieces(uart.read(self._superposed(burst), self.parity), first.start, self.rate)
+            for piece in _pieces(self._characters(burst), first.start, self.rate)
             if piece.first > self._heard_until + TOLERANCE
         ]
+
+    def _characters(self, burst: list[Answer]) -> list[uart.Character]:
+        return uart.read(self._superposed(burst), self.parity, repeats_break=self.repeats_break)
 
     def _superposed(self, burst: list[Answer]) -> uart.Levels:
         origin = burst[0].start

@@ -102,7 +102,7 @@ def replay(
     """Make a meter of each ``*.hex`` in a folder, in the order of their names.
 
     :param taken: primary addresses that others have; a recorded meter gets the first free one instead.
-    :param known: secondary addresses that others have; of equal ones the first stays.
+    :param known: secondary addresses that others have; of equal ones the first stays, for no selection could part them.
     """
     primaries, secondaries = set(taken), set(known)
     meters: list[RecordedMeter] = []
@@ -120,10 +120,15 @@ def replay(
     return meters, left_out
 
 
+def overlaps(one: SecondaryAddress, other: SecondaryAddress) -> bool:
+    """Tell whether two addresses are equal as far as both go: the fixed structure has nothing but the identification."""
+    return one.matches(other) or other.matches(one)
+
+
 def _meter(path: Path, primaries: set[int], secondaries: set[SecondaryAddress]) -> RecordedMeter:
     telegram = read_telegram(path)
     secondary = identity_of(telegram)
-    if secondary in secondaries:
+    if secondary is not None and any(overlaps(secondary, other) for other in secondaries):
         raise NotReplayableError(f"another meter has the secondary address {secondary}")
     primary = telegram.address
     if not is_primary(primary) or primary in primaries:

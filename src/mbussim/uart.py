@@ -92,8 +92,12 @@ def superpose(parts: Iterable[tuple[int, Levels]]) -> Levels:
     return Levels(space, total)
 
 
-def read(line: Levels, parity: Parity = "E") -> list[Character]:
-    """Read levels as a UART does: start edge, samples in mid-bit, parity, stop bit; after a missing stop wait for a mark."""
+def read(line: Levels, parity: Parity = "E", *, repeats_break: bool = True) -> list[Character]:
+    """Read levels as a UART does: start edge, samples in mid-bit, parity, stop bit.
+
+    A line that is held at space gives one zero after the other, each of them bad; without `repeats_break` one only, and then
+    nothing until there has been a mark: UARTs differ.
+    """
     bits = CHARACTER_BITS if parity == "E" else CHARACTER_BITS - 1
     text = format(line.space, f"0{line.samples}b") + "0" * (bits * SAMPLES)
     known = _READ[parity]
@@ -108,7 +112,8 @@ def read(line: Levels, parity: Parity = "E") -> list[Character]:
         characters.append(Character(start + bits * SAMPLES, value, bad))
         position += (bits - 1) * SAMPLES
         if sampled[-1] == "1":
-            position = text.find("0", position)
+            # No stop bit: the next character begins at its end, or with the next edge.
+            position = start + bits * SAMPLES if repeats_break else text.find("0", position)
     return characters
 
 

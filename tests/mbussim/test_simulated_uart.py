@@ -57,9 +57,16 @@ def test_different_characters_at_once_are_the_and_of_their_bits() -> None:
     assert character.value == 0x3C & 0x5A
 
 
-def test_a_missing_stop_bit_marks_the_character_and_the_next_start_is_looked_for_after_a_mark() -> None:
-    broken = read(line("1" * 30 + "0" * 5 + uart.character_bits(0x42)))
-    assert [(character.value, character.bad) for character in broken] == [(0x00, True), (0x42, False)]
+def test_a_line_held_at_space_gives_bad_zeros_until_it_is_released() -> None:
+    held = line("1" * 30 + "0" * 20 + uart.character_bits(0x42))
+    assert [(character.value, character.bad) for character in read(held)][:2] == [(0x00, True), (0x00, True)]
+    assert read(held)[-1].value == 0x42
+
+
+def test_a_uart_that_reports_a_break_once_looks_for_the_next_start_after_a_mark() -> None:
+    held = line("1" * 30 + "0" * 5 + uart.character_bits(0x42))
+    characters = read(held, repeats_break=False)
+    assert [(character.value, character.bad) for character in characters] == [(0x00, True), (0x42, False)]
 
 
 def test_a_wrong_parity_bit_marks_the_character() -> None:

@@ -19,7 +19,7 @@ from mbussim.serving.control import is_local
 
 EPILOG = """faults: kind[=value][,meter=ADDRESS][,probability=P], for instance
   --fault loss=0.01   --fault late=0.3,meter=5   --fault checksum,probability=0.1   --fault dead,meter=12345678FFFFFFFF
-  kinds: loss noise late slow dead checksum stuck-fcb deaf foreign echo short overload unplugged
+  kinds: loss noise late slow dead checksum stuck-fcb deaf foreign echo one-break short overload unplugged
 
 examples:
   mbussim serve --meters 6 --tcp 127.0.0.1:0
