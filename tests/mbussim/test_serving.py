@@ -4,13 +4,14 @@ import asyncio
 import json
 import os
 import termios
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
 import serial
 
+from mbus.link.frames import LongFrame
 from mbussim.bus import Bus
 from mbussim.faults import Fault
 from mbussim.installation import Installation
@@ -21,6 +22,7 @@ from mbussim.serving.control import MAX_LINE
 from mbussim.serving.converter import BACKLOG, Converter
 from mbussim.serving.pseudo_terminal import PseudoTerminal
 from mbussim.serving.tcp import MAX_CLIENTS
+from mbussim.slave import Slave
 
 NKE_1 = bytes.fromhex("1040014116")
 REQ_1 = bytes.fromhex("107B017C16")
@@ -358,4 +360,35 @@ async def test_without_waiting_a_late_answer_is_still_waited_for() -> None:
         writer.write(NKE_1)
         assert await reader.readexactly(1) == b"\xe5"
         assert server._converter.now - began >= 0.05
+        await leave(writer)
+
+
+async def test_the_first_and_the_last_character_of_an_answer_are_not_held_back() -> None:
+    clock = FakeTime()
+    converter = Converter(a_bus(), clock)
+    ear = Ear(clock)
+    converter.ports.add(ear)
+    await converter.send(REQ_1, 2400)
+    first_at, last_at = 1000 + (55 + 11 + 11) / 2400, 1000 + (55 + 11 + 1100) / 2400
+    while clock.now < 1001:
+        wait = converter.step()
+        clock.now += 0.0001 if wait is None else wait + 1e-9
+    assert ear.heard[0][0] == pytest.approx(first_at, abs=1e-5)
+    assert ear.heard[-1][0] == pytest.approx(last_at, abs=1e-5)
+
+
+class BrokenMeter(PlainMeter):
+    def reading(self, now: float) -> Sequence[LongFrame]:
+        raise ZeroDivisionError
+
+
+async def test_a_meter_that_fails_is_a_meter_that_does_not_answer(caplog: pytest.LogCaptureFixture) -> None:
+    async with serving() as server:
+        (identity,) = population(1, "random", 5)
+        server._converter.bus.slaves.append(Slave(BrokenMeter(2, identity)))
+        reader, writer = await connect(server.offer()["tcp"])
+        writer.write(bytes.fromhex("107B027D16"))
+        await settled(lambda: "a simulated meter failed" in caplog.text)
+        writer.write(NKE_1)
+        assert await reader.readexactly(1) == b"\xe5"
         await leave(writer)

@@ -1,11 +1,12 @@
 """The level converter: bytes from the ports go onto the bus, what the bus answers goes to the ports.
 
-In real time every character takes its 11 bit times: what is complete is handed on at once or within `GRAIN` seconds, at times
-counted from the beginning, so that delays never add up. Without waiting, the clock jumps to the next answer; only what lies
-beyond the answer window is waited for, since a late answer must stay late.
+In real time every character takes its 11 bit times: the first and the last of an answer are handed on at once, those between
+within `GRAIN` seconds, at times counted from the beginning, so that delays never add up. Without waiting, the clock jumps to the
+next answer; only what lies beyond the answer window is waited for, since a late answer must stay late.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Final, Protocol
@@ -19,6 +20,9 @@ BACKLOG: Final = 0.5
 """Seconds of characters that may wait for the wire before a port must stop taking more."""
 PIECE: Final = 64
 """Characters that are put on the wire at a time."""
+
+
+_log = logging.getLogger(__name__)
 
 
 class Port(Protocol):
@@ -42,6 +46,7 @@ class Converter:
         self._fast = fast
         self._epoch = clock()
         self._changed = asyncio.Event()
+        self._handed_on = float("-inf")
 
     @property
     def now(self) -> float:
@@ -49,9 +54,16 @@ class Converter:
         return self._clock() - self._epoch
 
     async def send(self, data: bytes, baud: int) -> None:
-        """Put characters on the wire behind those already waiting; return when there is room for more."""
+        """Put characters on the wire behind those already waiting; return when there is room for more.
+
+        A meter that fails over a request is a meter that does not answer: it is logged, and the bus goes on.
+        """
         for start in range(0, len(data), PIECE):
-            end = self.bus.transmit(data[start : start + PIECE], self.now, baud)
+            try:
+                end = self.bus.transmit(data[start : start + PIECE], self.now, baud)
+            except Exception:
+                _log.exception("a simulated meter failed")
+                continue
             self._changed.set()
             if self._fast:
                 self._skip_to(end)
@@ -75,8 +87,9 @@ class Converter:
             first, last = span
             if self._fast and first - self.now <= self._longest_skip():
                 self._skip_to(last)
-            elif (wait := min(last, first + GRAIN) - self.now) > 0:
+            elif (wait := min(last, max(first, self._handed_on + GRAIN)) - self.now) > 0:
                 return wait
+            self._handed_on = self.now
             data = b"".join(piece.data for piece in self.bus.receive(self.now))
             for port in tuple(self.ports):
                 port.deliver(data)
