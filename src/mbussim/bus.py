@@ -229,7 +229,8 @@ class Bus:
 
 
 def _length_of(data: bytes) -> int:
+    """Tell how long the frame that begins here is; -1 where none does."""
     try:
         return expected_length(data)
     except FrameError:
-        return 0
+        return -1

@@ -27,6 +27,8 @@ APPLICATION_CI: Final = 0x50
 COMMAND_CI: Final = 0x51
 BAUD_CI: Final = range(0xB8, 0xC0)
 SYNCHRONISE_CI: Final = 0x5C
+CLOCK_YEARS: Final = range(1990, 2070)
+"""Years that a meter takes over: those that a date with a two-digit year can name."""
 UNIMPLEMENTED_CI: Final = 1
 """Code of the application error."""
 
@@ -193,6 +195,8 @@ class ModelledMeter:
             return
         if len(content) == 2:
             wanted = datetime.combine(wanted.date(), shown.time())
+        if wanted.year not in CLOCK_YEARS:
+            return
         self._clock_error += wanted - shown
 
     def _select_for_readout(self, data: bytes) -> None:
