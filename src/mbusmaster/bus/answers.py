@@ -10,7 +10,7 @@ from mbus.application.header import FIXED_STRUCTURE_SIZE, LONG_SIZE, fits, ident
 from mbus.application.telegram import decode_telegram
 from mbus.errors import MBusError
 from mbus.link.decoder import StreamDecoder
-from mbus.link.frames import LONG_START, MIN_L, LongFrame
+from mbus.link.frames import ACK, LONG_START, MIN_L, LongFrame
 from mbus.link.transaction import Expects, Outcome, Reply
 from mbus.procedures.steps import Request
 
@@ -82,6 +82,8 @@ class Gate:
                 case _Belongs.NO_FRAME:
                     self._sink(bytes(self._held[:1]))
                     del self._held[:1]
+                case _Belongs.LATE:
+                    del self._held[:1]
                 case _Belongs.NOT_YET_KNOWN | _Belongs.NO:
                     return
         if self._open:
@@ -106,6 +108,11 @@ class Gate:
 
     def _belongs(self) -> "_Belongs":
         held = self._held
+        if held[0] == ACK and self._expects is Expects.RESPONSE:
+            # Alone it is an answer (nothing to tell); in front of a response it is a late one to somebody's request before.
+            if len(held) == 1:
+                return _Belongs.NOT_YET_KNOWN
+            return _Belongs.LATE if held[1] == LONG_START else _Belongs.NO_FRAME
         if held[0] != LONG_START:
             return _Belongs.NO_FRAME
         if len(held) < _HEAD:
@@ -136,3 +143,4 @@ class _Belongs(Enum):
     NO = 2
     NOT_YET_KNOWN = 3
     NO_FRAME = 4
+    LATE = 5

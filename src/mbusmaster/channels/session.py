@@ -19,6 +19,7 @@ from typing import Final
 from mbus.link.decoder import Dropped, Event, StreamDecoder
 from mbus.link.frames import SingleCharacter
 from mbus.link.transaction import Silence
+from mbusio.barrier import BARRIER, BARRIER_ANSWER
 from mbusmaster.bus.client import Client
 from mbusmaster.bus.requests import MasterFrame, is_initialisation
 
@@ -33,7 +34,8 @@ MAX_UNREAD: Final = 64 * 1024
 FLOOD: Final = 4096
 """So many bytes in a row without a frame come from no master: they are thrown away unseen until there is a pause."""
 FLOOD_PAUSE: Final = 0.2
-FLOOD_REST: Final = 0.005
+FLOOD_READ_SIZE: Final = 64 * 1024
+FLOOD_REST: Final = 0.002
 
 _log = logging.getLogger(__name__)
 
@@ -44,6 +46,7 @@ class _Pending:
         self.at = at
         self.given_up = False
         self.asked_again = False
+        self.has_answer = False
 
     def is_wanted(self) -> bool:
         # SND_NKE changes what later answers mean, so it is sent even when nobody waits for its acknowledgement any more.
@@ -100,7 +103,7 @@ class Session:
         while True:
             try:
                 async with asyncio.timeout_at(self._next_deadline(frame_at, loop.time())):
-                    data = await self._reader.read(READ_SIZE)
+                    data = await self._reader.read(FLOOD_READ_SIZE if self._is_flood else READ_SIZE)
             except TimeoutError:
                 self._quiet()
             else:
@@ -114,8 +117,12 @@ class Session:
                 self._tell("idle", f"no request for {self._idle_close:.0f} s: connection closed")
                 return
 
+    @property
+    def _is_flood(self) -> bool:
+        return self._without_frame >= FLOOD
+
     def _next_deadline(self, frame_at: float, now: float) -> float:
-        if self._without_frame >= FLOOD:
+        if self._is_flood:
             return now + FLOOD_PAUSE
         if self._decoder.pending:
             return now + PARTIAL_SECONDS
@@ -123,7 +130,7 @@ class Session:
 
     def _quiet(self) -> None:
         """Nothing has come for a while: what has begun will not end, a flood is over."""
-        if self._without_frame >= FLOOD:
+        if self._is_flood:
             self._decoder = StreamDecoder()
         else:
             self._digest(self._decoder.flush())
@@ -131,7 +138,7 @@ class Session:
 
     async def _take(self, data: bytes) -> bool:
         """Take bytes from the client; tell whether a frame was among them."""
-        if self._without_frame >= FLOOD:
+        if self._is_flood:
             await asyncio.sleep(FLOOD_REST)
             return False
         found = self._digest(self._decoder.feed(data))
@@ -161,9 +168,12 @@ class Session:
     def _ask(self, frame: MasterFrame) -> None:
         now = asyncio.get_running_loop().time()
         for earlier in self._pending:
+            # A client that asks whether all is done still waits for it.
+            if frame == BARRIER:
+                break
             if now - earlier.at <= GIVEN_UP_SECONDS:
                 continue
-            if earlier.frame == frame and not earlier.given_up:
+            if earlier.frame == frame and not earlier.given_up and not earlier.has_answer:
                 earlier.asked_again = True
                 earlier.at = now
                 return
@@ -183,9 +193,13 @@ class Session:
 
     async def _carry_out(self, pending: _Pending) -> None:
         def answer(data: bytes) -> None:
+            pending.has_answer = True
             if not pending.given_up:
                 self._send(data)
 
+        if pending.frame == BARRIER:
+            answer(BARRIER_ANSWER.to_bytes())
+            return
         while pending.is_wanted():
             pending.asked_again = False
             outcome = await self._client.transparent(pending.frame, answer, wanted=pending.is_wanted)

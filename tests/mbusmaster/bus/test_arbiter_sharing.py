@@ -241,6 +241,20 @@ async def test_a_late_answer_of_another_meter_never_reaches_the_client() -> None
 
 
 @in_virtual_time
+async def test_a_late_acknowledgement_in_front_of_an_answer_is_left_out() -> None:
+    meter = StrictMeter(5, A)
+    frame = meter.telegram(0)
+    bus = SharedBus()
+    async with shared(bus) as arbiter:
+        client = Client(arbiter, "one")
+        reply = Reply(LongFrame(frame[4], frame[5], frame[6], frame[7:-2]), noise=b"\xe5")
+        bus.answers = [(b"\xe5" + frame, reply), (b"\xe5", Ack())]
+        assert await ask(client, req(5, 1)) == frame
+        # Alone it is the answer of a meter that has nothing to tell.
+        assert await ask(client, req(5, 1)) == b"\xe5"
+
+
+@in_virtual_time
 async def test_the_bytes_of_a_collision_pass_as_they_came() -> None:
     collision = bytes.fromhex("68 1F 1F 68 08 04 72 00 00 00 12 05 00")
     bus = SharedBus()
