@@ -46,7 +46,8 @@ class Line:
     :ivar sent: bytes handed to the transport.
     :ivar received: bytes that came.
     :ivar stray: those of them that no request was waiting for.
-    :ivar is_patient: whether each silence is waited for as long as the path may ever take, whatever was learned.
+    :ivar known_allowance: seconds that the path may add to an answer, where that is known; None leaves it to the transport, and
+        to what is learned.
     """
 
     def __init__(self, transport: Transport, *, baud: int | None = None, trace: Tracer | None = None) -> None:
@@ -57,7 +58,7 @@ class Line:
         self.sent = 0
         self.received = 0
         self.stray = 0
-        self.is_patient = False
+        self.known_allowance: float | None = None
         self._trace = trace
         self._allowance = Allowance(transport.allowance) if transport.adaptive else None
         self._lock = asyncio.Lock()
@@ -196,7 +197,9 @@ class Line:
 
     def _timing(self, window: float | None) -> Timing:
         allowance = self.transport.allowance
-        if self._allowance is not None and not self.is_patient:
+        if self.known_allowance is not None:
+            allowance = self.known_allowance
+        elif self._allowance is not None:
             allowance = self._allowance.seconds(asyncio.get_running_loop().time())
         return Timing(self.baud, allowance, self.transport.gap, window)
 
@@ -237,7 +240,7 @@ class Line:
         return transaction.outcome
 
     def _learn(self, request: Request, outcome: Outcome, request_end: float) -> None:
-        if self._allowance is None:
+        if self._allowance is None or self.known_allowance is not None:
             return
         now = asyncio.get_running_loop().time()
         before = self._last_outcome

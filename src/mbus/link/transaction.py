@@ -23,7 +23,7 @@ from typing import Final
 
 from mbus.link import timing
 from mbus.link.decoder import Dropped, StreamDecoder
-from mbus.link.fields import is_response
+from mbus.link.fields import REQ_SKE, function_of, is_from_master, is_response
 from mbus.link.frames import ACK, LONG_START, MAX_FRAME, NACK, STOP, Frame, LongFrame, ShortFrame
 
 LOCAL_GAP: Final = 0.050
@@ -259,7 +259,9 @@ class Transaction:
             return False
         decoder = StreamDecoder()
         events = decoder.feed(bytes(self._data))
-        return not decoder.pending and any(self._is_answer(event) for event in events)
+        return not decoder.pending and any(
+            self._is_answer(event) or self._is_link_status(event) for event in events
+        )
 
     def _is_answer(self, event: Frame | Dropped) -> bool:
         if not isinstance(event, LongFrame) or not is_response(event.control):
@@ -267,6 +269,15 @@ class Transaction:
         asked = self._request.address
         # A slave that was asked at its own address answers with it; behind FD and FE any address may stand (MBUS.md 2.3).
         return asked > 250 or event.address == asked
+
+    def _is_link_status(self, event: Frame | Dropped) -> bool:
+        # REQ_SKE is answered by a short frame: without data it is no `Reply`, but nothing more comes either.
+        return (
+            isinstance(event, ShortFrame)
+            and function_of(self._request.control) == REQ_SKE
+            and not is_from_master(event.control)
+            and event.address == self._request.address
+        )
 
     def _judge(self) -> Outcome:
         data, late = bytes(self._data), bytes(self._late)

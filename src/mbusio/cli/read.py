@@ -14,7 +14,7 @@ from mbus.link.station import Stations
 from mbus.procedures.read import read
 from mbus.procedures.reading import Reading, whole
 from mbusio.cli.csvtext import CsvWriter
-from mbusio.cli.session import open_line
+from mbusio.cli.session import bus_of, open_line
 from mbusio.driver import run as run_procedure
 
 Address = int | SecondaryAddress
@@ -53,9 +53,10 @@ async def _read_all(options: argparse.Namespace) -> int:
 
     code = 0
     async with open_line(options.url, baud=options.baud, trace=options.trace) as line:
+        bus = bus_of(line)
         for address in options.addresses:
             try:
-                reading = await run_procedure(read(address, stations, more=announces_more), line)
+                reading = await run_procedure(read(address, stations, more=announces_more), bus)
             except MBusError as error:
                 print(f"mbus: {address}: {error}", file=sys.stderr)
                 output.failed(address, error)

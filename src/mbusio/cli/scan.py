@@ -9,13 +9,14 @@ from typing import Any, Final
 from mbus.addressing import SecondaryAddress
 from mbus.application.as_json import dumps, telegram_as_json
 from mbus.application.telegram import decode_telegram
+from mbus.procedures.counters import Counters
 from mbus.procedures.found import Found, FoundMeter, Progress, Unclear
 from mbus.procedures.search_primary import search_primary
 from mbus.procedures.search_secondary import search_secondary
 from mbus.procedures.steps import Note
 from mbusio.cli.csvtext import CsvWriter
 from mbusio.cli.progress import ProgressBar
-from mbusio.cli.session import open_line
+from mbusio.cli.session import bus_of, open_line
 from mbusio.driver import run as run_procedure
 from mbusio.line import Line
 
@@ -43,6 +44,7 @@ class Findings:
     meters: list[FoundMeter] = field(default_factory=list)
     unclear: list[Unclear] = field(default_factory=list)
     line: Line | None = None
+    counters: Counters = field(default_factory=Counters)
     complete: bool = False
 
 
@@ -62,6 +64,8 @@ def run(options: argparse.Namespace) -> int:
 async def _scan(options: argparse.Namespace, findings: Findings, output: "Output", bar: ProgressBar) -> None:
     async with open_line(options.url, baud=options.baud, trace=options.trace) as line:
         findings.line = line
+        bus = bus_of(line)
+        findings.counters = bus.counters
 
         def watch(note: Note) -> None:
             match note:
@@ -76,21 +80,21 @@ async def _scan(options: argparse.Namespace, findings: Findings, output: "Output
         if options.primary is not None:
             first, last = options.primary
             tries = THOROUGH_TRIES if options.thorough else 1
-            await run_procedure(search_primary(first, last, tries=tries), line, watch=watch)
+            await run_procedure(search_primary(first, last, tries=tries), bus, watch=watch)
         if options.secondary is not None or options.primary is None:
             mask = options.secondary or SecondaryAddress()
             doubts = line.doubts
-            await run_procedure(search_secondary(mask, thorough=options.thorough), line, watch=watch)
+            await run_procedure(search_secondary(mask, thorough=options.thorough), bus, watch=watch)
             if line.doubts > doubts:
                 # Some of the silences were answers that came too late: ask again, and wait for them.
                 print(
                     "mbus: answers came late, another client may be using the bus; searching again",
                     file=sys.stderr,
                 )
-                line.is_patient = True
+                line.known_allowance = line.transport.allowance
                 known = [meter.secondary for meter in findings.meters if meter.secondary is not None]
                 await run_procedure(
-                    search_secondary(mask, known=known, thorough=options.thorough), line, watch=watch
+                    search_secondary(mask, known=known, thorough=options.thorough), bus, watch=watch
                 )
 
 
@@ -123,7 +127,7 @@ class JsonOutput(Output):
         """Print meters and cost; nothing when the bus was never reached."""
         if findings.line is None:
             return
-        counters = findings.line.counters
+        counters = findings.counters
         cost = {name: getattr(counters, name) for name in ("select", "request", "nke", "silence", "garbled")}
         unclear = [{"primary": note.primary, "fault": str(note.fault)} for note in findings.unclear]
         print(
@@ -183,7 +187,7 @@ class TextOutput(Output):
         if findings.line is None:
             return
         count = len(findings.meters)
-        counters = findings.line.counters
+        counters = findings.counters
         transactions = counters.select + counters.request + counters.nke
         print(
             f"{count} meter{'' if count == 1 else 's'}, {transactions} requests, "

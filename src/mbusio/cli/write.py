@@ -17,7 +17,7 @@ from mbus.procedures.reset import reset_application, reset_frames
 from mbus.procedures.steps import Procedure
 from mbusio.cli.describe import describe
 from mbusio.cli.failure import CommandError
-from mbusio.cli.session import open_line
+from mbusio.cli.session import bus_of, open_line
 from mbusio.driver import run as run_procedure
 from mbusio.line import Line
 
@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
 async def _write(options: argparse.Namespace, service: "Service") -> str:
     async with open_line(options.url, baud=options.baud, trace=options.trace) as line:
         service.check(line)
-        return service.done(await run_procedure(service.procedure(line), line))
+        return service.done(await run_procedure(service.procedure(line), bus_of(line)))
 
 
 def _agrees(question: str) -> bool:

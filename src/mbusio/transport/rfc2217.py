@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import queue
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -73,13 +74,26 @@ class Rfc2217Transport(Transport):
         with contextlib.suppress(RuntimeError):
             try:
                 while not self._inbox.ended:
-                    data = self._port.read(1)
-                    if data:
-                        data += self._port.read(min(self._port.in_waiting, READ_SIZE - 1))
-                        self._loop.call_soon_threadsafe(self._inbox.feed, data)
+                    self._feed(self._port.read(1))
+                    if waiting := self._port.in_waiting:
+                        self._feed(self._port.read(min(waiting, READ_SIZE)))
             except Exception as error:  # whatever ends this thread must wake the reader
                 reason = f"{self.name} is gone: {error}"
+            self._feed(_left_over(self._port))
             self._loop.call_soon_threadsafe(self._inbox.end, reason)
+
+    def _feed(self, data: bytes) -> None:
+        if data:
+            self._loop.call_soon_threadsafe(self._inbox.feed, data)
+
+
+def _left_over(port: Any) -> bytes:
+    # Once pyserial's own thread has ended, its read gives nothing any more, not even what came before.
+    data = bytearray()
+    with contextlib.suppress(queue.Empty):
+        while (piece := port._read_buffer.get_nowait()) is not None:
+            data += piece
+    return bytes(data)
 
 
 async def open_rfc2217(name: str, host: str, port: int, wire: Wire) -> Rfc2217Transport:

@@ -1,0 +1,136 @@
+"""A bus behind a gateway, in virtual time, with the gateway in the test's hand."""
+
+import asyncio
+
+from mbus.link.frames import ShortFrame
+from mbus.link.transaction import Ack, Expects, Silence
+from mbus.procedures.steps import Request
+from mbusio.barrier import BARRIER, BARRIER_ANSWER
+from mbusio.line import Line
+from mbusio.shared import Gateway, SharedBus
+from mbusio.transport import MemoryTransport, memory_pair
+from support.virtual_time import in_virtual_time
+
+NKE = Request(ShortFrame(0x40, 1), Expects.ACK)
+BROADCAST = Request(ShortFrame(0x40, 0xFF), Expects.NOTHING)
+E5 = b"\xe5"
+
+
+class ScriptedGateway:
+    """Answers requests in turn from a script; None is silence.
+
+    :param confirms: whether it answers `BARRIER`.
+    :ivar busy: seconds that another client holds the bus before the next request goes out.
+    """
+
+    def __init__(self, far: MemoryTransport, *answers: bytes | None, confirms: bool) -> None:
+        self.busy = 0.0
+        self.asked: list[bytes] = []
+        self._far = far
+        self._answers = list(answers)
+        self._confirms = confirms
+        self._task = asyncio.create_task(self._serve())
+
+    async def _serve(self) -> None:
+        unread = b""
+        while True:
+            unread += await self._far.read()
+            while len(unread) >= 5:
+                request, unread = unread[:5], unread[5:]
+                await self._carry_out(request)
+
+    async def _carry_out(self, request: bytes) -> None:
+        if request == BARRIER.to_bytes():
+            if self._confirms:
+                await self._far.write(BARRIER_ANSWER.to_bytes())
+            return
+        self.asked.append(request)
+        busy, self.busy = self.busy, 0.0
+        await asyncio.sleep(busy + 5 * 11 / 2400)
+        answer = self._answers.pop(0)
+        await asyncio.sleep(0.2 if answer is None else 0.05)
+        if answer is not None:
+            await self._far.write(answer)
+
+
+def make(*answers: bytes | None, confirms: bool) -> tuple[SharedBus, ScriptedGateway, Line]:
+    near, far = memory_pair()
+    near.adaptive, near.allowance, near.gap = True, 2.0, 0.3
+    line = Line(near)
+    return SharedBus(line), ScriptedGateway(far, *answers, confirms=confirms), line
+
+
+async def timed(bus: SharedBus, request: Request = NKE) -> tuple[object, float]:
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    outcome = await bus.transact(request)
+    return outcome, loop.time() - started
+
+
+@in_virtual_time
+async def test_the_first_silence_is_waited_for_and_the_gateway_asked() -> None:
+    bus, _, _ = make(None, confirms=True)
+    outcome, seconds = await timed(bus)
+    assert outcome == Silence()
+    assert seconds > 2.0
+    assert bus.gateway is Gateway.CONFIRMS
+
+
+@in_virtual_time
+async def test_a_gateway_that_confirms_makes_silence_as_short_as_at_a_serial_port() -> None:
+    bus, gateway, _ = make(None, None, confirms=True)
+    await bus.transact(NKE)
+    outcome, seconds = await timed(bus)
+    assert outcome == Silence()
+    assert seconds < 0.4
+    assert len(gateway.asked) == 2
+
+
+@in_virtual_time
+async def test_an_answer_that_comes_behind_another_client_s_conversation_is_not_missed() -> None:
+    bus, gateway, _ = make(None, E5, E5, confirms=True)
+    await bus.transact(NKE)
+    gateway.busy = 1.3
+    outcome, _ = await timed(bus)
+    assert outcome == Ack()
+    assert len(gateway.asked) == 3
+
+
+@in_virtual_time
+async def test_silence_behind_another_client_s_conversation_is_believed_when_it_is_over() -> None:
+    bus, gateway, _ = make(None, None, confirms=True)
+    await bus.transact(NKE)
+    gateway.busy = 1.3
+    outcome, seconds = await timed(bus)
+    assert outcome == Silence()
+    assert 1.5 < seconds < 2.0
+    assert len(gateway.asked) == 2
+
+
+@in_virtual_time
+async def test_a_plain_gateway_is_asked_once_and_silence_stays_long() -> None:
+    bus, gateway, line = make(None, None, confirms=False)
+    assert (await timed(bus))[0] == Silence()
+    assert bus.gateway is Gateway.PLAIN
+    sent = line.sent
+    outcome, seconds = await timed(bus)
+    assert outcome == Silence()
+    assert seconds > 2.0
+    assert line.sent - sent == 5
+    assert len(gateway.asked) == 2
+
+
+@in_virtual_time
+async def test_broadcasts_are_confirmed_by_nobody() -> None:
+    bus, _, line = make(None, confirms=True)
+    await bus.transact(BROADCAST)
+    assert line.sent == 5
+    assert bus.gateway is Gateway.UNKNOWN
+
+
+@in_virtual_time
+async def test_questions_to_the_gateway_are_not_counted_as_requests_to_meters() -> None:
+    bus, _, _ = make(None, E5, confirms=True)
+    await bus.transact(NKE)
+    await bus.transact(NKE)
+    assert (bus.counters.nke, bus.counters.silence, bus.counters.garbled) == (2, 1, 0)
