@@ -16,17 +16,16 @@ listens on loopback or in the file system only.
 """
 
 import asyncio
-import contextlib
 import ipaddress
 import json
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Final
 
 from mbus.errors import MBusError
 from mbussim.faults import Fault, FaultError
 from mbussim.installation import Installation, InstallationError
 from mbussim.meter import Meter
+from mbussim.serving.listener import Listener, remove_socket
 
 MAX_LINE: Final = 16 * 1024
 MAX_CLIENTS: Final = 16
@@ -136,8 +135,7 @@ class ControlSocket:
     def __init__(self, control: Control, where: str) -> None:
         self._control = control
         self._where = where
-        self._server: asyncio.Server | None = None
-        self._writers: set[asyncio.StreamWriter] = set()
+        self._listener = Listener(self._serve, most=MAX_CLIENTS, longest=MAX_LINE)
 
     @property
     def where(self) -> str:
@@ -147,28 +145,18 @@ class ControlSocket:
     async def open(self) -> None:
         """Begin to listen; raise `OSError`."""
         if "/" in self._where:
-            _remove_socket(self._where)
-            self._server = await asyncio.start_unix_server(self._serve, self._where, limit=MAX_LINE)
+            await self._listener.open_unix(self._where)
             return
         host, _, port = self._where.rpartition(":")
-        self._server = await asyncio.start_server(self._serve, host, int(port), limit=MAX_LINE)
-        self._where = f"{host}:{self._server.sockets[0].getsockname()[1]}"
+        self._where = f"{host}:{await self._listener.open_tcp(host.strip('[]'), int(port))}"
 
     async def close(self) -> None:
         """Stop to listen and cut clients off."""
-        if self._server is None:
-            return
-        self._server.close()
-        for writer in tuple(self._writers):
-            writer.transport.abort()
+        await self._listener.close()
         if "/" in self._where:
-            _remove_socket(self._where)
+            remove_socket(self._where)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if len(self._writers) >= MAX_CLIENTS:
-            writer.transport.abort()
-            return
-        self._writers.add(writer)
         try:
             while line := await reader.readline():
                 answer = await self._control.answer(line)
@@ -176,13 +164,7 @@ class ControlSocket:
                 await writer.drain()
         except ValueError:
             writer.write(b'{"ok": false, "error": "line too long"}\n')
-        except OSError:
-            pass
-        finally:
-            self._writers.discard(writer)
-            writer.close()
-            with contextlib.suppress(OSError):
-                await writer.wait_closed()
+            await writer.drain()
 
 
 def is_local(where: str) -> bool:
@@ -194,10 +176,3 @@ def is_local(where: str) -> bool:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def _remove_socket(where: str) -> None:
-    """Remove what an earlier run left; anything but a socket stays, and opening will say so."""
-    path = Path(where)
-    if path.is_socket():
-        path.unlink()

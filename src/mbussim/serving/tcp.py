@@ -1,18 +1,15 @@
 """The TCP port of the converter: the stream carries the very bytes of the bus (MBUS.md 10.1)."""
 
 import asyncio
-import logging
 import socket
-from contextlib import suppress
 from typing import Final
 
 from mbussim.serving.converter import Converter
+from mbussim.serving.listener import Listener
 
 MAX_CLIENTS: Final = 32
 MAX_UNREAD: Final = 64 * 1024
 """Bytes that may wait for a client that does not read; then it is cut off."""
-
-_log = logging.getLogger(__name__)
 
 
 class _TcpClient:
@@ -29,7 +26,7 @@ class _TcpClient:
 
 
 class TcpPort:
-    """Listens on one address until closed.
+    """Listens on one address; can be opened again after it was closed.
 
     :param baud: rate of the bus for what TCP clients send.
     """
@@ -37,8 +34,7 @@ class TcpPort:
     def __init__(self, converter: Converter, host: str, port: int, baud: int) -> None:
         self._converter = converter
         self._host, self._port, self._baud = host, port, baud
-        self._server: asyncio.Server | None = None
-        self._clients: set[asyncio.StreamWriter] = set()
+        self._listener: Listener | None = None
 
     @property
     def address(self) -> str:
@@ -48,35 +44,21 @@ class TcpPort:
 
     async def open(self) -> None:
         """Begin to listen; raise `OSError`. A port 0 becomes the port that was given, also for later openings."""
-        self._server = await asyncio.start_server(self._serve, self._host, self._port)
-        self._port = self._server.sockets[0].getsockname()[1]
+        self._listener = Listener(self._serve, most=MAX_CLIENTS)
+        self._port = await self._listener.open_tcp(self._host, self._port)
 
     async def close(self) -> None:
         """Stop to listen and cut all clients off."""
-        if self._server is None:
-            return
-        self._server.close()
-        for writer in tuple(self._clients):
-            writer.transport.abort()
-        self._server = None
-        await asyncio.sleep(0)
+        if self._listener is not None:
+            await self._listener.close()
+            self._listener = None
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if len(self._clients) >= MAX_CLIENTS:
-            writer.transport.abort()
-            return
         writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         client = _TcpClient(writer)
-        self._clients.add(writer)
         self._converter.ports.add(client)
         try:
             while data := await reader.read(256):
                 await self._converter.send(data, self._baud)
-        except OSError as error:
-            _log.info("TCP client gone: %s", error)
         finally:
             self._converter.ports.discard(client)
-            self._clients.discard(writer)
-            writer.close()
-            with suppress(OSError):
-                await writer.wait_closed()
