@@ -1,8 +1,6 @@
 """Two clients on one bus get exactly what each would get alone; the bytes on the wire are golden."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,22 +9,11 @@ from mbus.link.frames import LongFrame, ShortFrame
 from mbus.link.transaction import Ack, Fault, Garbled, Reply, Silence
 from mbusmaster.bus.arbiter import Arbiter
 from mbusmaster.bus.client import Client
+from support.arbiter import serving
 from support.sharedbus import SharedBus, StrictMeter, nke, req, select
 from support.virtual_time import VirtualTimeLoop, in_virtual_time
 
 A, B = "12345678", "87654321"
-
-
-@asynccontextmanager
-async def shared(bus: SharedBus) -> AsyncIterator[Arbiter]:
-    arbiter = Arbiter(baud=2400)
-    arbiter.attach(bus)
-    serving = asyncio.create_task(arbiter.serve())
-    try:
-        yield arbiter
-    finally:
-        serving.cancel()
-        await asyncio.wait({serving})
 
 
 async def ask(client: Client, frame: ShortFrame | LongFrame) -> bytes:
@@ -48,7 +35,7 @@ SELECT_B = "68 0B 0B 68 53 FD 52 21 43 65 87 FF FF FF FF EE 16"
 async def test_the_frames_of_a_client_alone_pass_unchanged() -> None:
     meter = StrictMeter(5, A, telegrams=2)
     bus = SharedBus([meter])
-    async with shared(bus) as arbiter:
+    async with serving(bus) as arbiter:
         client = Client(arbiter, "one")
         asked: list[ShortFrame | LongFrame] = [
             nke(5),
@@ -71,7 +58,7 @@ async def test_the_frames_of_a_client_alone_pass_unchanged() -> None:
 async def test_a_reading_of_three_telegrams_survives_another_client_in_its_middle() -> None:
     meter = StrictMeter(5, A, telegrams=3)
     bus = SharedBus([meter])
-    async with shared(bus) as arbiter:
+    async with serving(bus) as arbiter:
         one, two = Client(arbiter, "one"), Client(arbiter, "two")
         assert await ask(one, nke(5)) == b"\xe5"
         assert await ask(one, req(5, 1)) == meter.telegram(0)
@@ -100,7 +87,7 @@ async def test_a_reading_of_three_telegrams_survives_another_client_in_its_middl
 @in_virtual_time
 async def test_a_telegram_that_a_client_repeats_is_the_same_one() -> None:
     meter = StrictMeter(5, A, telegrams=3)
-    async with shared(SharedBus([meter])) as arbiter:
+    async with serving(SharedBus([meter])) as arbiter:
         one, two = Client(arbiter, "one"), Client(arbiter, "two")
         await ask(one, nke(5))
         await ask(one, req(5, 1))
@@ -114,7 +101,7 @@ async def test_a_telegram_that_a_client_repeats_is_the_same_one() -> None:
 async def test_a_client_that_never_initialises_gets_fresh_readings_with_either_bit() -> None:
     meter = StrictMeter(5, A, telegrams=2)
     bus = SharedBus([meter])
-    async with shared(bus) as arbiter:
+    async with serving(bus) as arbiter:
         one, two = Client(arbiter, "one"), Client(arbiter, "two")
         await ask(one, req(5, 1))
         await ask(one, req(5, 0))
@@ -130,7 +117,7 @@ async def test_a_client_that_never_initialises_gets_fresh_readings_with_either_b
 @in_virtual_time
 async def test_a_reading_of_which_the_lease_is_over_gets_silence_and_later_begins_anew() -> None:
     meter = StrictMeter(5, A, telegrams=2)
-    async with shared(SharedBus([meter])) as arbiter:
+    async with serving(SharedBus([meter])) as arbiter:
         one, two = Client(arbiter, "one"), Client(arbiter, "two")
         await ask(one, req(5, 1))
         await ask(two, req(5, 1))
@@ -145,7 +132,7 @@ async def test_a_reading_of_which_the_lease_is_over_gets_silence_and_later_begin
 async def test_an_open_selection_that_another_client_replaced_is_put_back() -> None:
     meters = [StrictMeter(5, A), StrictMeter(6, B)]
     bus = SharedBus(meters)
-    async with shared(bus) as arbiter:
+    async with serving(bus) as arbiter:
         one, two = Client(arbiter, "one"), Client(arbiter, "two")
         assert await ask(one, select(A)) == b"\xe5"
         assert await ask(two, select(B)) == b"\xe5"
@@ -157,7 +144,7 @@ async def test_an_open_selection_that_another_client_replaced_is_put_back() -> N
 @in_virtual_time
 async def test_a_selection_whose_lease_is_over_gets_silence_and_never_another_clients_meter() -> None:
     bus = SharedBus([StrictMeter(5, A), StrictMeter(6, B)])
-    async with shared(bus) as arbiter:
+    async with serving(bus) as arbiter:
         one, two = Client(arbiter, "one"), Client(arbiter, "two")
         await ask(one, select(A))
         await ask(two, select(B))
@@ -172,7 +159,7 @@ async def test_a_selection_whose_lease_is_over_gets_silence_and_never_another_cl
 @in_virtual_time
 async def test_after_its_conversation_is_complete_a_replaced_selection_gets_silence() -> None:
     bus = SharedBus([StrictMeter(5, A), StrictMeter(6, B)])
-    async with shared(bus) as arbiter:
+    async with serving(bus) as arbiter:
         one, two = Client(arbiter, "one"), Client(arbiter, "two")
         await ask(one, select(A))
         await ask(one, req(0xFD, 1))
@@ -183,7 +170,7 @@ async def test_after_its_conversation_is_complete_a_replaced_selection_gets_sile
 @in_virtual_time
 async def test_a_client_that_never_selected_gets_silence_from_fd() -> None:
     bus = SharedBus([StrictMeter(5, A, selected=True)])
-    async with shared(bus) as arbiter:
+    async with serving(bus) as arbiter:
         client = Client(arbiter, "one", allow_writes=True)
         assert await ask(client, req(0xFD, 1)) == b""
         assert await ask(client, LongFrame(0x43, 0xFD, 0x51, b"\x01\x7a\x05")) == b""
@@ -193,7 +180,7 @@ async def test_a_client_that_never_selected_gets_silence_from_fd() -> None:
 @in_virtual_time
 async def test_a_selection_survives_reading_by_primary_address_of_the_same_meter() -> None:
     meter = StrictMeter(5, A, telegrams=2)
-    async with shared(SharedBus([meter])) as arbiter:
+    async with serving(SharedBus([meter])) as arbiter:
         one, two = Client(arbiter, "one"), Client(arbiter, "two")
         await ask(one, select(A))
         assert await ask(one, req(0xFD, 1)) == meter.telegram(0)
@@ -206,7 +193,7 @@ async def test_a_selection_survives_reading_by_primary_address_of_the_same_meter
 async def test_a_meter_that_left_the_bus_is_not_asked_through_fd_after_its_selection_failed() -> None:
     meters = [StrictMeter(5, A), StrictMeter(6, B)]
     bus = SharedBus(meters)
-    async with shared(bus) as arbiter:
+    async with serving(bus) as arbiter:
         one, two = Client(arbiter, "one"), Client(arbiter, "two")
         await ask(one, select(A))
         await ask(two, select(B))
@@ -220,7 +207,7 @@ async def test_a_meter_that_left_the_bus_is_not_asked_through_fd_after_its_selec
 async def test_an_answer_through_fd_that_does_not_fit_the_selection_never_reaches_the_client() -> None:
     a, b = StrictMeter(5, A), StrictMeter(6, B)
     bus = SharedBus([a, b])
-    async with shared(bus) as arbiter:
+    async with serving(bus) as arbiter:
         client = Client(arbiter, "one")
         await ask(client, select(A))
         frame = b.telegram(0)
@@ -232,7 +219,7 @@ async def test_an_answer_through_fd_that_does_not_fit_the_selection_never_reache
 async def test_a_late_answer_of_another_meter_never_reaches_the_client() -> None:
     a, b = StrictMeter(5, A), StrictMeter(6, B)
     bus = SharedBus([a, b])
-    async with shared(bus) as arbiter:
+    async with serving(bus) as arbiter:
         client = Client(arbiter, "one")
         bus.answers = [(b.telegram(0), Garbled(b.telegram(0), Fault.FOREIGN))]
         assert await ask(client, req(5, 1)) == b""
@@ -245,7 +232,7 @@ async def test_a_late_acknowledgement_in_front_of_an_answer_is_left_out() -> Non
     meter = StrictMeter(5, A)
     frame = meter.telegram(0)
     bus = SharedBus()
-    async with shared(bus) as arbiter:
+    async with serving(bus) as arbiter:
         client = Client(arbiter, "one")
         reply = Reply(LongFrame(frame[4], frame[5], frame[6], frame[7:-2]), noise=b"\xe5")
         bus.answers = [(b"\xe5" + frame, reply), (b"\xe5", Ack())]
@@ -259,7 +246,7 @@ async def test_the_bytes_of_a_collision_pass_as_they_came() -> None:
     collision = bytes.fromhex("68 1F 1F 68 08 04 72 00 00 00 12 05 00")
     bus = SharedBus()
     bus.answers = [(collision, Garbled(collision, Fault.COLLISION))] * 2
-    async with shared(bus) as arbiter:
+    async with serving(bus) as arbiter:
         client = Client(arbiter, "one")
         assert await ask(client, req(5, 1)) == collision
         assert await ask(client, req(0xFE, 1)) == collision
@@ -269,7 +256,7 @@ async def test_the_bytes_of_a_collision_pass_as_they_came() -> None:
 async def test_an_initialisation_without_answer_is_followed_by_the_bit_that_begins_a_reading() -> None:
     meter = StrictMeter(5, A, acknowledges=False)
     bus = SharedBus([meter])
-    async with shared(bus) as arbiter:
+    async with serving(bus) as arbiter:
         one, two = Client(arbiter, "one"), Client(arbiter, "two")
         await ask(one, req(5, 1))
         bus.sent.clear()
@@ -280,7 +267,7 @@ async def test_an_initialisation_without_answer_is_followed_by_the_bit_that_begi
 @in_virtual_time
 async def test_in_doubt_whether_a_meter_would_go_on_with_another_clients_reading_it_is_not_asked() -> None:
     meter = StrictMeter(5, A, telegrams=3, deaf_to=[nke(5).to_bytes()])
-    async with shared(SharedBus([meter])) as arbiter:
+    async with serving(SharedBus([meter])) as arbiter:
         one, two = Client(arbiter, "one"), Client(arbiter, "two")
         await ask(one, req(5, 1))
         await ask(one, req(5, 0))
@@ -290,7 +277,7 @@ async def test_in_doubt_whether_a_meter_would_go_on_with_another_clients_reading
 @in_virtual_time
 async def test_a_broadcast_of_another_client_is_no_harm_to_a_reading_in_progress() -> None:
     meter = StrictMeter(5, A, telegrams=2)
-    async with shared(SharedBus([meter])) as arbiter:
+    async with serving(SharedBus([meter])) as arbiter:
         one, two = Client(arbiter, "one"), Client(arbiter, "two")
         await ask(one, req(5, 1))
         await ask(two, nke(0xFF))
@@ -301,7 +288,7 @@ async def test_a_broadcast_of_another_client_is_no_harm_to_a_reading_in_progress
 async def test_a_client_lifts_no_selection_but_its_own() -> None:
     meter = StrictMeter(5, A)
     bus = SharedBus([meter])
-    async with shared(bus) as arbiter:
+    async with serving(bus) as arbiter:
         one, two = Client(arbiter, "one"), Client(arbiter, "two")
         await ask(one, select(A))
         assert await ask(two, nke(0xFD)) == b""
@@ -313,7 +300,7 @@ async def test_a_client_lifts_no_selection_but_its_own() -> None:
 async def test_after_the_line_was_away_nothing_is_taken_for_granted() -> None:
     meter = StrictMeter(5, A, telegrams=2)
     bus = SharedBus([meter])
-    async with shared(bus) as arbiter:
+    async with serving(bus) as arbiter:
         client = Client(arbiter, "one")
         await ask(client, req(5, 1))
         arbiter.detach()
@@ -325,7 +312,7 @@ async def test_after_the_line_was_away_nothing_is_taken_for_granted() -> None:
 @in_virtual_time
 async def test_what_a_client_left_selected_is_released_when_it_goes() -> None:
     bus = SharedBus([StrictMeter(5, A)])
-    async with shared(bus) as arbiter:
+    async with serving(bus) as arbiter:
         client = Client(arbiter, "one")
         await ask(client, select(A))
         client.close()
@@ -367,7 +354,7 @@ async def play(arbiter: Arbiter, script: Script) -> list[bytes]:
 def answers_of(*scripts: Script) -> list[list[bytes]]:
     async def together() -> list[list[bytes]]:
         bus = SharedBus([StrictMeter(5, A, telegrams=3), StrictMeter(6, B)])
-        async with shared(bus) as arbiter:
+        async with serving(bus) as arbiter:
             return list(await asyncio.gather(*(play(arbiter, script) for script in scripts)))
 
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
@@ -382,7 +369,7 @@ def test_clients_at_once_get_what_each_gets_alone(clients: list[Script]) -> None
 
 @in_virtual_time
 async def test_outcomes_are_told_as_they_were() -> None:
-    async with shared(SharedBus([StrictMeter(5, A)])) as arbiter:
+    async with serving(SharedBus([StrictMeter(5, A)])) as arbiter:
         client = Client(arbiter, "one")
         assert await client.transparent(nke(5), lambda _: None) == Ack()
         assert await client.transparent(nke(6), lambda _: None) == Silence()

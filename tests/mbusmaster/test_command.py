@@ -1,0 +1,114 @@
+"""``mbusmaster`` as a user starts it."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from mbusmaster.__main__ import main
+from support.system import running
+
+
+def test_a_settings_file_that_cannot_be_used_ends_with_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "mbusmaster.toml"
+    config.write_text("version = 2\nspeed = 3\n")
+    assert main(["run", "--config", str(config)]) == 1
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "speed: no such setting" in error
+
+
+@pytest.mark.parametrize("arguments", [[], ["sing"], ["demo", "--meters", "251"], ["demo", "--baud", "1200"]])
+def test_wrong_usage_ends_with_2(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+
+
+@pytest.mark.process
+def test_run_takes_config_and_state_from_the_environment_and_ends_on_sigterm(tmp_path: Path) -> None:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port = sock.getsockname()[1]
+    config = tmp_path / "mbusmaster.toml"
+    config.write_text(
+        f'version = 2\n[[buses]]\nurl = "{tmp_path}/no-such-device"\n'
+        f'[channels.plain_tcp]\nenabled = true\nport = {port}\nbind = ["127.0.0.1"]\n'
+    )
+    environment = os.environ | {"MBUSMASTER_CONFIG": str(config), "MBUSMASTER_STATE": str(tmp_path / "state")}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mbusmaster", "run"], env=environment, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    try:
+        for line in process.stderr:
+            if "no level converter" in line:
+                break
+        # Without a converter the channel answers nothing, and stays.
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as client:
+            client.sendall(bytes.fromhex("1040014116"))
+            client.settimeout(0.2)
+            with pytest.raises(TimeoutError):
+                client.recv(1)
+    finally:
+        process.terminate()
+        rest = process.communicate(timeout=20)[1]
+    assert process.returncode == 0
+    assert "stopped" in rest
+    assert (tmp_path / "state").is_dir()
+
+
+@pytest.mark.process
+def test_the_demo_is_ready_serves_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    with running(
+        "mbusmaster", "demo", "--json", "--speed", "fast", "--meters", "3", env=environment
+    ) as started:
+        assert sorted(started.offers) == ["simulator_control", "tcp"]
+        url = started.offers["tcp"]
+        read = subprocess.run(
+            [sys.executable, "-m", "mbusio.cli", "read", url, "1", "--json"],
+            capture_output=True,
+            timeout=60,
+            check=True,
+        )
+        assert json.loads(read.stdout)["primary"] == 1
+        started.process.send_signal(signal.SIGINT)
+        assert started.process.wait(timeout=20) == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.process
+def test_when_a_part_of_the_demo_dies_the_demo_says_which_and_ends_with_1(tmp_path: Path) -> None:
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mbusmaster", "demo", "--json", "--meters", "1"],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline()
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        os.kill(int(children[0]), signal.SIGKILL)
+        _, error = process.communicate(timeout=20)
+    finally:
+        process.kill()
+    assert process.returncode == 1
+    assert "the simulator ended with status -9" in error
+    assert list(tmp_path.iterdir()) == []
+    for child in children:
+        deadline = time.monotonic() + 5
+        while Path(f"/proc/{child}").exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert not Path(f"/proc/{child}").exists()
