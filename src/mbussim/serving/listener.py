@@ -48,9 +48,11 @@ class Listener:
             return
         self._clients.add(task)
         try:
-            # A cancelled task would be reported as a failure by the streams of Python 3.11; a client that is gone is none.
-            with contextlib.suppress(OSError, asyncio.CancelledError):
+            with contextlib.suppress(OSError):
                 await self._handler(reader, writer)
+        except asyncio.CancelledError:
+            # Not raised again: the streams of Python 3.11 would report a cancelled handler as a failure.
+            writer.transport.abort()
         finally:
             self._clients.discard(task)
             writer.close()

@@ -116,10 +116,11 @@ class PseudoTerminal:
         settings[_INPUT_SPEED] = settings[_OUTPUT_SPEED] = termios.B50
         settings[_LOCAL_FLAGS] |= _EXTPROC
         termios.tcsetattr(self._held, termios.TCSANOW, settings)
-        # Our own change is announced too; it must not be taken for a client.
+        # Our own change is announced too; it must not be taken for a client. One that was very quick may have spoken already.
         with contextlib.suppress(BlockingIOError):
-            while os.read(self._master, READ_SIZE)[0] != _DATA:
+            while (packet := os.read(self._master, READ_SIZE))[0] != _DATA:
                 pass
+            self._take(packet)
 
     def _let_go(self) -> None:
         if self._held is not None:
@@ -134,6 +135,9 @@ class PseudoTerminal:
         except OSError:
             self._hold()
             return
+        self._take(packet)
+
+    def _take(self, packet: bytes) -> None:
         self._let_go()
         if packet[0] == _DATA and len(packet) > 1:
             self._packets.put_nowait((packet[1:], self.baud))
