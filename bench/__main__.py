@@ -19,7 +19,9 @@ TABLES: dict[str, Callable[[], list[Figure]]] = {
 
 def main() -> int:
     """Measure the tables that were asked for, all of them by default."""
-    parser = argparse.ArgumentParser(prog="bench", description="Measures the figures that the project promises.")
+    parser = argparse.ArgumentParser(
+        prog="bench", description="Measures the figures that the project promises."
+    )
     parser.add_argument("tables", nargs="*", choices=[*TABLES, []], help="which tables (all)")
     parser.add_argument("--json", action="store_true", help="print JSON")
     arguments = parser.parse_args()
@@ -30,7 +32,9 @@ def main() -> int:
         if arguments.json:
             print(json.dumps({"table": name, "figures": [asdict(figure) for figure in figures]}))
         else:
-            print(f"\n## {name} ({platform.machine()}, Python {platform.python_version()})\n\n{as_markdown(figures)}")
+            print(
+                f"\n## {name} ({platform.machine()}, Python {platform.python_version()})\n\n{as_markdown(figures)}"
+            )
     return int(missed)
 
 

@@ -11,10 +11,9 @@ from mbus.procedures.read import read_primary
 from mbusio.driver import run
 from mbusio.line import Line
 from mbusio.transport import open_transport
-from mbussim.round import measure
+from mbussim.round import Round, read_round
 from support.system import running
 
-VIRTUAL_METERS = 250
 PTY_METERS = 20
 PTY_BAUD = 9600
 ROUNDS = 5
@@ -29,8 +28,43 @@ def _virtual() -> list[Figure]:
     rows = []
     for baud in (300, 2400, 9600, 19200):
         for secondary in (False, True):
-            ratio = measure(meters=VIRTUAL_METERS, baud=baud, secondary=secondary).ratio
+            ratio = read_round(Round(baud=baud, secondary=secondary))["ratio"]
+            assert isinstance(ratio, float)
             kind = "secondary" if secondary else "primary"
-            what = f"round of {VIRTUAL_METERS}, {kind} addresses, {baud} baud"
-            rows.append(Figure(what, ratio, 1.02, "× physical bound, virtual time"))
+            rows.append(
+                Figure(
+                    f"round of 250, {kind} addresses, {baud} baud",
+                    ratio,
+                    1.02,
+                    "× physical bound, virtual time",
+                )
+            )
     return rows
+
+
+def _over_a_pty() -> Figure:
+    with tempfile.TemporaryDirectory() as folder:
+        link = Path(folder) / "bus"
+        with running("bench.prompt_bus", link, str(PTY_METERS), str(PTY_BAUD)):
+            seconds = asyncio.run(_rounds(link))
+    bound = Round(meters=PTY_METERS, baud=PTY_BAUD).bound_seconds()
+    return Figure(
+        f"round of {PTY_METERS} over a pty, {PTY_BAUD} baud",
+        middle(seconds) / bound,
+        1.05,
+        f"× physical bound, real time, median of {ROUNDS}, meters known from a round before",
+    )
+
+
+async def _rounds(link: Path) -> list[float]:
+    transport = await open_transport(str(link), baud=PTY_BAUD)
+    try:
+        line, stations, seconds = Line(transport), Stations(), []
+        for _ in range(ROUNDS + 1):
+            began = time.perf_counter()
+            for address in range(1, PTY_METERS + 1):
+                await run(read_primary(address, stations), line)
+            seconds.append(time.perf_counter() - began)
+        return seconds[1:]
+    finally:
+        await transport.close()

@@ -1,19 +1,18 @@
-"""Drives pyMeterBus: pymeterbus_reader.py PORT JOBS.
+"""Drives pyMeterBus: pymeterbus_reader.py PORT JOBS TIMEOUT.
 
 PORT is what pyserial opens (``/dev/pts/3``, ``socket://127.0.0.1:2445``); JOBS a JSON list of ``["ping", ADDRESS]``,
-``["read", ADDRESS]`` (primary number or secondary text) or ``["search"]``. Prints one JSON line per job, as the
-libmbus reader beside it does.
+``["read", ADDRESS]`` (primary number or secondary text) or ``["search"]``; TIMEOUT the seconds to wait for an answer.
+Prints one JSON line per job, as the libmbus reader beside it does.
 """
 
 import json
 import sys
+import time
 from typing import Any
 
 import meterbus
 import serial
 
-ANSWER_TIMEOUT = 4.0
-"""Seconds to wait for the first byte; the same as libmbus over TCP."""
 QUIET = 0.1
 """Seconds of silence after which an acknowledgement stands alone."""
 
@@ -26,7 +25,8 @@ class Reader:
 
     def ping(self, address: int) -> bool:
         meterbus.send_ping_frame(self._port, address)
-        return isinstance(meterbus.load(self._receive(1)), meterbus.TelegramACK)
+        answer = self._receive(1)
+        return bool(answer) and isinstance(meterbus.load(answer), meterbus.TelegramACK)
 
     def read(self, address: int | str) -> Any:
         if isinstance(address, str):
@@ -62,16 +62,18 @@ class Reader:
         return answer
 
     def _more(self) -> bytes:
-        self._port.timeout = QUIET
-        rest: bytes = self._port.read(1024)
-        self._port.timeout = ANSWER_TIMEOUT
+        # Not by another timeout: pyserial would set up the port anew, which a pty refuses while parity is asked for.
+        time.sleep(QUIET)
+        rest = b""
+        while self._port.in_waiting:
+            rest += self._port.read(self._port.in_waiting)
         return rest
 
 
 def main() -> None:
-    where, jobs = sys.argv[1], json.loads(sys.argv[2])
+    where, jobs, timeout = sys.argv[1], json.loads(sys.argv[2]), float(sys.argv[3])
     settings: dict[str, Any] = {} if "://" in where else {"baudrate": 2400, "parity": "E"}
-    with serial.serial_for_url(where, timeout=ANSWER_TIMEOUT, **settings) as port:
+    with serial.serial_for_url(where, timeout=timeout, **settings) as port:
         reader = Reader(port)
         for verb, *arguments in jobs:
             line: dict[str, Any] = {"job": [verb, *arguments]}
