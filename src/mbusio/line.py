@@ -6,8 +6,8 @@ that vanishes is noticed while nothing is asked, and bytes that belong to no req
 
 import asyncio
 import logging
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, TypeVar
 
 from mbus.addressing import SELECTED
 from mbus.link.timing import answer_window, characters, idle
@@ -27,11 +27,14 @@ from mbus.procedures.counters import Counters
 from mbus.procedures.steps import Request
 from mbusio.allowance import Allowance
 from mbusio.errors import TransportClosedError
+from mbusio.listener import Listener
 from mbusio.trace import Direction, Trace, Tracer
 from mbusio.transport.base import Transport
 
 BABBLE_SECONDS: Final = 3.0
 """A line that is not quiet for so long, with nobody asked, is not going to be."""
+
+T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
@@ -65,13 +68,18 @@ class Line:
         self._wake = asyncio.Event()
         self._pump: asyncio.Task[None] | None = None
         self._lost: str | None = None
-        self._active: Transaction | None = None
+        self._active: Listener[Any] | None = None
         self._on_bytes: Callable[[bytes], None] | None = None
         self._streamed = 0
         self._first_byte_at: float | None = None
         self._last_byte_at = float("-inf")
         self._strays = bytearray()
         self._last_outcome: Outcome | None = None
+
+    @property
+    def answer_window(self) -> float:
+        """Seconds from the end of a request to the latest first byte, as things are now."""
+        return self._timing(None).answer_window
 
     @property
     def doubts(self) -> int:
@@ -98,16 +106,11 @@ class Line:
         Cancelled, the answer runs out unheard, and only then does the next request begin. Raise `TransportClosedError` when
         the transport is gone.
         """
-        self.start()
-        await self._lock.acquire()
-        self._on_bytes = on_bytes
-        carrying = asyncio.create_task(self._carry_out(request))
-        carrying.add_done_callback(self._carried_out)
-        try:
-            return await asyncio.shield(carrying)
-        except asyncio.CancelledError:
-            self._on_bytes = None
-            raise
+        return await self._undisturbed(lambda: self._carry_out(request), on_bytes)
+
+    async def converse(self, data: bytes, listener: Listener[T]) -> T:
+        """Send bytes and hear what comes until the listener has its outcome; otherwise as `transact`, and counted nowhere."""
+        return await self._undisturbed(lambda: self._carry_out_freely(data, listener))
 
     async def set_baud(self, baud: int) -> None:
         """Use another rate, once the running transaction is over and after the bus has been idle at the old one."""
@@ -124,7 +127,23 @@ class Line:
         if self._pump is not None:
             await asyncio.wait({self._pump})
 
-    def _carried_out(self, carrying: asyncio.Task[Outcome]) -> None:
+    async def _undisturbed(
+        self,
+        carry_out: Callable[[], Coroutine[None, None, T]],
+        on_bytes: Callable[[bytes], None] | None = None,
+    ) -> T:
+        self.start()
+        await self._lock.acquire()
+        self._on_bytes = on_bytes
+        carrying = asyncio.create_task(carry_out())
+        carrying.add_done_callback(self._carried_out)
+        try:
+            return await asyncio.shield(carrying)
+        except asyncio.CancelledError:
+            self._on_bytes = None
+            raise
+
+    def _carried_out(self, carrying: asyncio.Task[T]) -> None:
         self._on_bytes = None
         self._lock.release()
         # A cancelled caller fetches no result; looking at it keeps asyncio from complaining.
@@ -153,6 +172,9 @@ class Line:
             self._tell(Trace(now, Direction.STRAY, data))
             return
         self._active.received(data, now)
+        if not isinstance(self._active, Transaction):
+            # What it is shows only in the end.
+            self._tell(Trace(now, Direction.ANSWER, data))
         answer = self._active.answer
         if answer and self._first_byte_at is None:
             self._first_byte_at = now
@@ -207,37 +229,52 @@ class Line:
         loop = asyncio.get_running_loop()
         data = request.frame.to_bytes()
         started = loop.time()
-        if self._lost:
-            raise TransportClosedError(self._lost)
         transaction = Transaction(request.frame, request.expects, self._timing(request.timeout), started)
         transaction.received(strays, started)
-        self._active, self._streamed, self._first_byte_at = transaction, 0, None
-        self._tell(Trace(started, Direction.SENT, data))
-        try:
-            await self.transport.write(data)
-            self.sent += len(data)
-            sent_at = loop.time()
-            transaction.transmitted(sent_at)
-            outcome = await self._wait_for(transaction)
-        finally:
-            self._active = None
+        listener: Listener[Outcome] = transaction
+        sent_at, outcome = await self._talk(data, listener)
         self._tell(Trace(loop.time(), Direction.ANSWER, transaction.answer, outcome))
         self._learn(request, outcome, max(sent_at, started + characters(len(data), self.baud)))
         return outcome
 
-    async def _wait_for(self, transaction: Transaction) -> Outcome:
+    async def _carry_out_freely(self, data: bytes, listener: Listener[T]) -> T:
         loop = asyncio.get_running_loop()
-        while transaction.outcome is None:
+        await self._wait_idle()
+        self._strays.clear()
+        started = loop.time()
+        _, outcome = await self._talk(data, listener)
+        self.busy_seconds += loop.time() - started
+        return outcome
+
+    async def _talk(self, data: bytes, listener: Listener[T]) -> tuple[float, T]:
+        """Send bytes and listen; give when they were sent, and the outcome."""
+        if self._lost:
+            raise TransportClosedError(self._lost)
+        loop = asyncio.get_running_loop()
+        self._active, self._streamed, self._first_byte_at = listener, 0, None
+        self._tell(Trace(loop.time(), Direction.SENT, data))
+        try:
+            await self.transport.write(data)
+            self.sent += len(data)
+            sent_at = loop.time()
+            listener.transmitted(sent_at)
+            return sent_at, await self._wait_for(listener)
+        finally:
+            self._active = None
+
+    async def _wait_for(self, listener: Listener[T]) -> T:
+        loop = asyncio.get_running_loop()
+        while (outcome := listener.outcome) is None:
             if self._lost:
                 raise TransportClosedError(self._lost)
             self._wake.clear()
-            timer = loop.call_at(transaction.deadline, self._wake.set)
+            timer = loop.call_at(listener.deadline, self._wake.set)
             try:
                 await self._wake.wait()
             finally:
                 timer.cancel()
-            transaction.expire(loop.time())
-        return transaction.outcome
+            listener.expire(loop.time())
+        return outcome
 
     def _learn(self, request: Request, outcome: Outcome, request_end: float) -> None:
         if self._allowance is None or self.known_allowance is not None:

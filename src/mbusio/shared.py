@@ -1,32 +1,26 @@
 """A bus behind a gateway that others may use too: silence is believed when the gateway confirms it, or after a long wait.
 
-Until the first silence nobody knows whether the gateway answers `BARRIER`; the first silence is waited for as long as the path
-may ever take, then the gateway is asked.
-
-=============  ==========================================================  ==========================================
-gateway        wait for silence                                            then
-=============  ==========================================================  ==========================================
-unknown        window + the transport's allowance                          ask once: it confirms, or it is plain
-confirms       window + `CONFIRMED_ALLOWANCE`                              silent when confirmed; else asked again
-plain          window + what was learned (`mbusio.allowance`)              believed
-=============  ==========================================================  ==========================================
+=============  ==================================================  ==================================================
+gateway        a request                                           silence is
+=============  ==================================================  ==================================================
+unknown        with the longest wait; behind silence the barrier   believed, and shows which kind of gateway it is
+confirms       together with the barrier                           nothing in front of the barrier's answer
+plain          with the wait that was learned                      believed (`mbusio.allowance` says how far)
+=============  ==================================================  ==================================================
 """
 
 from enum import Enum
 from typing import Final
 
-from mbus.link.transaction import Expects, Garbled, Outcome, Silence
+from mbus.link.transaction import Expects, Outcome, Silence, Timing, Transaction
 from mbus.procedures.counters import Counters
 from mbus.procedures.steps import Request
-from mbusio.barrier import BARRIER, BARRIER_ANSWER
+from mbusio.barrier import BARRIER, Confirmation
+from mbusio.errors import TransportClosedError
 from mbusio.line import Line
 
-CONFIRMED_ALLOWANCE: Final = 0.050
-"""Seconds for the path alone, as at a serial port: whatever else delays an answer, the gateway knows."""
-CONFIRM_SECONDS: Final = 15.0
-"""Longest wait for a confirmation: some clients' longest conversations at 2400 baud."""
-REPEATS: Final = 5
-"""How often a request whose answer came too late is sent again."""
+CONFIRM_SECONDS: Final = 30.0
+"""A gateway that has confirmed before and is silent for so long is gone."""
 
 
 class Gateway(Enum):
@@ -51,38 +45,49 @@ class SharedBus:
         line.known_allowance = line.transport.allowance
 
     async def transact(self, request: Request) -> Outcome:
-        """Carry out one transaction; `Silence` means that the meter was asked and did not answer."""
-        outcome = await self._ask(request)
-        if request.expects is Expects.NOTHING:
-            return outcome
-        for _ in range(REPEATS):
-            if not isinstance(outcome, Silence) or self.gateway is Gateway.PLAIN:
-                break
-            if await self._is_confirmed():
-                return outcome
-            outcome = await self._ask(request)
+        """Carry out one transaction; raise `TransportClosedError` when the gateway is gone."""
+        if self.gateway is Gateway.CONFIRMS:
+            outcome = await self._ask_with_barrier(request)
+        else:
+            outcome = await self._line.transact(request)
+            if isinstance(outcome, Silence) and request.expects is not Expects.NOTHING:
+                outcome = await self._doubt(request, outcome)
+        self.counters.count(request, outcome)
         return outcome
 
     async def set_baud(self, baud: int) -> None:
         """Use another rate from now on."""
         await self._line.set_baud(baud)
 
-    async def _ask(self, request: Request) -> Outcome:
-        outcome = await self._line.transact(request)
-        self.counters.count(request, outcome)
-        return outcome
+    async def _ask_with_barrier(self, request: Request) -> Outcome:
+        confirmation = Confirmation(CONFIRM_SECONDS, self._line.transport.gap)
+        heard = await self._line.converse(request.frame.to_bytes() + BARRIER.to_bytes(), confirmation)
+        if not confirmation.came:
+            raise TransportClosedError(
+                f"{self._line.transport.name} has said nothing for {CONFIRM_SECONDS:.0f} s; try again"
+            )
+        return self._judge(request, heard)
 
-    async def _is_confirmed(self) -> bool:
-        """Ask the gateway whether silence was silence; tell false when the request has to be sent again."""
-        known = self.gateway is Gateway.CONFIRMS
-        wait = CONFIRM_SECONDS if known else None
-        outcome = await self._line.transact(Request(BARRIER, Expects.RESPONSE, timeout=wait))
-        heard = outcome.data if isinstance(outcome, Garbled) else b""
-        if not known:
-            self._decide(heard.endswith(BARRIER_ANSWER.to_bytes()))
-        # Bytes before the confirmation are the answer that came too late.
-        return heard == BARRIER_ANSWER.to_bytes() or (not known and not heard)
+    async def _doubt(self, request: Request, silence: Silence) -> Outcome:
+        """Learn from the first silence what the gateway is; give what the request met."""
+        if self.gateway is Gateway.PLAIN:
+            return silence
+        transport = self._line.transport
+        confirmation = Confirmation(self._line.answer_window, transport.gap)
+        heard = await self._line.converse(BARRIER.to_bytes(), confirmation)
+        if confirmation.came:
+            self.gateway = Gateway.CONFIRMS
+            return self._judge(request, heard)
+        self.gateway = Gateway.PLAIN
+        self._line.known_allowance = None
+        # Bytes that came nevertheless are most likely the answer, too late.
+        return await self._line.transact(request) if heard else silence
 
-    def _decide(self, confirms: bool) -> None:
-        self.gateway = Gateway.CONFIRMS if confirms else Gateway.PLAIN
-        self._line.known_allowance = CONFIRMED_ALLOWANCE if confirms else None
+    def _judge(self, request: Request, answer: bytes) -> Outcome:
+        """Tell what the bytes of a whole answer are: as on a wire, only that time has passed already."""
+        transaction = Transaction(request.frame, request.expects, Timing(self._line.baud), 0.0)
+        transaction.transmitted(0.0)
+        transaction.received(answer, 1.0)
+        transaction.expire(float("inf"))
+        assert transaction.outcome is not None
+        return transaction.outcome

@@ -27,6 +27,7 @@ def port() -> Iterator[int]:
     async def talk(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(CONVERSATION)
         writer.close()
+        await writer.wait_closed()
         over.set()
 
     over = asyncio.Event()

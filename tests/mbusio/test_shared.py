@@ -2,10 +2,13 @@
 
 import asyncio
 
-from mbus.link.frames import ShortFrame
-from mbus.link.transaction import Ack, Expects, Silence
+import pytest
+
+from mbus.link.frames import LongFrame, ShortFrame
+from mbus.link.transaction import Ack, Expects, Garbled, Reply, Silence
 from mbus.procedures.steps import Request
 from mbusio.barrier import BARRIER, BARRIER_ANSWER
+from mbusio.errors import TransportClosedError
 from mbusio.line import Line
 from mbusio.shared import Gateway, SharedBus
 from mbusio.transport import MemoryTransport, memory_pair
@@ -51,6 +54,12 @@ class ScriptedGateway:
         await asyncio.sleep(0.2 if answer is None else 0.05)
         if answer is not None:
             await self._far.write(answer)
+            if self._answers and request[1] == 0x7B:
+                await asyncio.sleep(0.02)
+                await self._far.write(self._answers.pop(0) or b"")
+
+    def stop(self) -> None:
+        self._task.cancel()
 
 
 def make(*answers: bytes | None, confirms: bool) -> tuple[SharedBus, ScriptedGateway, Line]:
@@ -88,12 +97,49 @@ async def test_a_gateway_that_confirms_makes_silence_as_short_as_at_a_serial_por
 
 @in_virtual_time
 async def test_an_answer_that_comes_behind_another_client_s_conversation_is_not_missed() -> None:
-    bus, gateway, _ = make(None, E5, E5, confirms=True)
+    bus, gateway, _ = make(None, E5, confirms=True)
     await bus.transact(NKE)
-    gateway.busy = 1.3
+    gateway.busy = 5.0
     outcome, _ = await timed(bus)
     assert outcome == Ack()
-    assert len(gateway.asked) == 3
+    assert len(gateway.asked) == 2
+
+
+@in_virtual_time
+async def test_a_late_first_answer_is_the_answer_once_the_gateway_has_confirmed() -> None:
+    bus, gateway, _ = make(E5, confirms=True)
+    gateway.busy = 3.0
+    outcome, _ = await timed(bus)
+    assert outcome == Ack()
+    assert len(gateway.asked) == 1
+
+
+@in_virtual_time
+async def test_a_response_that_contains_the_confirmation_s_bytes_does_not_end_early() -> None:
+    response = LongFrame(0x08, 1, 0x78, b"\x0f" + BARRIER_ANSWER.to_bytes() + b"\x00" * 20)
+    data = response.to_bytes()
+    bus, _, _ = make(None, data[:13], data[13:], confirms=True)
+    await bus.transact(NKE)
+    outcome, _ = await timed(bus, Request(ShortFrame(0x7B, 1), Expects.RESPONSE))
+    assert outcome == Reply(response)
+
+
+@in_virtual_time
+async def test_a_collision_that_claims_to_be_a_long_frame_ends_with_the_confirmation() -> None:
+    bus, _, _ = make(None, b"\x68\xf3\xf3\x68\x00", confirms=True)
+    await bus.transact(NKE)
+    outcome, seconds = await timed(bus)
+    assert isinstance(outcome, Garbled)
+    assert seconds < 1.0
+
+
+@in_virtual_time
+async def test_a_gateway_that_falls_silent_after_it_confirmed_is_gone() -> None:
+    bus, gateway, _ = make(None, confirms=True)
+    await bus.transact(NKE)
+    gateway.stop()
+    with pytest.raises(TransportClosedError, match="said nothing for 30 s"):
+        await bus.transact(NKE)
 
 
 @in_virtual_time
@@ -103,7 +149,7 @@ async def test_silence_behind_another_client_s_conversation_is_believed_when_it_
     gateway.busy = 1.3
     outcome, seconds = await timed(bus)
     assert outcome == Silence()
-    assert 1.5 < seconds < 2.0
+    assert 1.5 < seconds < 1.6
     assert len(gateway.asked) == 2
 
 

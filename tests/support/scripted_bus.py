@@ -70,8 +70,10 @@ class ScriptedBus:
         self.meters = meters
         self.heard: list[LongFrame | ShortFrame] = []
         self.port = 0
+        self.sessions: set[asyncio.Task[None] | None] = set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.sessions.add(asyncio.current_task())
         decoder = StreamDecoder()
         while data := await reader.read(1000):
             for event in decoder.feed(data):
@@ -79,6 +81,7 @@ class ScriptedBus:
                     self.heard.append(event)
                     writer.write(self._superpose([meter.answer(event) for meter in self.meters]))
         writer.close()
+        await writer.wait_closed()
 
     @staticmethod
     def _superpose(answers: list[bytes]) -> bytes:
@@ -105,6 +108,8 @@ def scripted_bus(*meters: ScriptedMeter) -> Iterator[ScriptedBus]:
         ready.set()
         await over.wait()
         server.close()
+        # The command has hung up; its session sees that now.
+        await asyncio.gather(*(session for session in bus.sessions if session), return_exceptions=True)
 
     thread = threading.Thread(target=asyncio.run, args=(main(),))
     thread.start()
