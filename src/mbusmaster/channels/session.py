@@ -6,7 +6,8 @@ bus one after the other. Nothing is repeated and no answer is invented: silence 
 A master on a bus asks one thing at a time. So a client that sends a frame while an earlier one has no answer yet either sent both
 together (they are carried out in order) or has given up the earlier one after its own timeout. That one is then not sent any
 more, or its answer is thrown away: the client would take it for the answer to its new question. The same frame again is the same
-question and keeps its place in the queue.
+question and keeps its place in the queue. A client that knows this gateway need not guess: it asks whether silence was silence
+(`mbusio.barrier`), which gives nothing up and is answered here, in its turn.
 """
 
 import asyncio

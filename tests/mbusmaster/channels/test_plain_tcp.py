@@ -98,6 +98,25 @@ async def test_a_request_repeated_while_it_waits_is_one_and_repeated_after_its_a
     assert running.heard == [nke(5).to_bytes()] * 2
 
 
+async def test_a_client_may_ask_whether_silence_was_silence() -> None:
+    """The link status of address 251 is the gateway's own, given in its turn (`mbusio.barrier`)."""
+    status = bytes.fromhex("10 49 FB 44 16")
+    confirmation = bytes.fromhex("10 0B FB 06 16")
+    async with gateway([StrictMeter(5, A)], allowance=5.0) as running:
+        client = await running.connect()
+        assert await ask(client, status, 5) == confirmation
+        running.answers.clear()
+        client[1].write(nke(5).to_bytes())
+        # It comes later than what a client sends together, and gives up nothing all the same.
+        await asyncio.sleep(0.15)
+        client[1].write(status)
+        await asyncio.sleep(0.15)
+        running.answers.set()
+        assert await client[0].readexactly(6) == E5 + confirmation
+        await close(client)
+    assert running.heard == [nke(5).to_bytes()]
+
+
 async def test_write_services_are_not_passed_on_unless_the_bus_allows_it(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
