@@ -59,8 +59,8 @@ class Facts:
         self.base = base
         self.known: list[int] = []
         self.open: dict[Mask, Cell] = {}
-        self.groups: list[Group] = []
-        """All split cells; one is behind those around it."""
+        self.groups: dict[Mask, Group] = {}
+        """All split cells; one comes behind those around it."""
         self.proofs: dict[Mask, int] = {}
         """Answered masks and how many meters they proved (1 or 2), apart from cells that were settled by it."""
         self.unread: set[Mask] = set()
@@ -68,6 +68,7 @@ class Facts:
         self.nameless: list[Mask] = []
         """Masks under which a meter answered alone that does not say who it is."""
         self._additions = 0
+        self._sizes: defaultdict[float, dict[Cell, None]] = defaultdict(dict)
         self._root: Group | Cell
         self._within: defaultdict[Mask, dict[Cell, None]] = defaultdict(dict)
         self._settled: defaultdict[int, set[int]] = defaultdict(set)
@@ -77,6 +78,11 @@ class Facts:
     def cells(self, mask: Mask) -> Collection[Cell]:
         """Give the open cells that lie wholly under a mask."""
         return self._within.get(mask, {}).keys()
+
+    def any_cell(self, *, widest: bool) -> Cell:
+        """Give the oldest of the widest open cells, or of the narrowest."""
+        sizes = [size for size, cells in self._sizes.items() if cells]
+        return next(iter(self._sizes[max(sizes) if widest else min(sizes)]))
 
     def cell_at(self, identification: int) -> Cell | None:
         """Give the open cell in which an identification lies, None where it is settled."""
@@ -106,7 +112,7 @@ class Facts:
     def add_nameless(self, mask: Mask) -> None:
         """A meter is proven to be alone under a mask, and does not say who it is."""
         self.nameless.append(mask)
-        for group in self.groups:
+        for group in self.groups.values():
             group.found += covers(group.mask, mask)
 
     def settle(self, mask: Mask) -> None:
@@ -118,13 +124,15 @@ class Facts:
     def prove(self, mask: Mask, at_least: int) -> None:
         """A mask is proven to hold so many meters."""
         self.proofs[mask] = max(at_least, self.proofs.get(mask, 0))
+        if mask in self.groups:
+            self.groups[mask].at_least = self.proofs[mask]
 
     def split(self, cell: Cell, position: int, digits: Iterable[int] = DECIMAL) -> Group:
         """Replace a cell by its children on one digit, without those that are settled."""
         self._remove(cell)
         at_least = self.proofs.get(cell.mask, 0)
         group = Group(cell.mask, position, at_least, cell.parent, self.known_in(cell.mask))
-        self.groups.append(group)
+        self.groups[group.mask] = group
         self._replace(cell, group)
         for digit in digits:
             self.open_child(group, digit)
@@ -145,12 +153,14 @@ class Facts:
         self._additions += 1
         cell = Cell(mask, parent, volume(mask[0] & ~self.base[0]))
         self.open[mask] = cell
+        self._sizes[cell.volume][cell] = None
         for wide in wider(mask, self.base[0]):
             self._within[wide][cell] = None
         return cell
 
     def _remove(self, cell: Cell) -> None:
         del self.open[cell.mask]
+        del self._sizes[cell.volume][cell]
         for wide in wider(cell.mask, self.base[0]):
             del self._within[wide][cell]
 

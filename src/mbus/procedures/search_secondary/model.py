@@ -16,12 +16,16 @@ from mbus.procedures.search_secondary.facts import Cell, Facts, Group
 from mbus.procedures.search_secondary.masks import identification_of, number_of
 
 PRIOR_METERS: Final = 0.5
-PRIOR_VOLUME: Final = 0.005
-"""Before anything is known: half a meter seen in a two-hundredth of all identifications."""
+PRIOR_VOLUME: Final = 0.002
+"""Before anything is known: half a meter seen in a five-hundredth of all identifications."""
+FEW: Final = 0.5
+"""The same where only a meter or two can have been missed."""
 MOST: Final = 0.99
 """No guess is more certain."""
 MANY: Final = 20
 """Once so many meters are known, one more changes the expectations little."""
+REPEATS: Final = 5
+"""Rounds after which an estimate that feeds on itself has settled."""
 SELDOM: Final = 8
 """Steps between two looks at expectations that change little."""
 
@@ -57,10 +61,11 @@ class Region:
 class Model:
     """Expectations about what is open in `facts`."""
 
-    def __init__(self, facts: Facts) -> None:
+    def __init__(self, facts: Facts, prior: float = PRIOR_VOLUME) -> None:
         self._facts = facts
+        self._prior = prior
         self.meters = PRIOR_METERS
-        self.exposure = PRIOR_VOLUME
+        self.exposure = prior
         self.guesses: dict[int, float] = {}
         self.isolated = 0
         self._guessed: dict[Cell, Region] = {}
@@ -68,11 +73,13 @@ class Model:
         self._seen = 0
         self._splits = -1
         self._steps = 0
+        self._wholes: dict[Group, Region] = {}
         self._open_volume = 1.0
 
     def refresh(self) -> None:
         """Learn from the facts as they are now; small changes may wait for a few steps."""
         self._steps += 1
+        self._wholes.clear()
         is_due = self._seen < MANY or self._steps % SELDOM == 0
         if is_due or self._facts.splits != self._splits or self._is_surprised():
             self._splits = self._facts.splits
@@ -89,21 +96,36 @@ class Model:
         return any(self.guesses.get(meter, 0.0) < 0.5 for meter in self._facts.known[self._seen :])
 
     def _learn_rate(self) -> None:
-        """Count meters from anywhere over what is settled; a cell that must hold some counts with what that makes likely."""
-        rate = self.meters / self.exposure
+        """Count meters from anywhere over what is settled; a cell that must hold some counts with what that makes likely.
+
+        What is likely depends on the rate, so the count is repeated. How sure it makes is another matter: what was to be
+        expected anyway teaches nothing.
+        """
         self._open_volume = sum(cell.volume for cell in self._facts.open.values())
-        self.meters = PRIOR_METERS + self.isolated
-        self.exposure = PRIOR_VOLUME + 1.0 - self._open_volume
-        for group in self._facts.groups:
-            missing = self._missing(group)
-            if missing <= 0:
-                continue
-            region = self.region(cell for cell in self._facts.cells(group.mask) if self._needy(cell) is group)
-            expected = rate * region.volume
-            if expected:
-                total = expected + region.odds
-                self.meters += _at_least(total, missing) * expected / total
-                self.exposure += region.volume
+        counted = PRIOR_METERS + self.isolated
+        exposure = self._prior + 1.0 - self._open_volume
+        needy = self._needy_regions()
+        rate, certain = counted / exposure, counted
+        for _ in range(REPEATS if needy else 0):
+            meters, certain, volume = counted, counted, exposure
+            for group, region in needy.items():
+                expected = rate * region.volume
+                mean, surprise = _given_at_least(expected + region.odds, self._missing(group))
+                mean *= expected / (expected + region.odds)
+                meters += mean
+                certain += surprise * mean
+                volume += region.volume
+            rate = meters / volume
+        self.meters = certain
+        self.exposure = certain / rate
+
+    def _needy_regions(self) -> dict[Group, Region]:
+        cells: dict[Group, list[Cell]] = {}
+        for cell in self._facts.open.values():
+            group = self._needy(cell)
+            if group is not None:
+                cells.setdefault(group, []).append(cell)
+        return {group: self.region(its_cells) for group, its_cells in cells.items()}
 
     def region(self, cells: Iterable[Cell]) -> Region:
         """Sum up the expectations about some cells."""
@@ -151,7 +173,9 @@ class Model:
 
     def _conditional(self, group: Group, region: Region) -> tuple[float, float]:
         """The same, given that the cell around must still hold some."""
-        whole = self.region(cell for cell in self._facts.cells(group.mask))
+        whole = self._wholes.get(group)
+        if whole is None:
+            whole = self._wholes[group] = self.region(self._facts.cells(group.mask))
         rest = whole.without(region)
         none, none_at_all = self._none(region), self._none(whole)
         one = none * self._ratio(region, region)
@@ -206,10 +230,10 @@ class Model:
         )
 
 
-def _at_least(expected: float, least: int) -> float:
-    """Mean of a Poisson number with this mean of its own, given that it is at least 1 or at least 2."""
+def _given_at_least(expected: float, least: int) -> tuple[float, float]:
+    """Give the mean of a Poisson number once it is known to be at least 1 or 2, and how improbable that was."""
     none = math.exp(-expected)
     if least == 1:
-        return expected / -math.expm1(-expected)
+        return expected / -math.expm1(-expected), none
     several = 1 - none - expected * none
-    return expected * (1 - none) / several if several > 1e-12 else 2.0
+    return (expected * (1 - none) / several if several > 1e-12 else 2.0), 1 - several

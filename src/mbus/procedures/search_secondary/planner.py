@@ -45,7 +45,7 @@ class Planner:
     def next(self) -> Question | None:
         """Give the next question; None when nothing is open."""
         while self._facts.open:
-            cell = self._pick()
+            cell = self._facts.any_cell(widest=len(self._facts.known) >= DIVE)
             if not self._worth_asking(cell):
                 self.split(cell)
                 continue
@@ -61,13 +61,10 @@ class Planner:
             cell, max(free, key=lambda position: len({digit_at(meter, position) for meter in inside}))
         )
 
-    def _pick(self) -> Cell:
-        choose = min if len(self._facts.known) < DIVE else max
-        return choose(self._facts.open.values(), key=lambda cell: cell.volume)
-
     def _worth_asking(self, cell: Cell) -> bool:
-        if not free_positions(cell.mask[0]):
-            return True
+        # One meter on the whole bus is not improbable, whatever the model says; and below the last digit nothing can be split.
+        if cell.mask == self._facts.base or not free_positions(cell.mask[0]):
+            return not self._is_pointless(cell.mask) or not free_positions(cell.mask[0])
         if self._is_pointless(cell.mask):
             return False
         return self._offer(cell.mask, self._outlook(cell.mask), CHILDREN).gain > 0
@@ -99,7 +96,6 @@ class Planner:
         return value(outlook, saves, self.hidden)
 
     def _question(self, mask: Mask, outlook: Outlook, chosen: Offer) -> Question:
-        # A single meter on the bus is not improbable, whatever the model says; and below the last digit nothing is left to split.
         request = chosen.request or mask == self._facts.base or not free_positions(mask[0])
         return Question(mask, request, self._with_known(mask, outlook))
 

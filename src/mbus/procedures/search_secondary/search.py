@@ -14,7 +14,7 @@ from mbus.application.header import fits
 from mbus.errors import GarbledAnswerError, ProcedureError
 from mbus.procedures.found import Found, FoundMeter, Progress
 from mbus.procedures.search_secondary.costs import Outlook
-from mbus.procedures.search_secondary.facts import Facts, Group
+from mbus.procedures.search_secondary.facts import Facts
 from mbus.procedures.search_secondary.masks import (
     HEXADECIMAL,
     Mask,
@@ -22,10 +22,11 @@ from mbus.procedures.search_secondary.masks import (
     free_positions,
     mask_of,
     number_of,
+    overlap,
     text_of,
     volume,
 )
-from mbus.procedures.search_secondary.model import Model
+from mbus.procedures.search_secondary.model import FEW, PRIOR_VOLUME, Model
 from mbus.procedures.search_secondary.planner import Planner
 from mbus.procedures.search_secondary.probe import UNKNOWN, Finding, Prober, Verdict
 from mbus.procedures.search_secondary.separate import (
@@ -114,12 +115,13 @@ def search_secondary(
 class _Sweep:
     """Facts, expectations and plan for the meters under one mask."""
 
-    def __init__(self, mask: SecondaryAddress, meters: list[FoundMeter]) -> None:
+    def __init__(self, mask: SecondaryAddress, meters: list[FoundMeter], prior: float = PRIOR_VOLUME) -> None:
         self.mask = mask
         self.facts = Facts(mask_of(mask.identification))
-        self.model = Model(self.facts)
+        self.model = Model(self.facts, prior)
         self.planner = Planner(self.facts, self.model)
         self._meters = meters
+        self.looked_into: set[Mask] = set()
         self._learned = 0
 
     def learn_meters(self) -> None:
@@ -135,11 +137,16 @@ class _Sweep:
         """Give a mask of digits with the other fields of this sweep."""
         return replace(self.mask, identification=text_of(mask))
 
-    def unexplained(self) -> list[SecondaryAddress]:
-        """Give the masks that are proven to hold more meters than are known, the narrowest first."""
-        proofs = self.facts.proofs.items()
-        masks = [mask for mask, at_least in proofs if at_least > self.facts.known_in(mask)]
-        return [self.address(mask) for mask in sorted(masks, key=lambda mask: volume(mask[0]))]
+    def is_explained(self, mask: Mask) -> bool:
+        """Tell whether as many meters are known under a mask as are proven there."""
+        return self.facts.proofs[mask] <= self.facts.known_in(mask)
+
+    def next_unexplained(self) -> Mask | None:
+        """Give the narrowest mask that is not explained and was not looked into."""
+        masks = (
+            mask for mask in self.facts.proofs if mask not in self.looked_into and not self.is_explained(mask)
+        )
+        return min(masks, key=lambda mask: volume(mask[0]), default=None)
 
 
 class _Search:
@@ -148,20 +155,20 @@ class _Search:
         self.state = state
         self._fruitless = 0
         self._last_control = 0
+        self._addresses = {meter.secondary for meter in state.meters if meter.secondary is not None}
 
     def verify(self, known: Iterable[SecondaryAddress]) -> Procedure[None]:
         """Ask for meters by their full address."""
-        found = {meter.secondary for meter in self.state.meters}
         for address in dict.fromkeys(known):
-            if address not in found:
+            if address not in self._addresses:
                 yield from self._examine(address, CERTAIN)
 
     def run(self, mask: SecondaryAddress, thorough: bool) -> Procedure[None]:
         """Sweep, look at what is doubtful, and where it is to be thorough at what was silent."""
         sweep = self.state.sweep_of(mask)
         yield from self._settle(sweep)
-        yield from self._look_again(sweep)
-        for suspect in self._hexadecimal(sweep, thorough):
+        yield from self._explain(sweep)
+        for suspect in (*self.prober.belated, *self._hexadecimal(sweep, thorough)):
             if self.state.first_time(suspect):
                 yield from self._sweep_again(suspect)
         before = -1
@@ -171,12 +178,21 @@ class _Search:
             for suspect in silent:
                 yield from self._sweep_again(suspect)
 
-    def _look_again(self, sweep: _Sweep) -> Procedure[None]:
-        while doubtful := [
-            mask for mask in (*self.prober.belated, *sweep.unexplained()) if self.state.first_time(mask)
-        ][:1]:
-            yield from self._sweep_again(doubtful[0])
-            sweep.learn_meters()
+    def _explain(self, sweep: _Sweep) -> Procedure[None]:
+        """Where more meters are proven than known, ask again for what was silent there, then for hex digits."""
+        while (mask := sweep.next_unexplained()) is not None:
+            sweep.looked_into.add(mask)
+            for silent in list(self.state.silent):
+                if sweep.is_explained(mask):
+                    break
+                if overlap(mask, mask_of(silent.identification)) and self.state.first_time(silent):
+                    yield from self._sweep_again(silent)
+                    sweep.learn_meters()
+            group = sweep.facts.groups.get(mask)
+            if group is not None and not sweep.is_explained(mask):
+                for digit in HEXADECIMAL:
+                    sweep.facts.open_child(group, digit)
+                yield from self._settle(sweep)
 
     def _settle(self, sweep: _Sweep) -> Procedure[None]:
         """Put questions until no cell is open."""
@@ -214,18 +230,13 @@ class _Search:
             yield from self._separate(sweep.address(mask))
 
     def _sweep_again(self, mask: SecondaryAddress) -> Procedure[None]:
-        """Ask for a mask as if nothing were known of it, with hex digits where decimal ones leave something unexplained."""
-        sweep = _Sweep(mask, self.state.meters)
+        """Ask for a mask as if nothing were known of it."""
+        sweep = _Sweep(mask, self.state.meters, FEW)
         sweep.learn_meters()
         finding = yield from self._examine(mask)
         yield from self._enter(sweep, sweep.facts.base, finding)
         yield from self._settle(sweep)
-        tried: set[Mask] = set()
-        while (group := _next_unexplained(sweep.facts, tried)) is not None:
-            tried.add(group.mask)
-            for digit in HEXADECIMAL:
-                sweep.facts.open_child(group, digit)
-            yield from self._settle(sweep)
+        yield from self._explain(sweep)
 
     def _hexadecimal(self, sweep: _Sweep, thorough: bool) -> Iterator[SecondaryAddress]:
         """Give masks with one hex digit, where nothing proven points to one and a meter could yet hide behind it.
@@ -235,7 +246,7 @@ class _Search:
         """
         facts = sweep.facts
         split: dict[int, float] = {}
-        for group in facts.groups:
+        for group in facts.groups.values():
             split[group.position] = split.get(group.position, 0.0) + volume(group.mask[0] & ~facts.base[0])
         seen = any(number_of(identification) is None for identification in facts.known)
         positions = list(split)
@@ -261,9 +272,15 @@ class _Search:
         likely = list(likely_parts(mask, self.state.meters))
         for part in likely:
             yield from self._examine_part(part)
-        for part in other_parts(mask):
-            if self._found_under(mask) < wanted and part not in likely:
+        others = (part for part in other_parts(mask) if part not in likely)
+        while self._found_under(mask) < wanted:
+            before = len(self.state.meters)
+            for part in others:
                 yield from self._examine_part(part)
+                if len(self.state.meters) > before:
+                    break
+            else:
+                break
         if not self._found_under(mask):
             yield from self._ask_nobody()
             remark = EQUAL_ADDRESSES if finding.verdict is Verdict.SEVERAL else UNHEARD
@@ -275,20 +292,18 @@ class _Search:
             yield from self._separate(part)
 
     def _found_under(self, mask: SecondaryAddress) -> int:
-        return sum(
-            1 for meter in self.state.meters if meter.secondary is not None and fits(mask, meter.secondary)
-        )
+        return sum(1 for address in self._addresses if fits(mask, address))
 
     def _examine(
         self, mask: SecondaryAddress, outlook: Outlook = UNKNOWN, *, request: bool = True
     ) -> Procedure[Finding]:
         finding = yield from self.prober.examine(mask, outlook, request=request)
-        before = len(self.state.meters)
+        before = len(self._addresses)
         if finding.meter is not None:
             yield from self._store(finding.meter)
         if finding.verdict is Verdict.EMPTY:
             self.state.silent.append(mask)
-        yield from self._watch_for_babble(finding, len(self.state.meters) > before)
+        yield from self._watch_for_babble(finding, len(self._addresses) > before)
         return finding
 
     def _watch_for_babble(self, finding: Finding, is_new: bool) -> Procedure[None]:
@@ -319,13 +334,8 @@ class _Search:
         )
 
     def _store(self, meter: FoundMeter) -> Procedure[None]:
-        known = {other.secondary for other in self.state.meters}
-        if meter.secondary is None or meter.secondary not in known:
+        if meter.secondary not in self._addresses:
             self.state.meters.append(meter)
             yield from tell(Found(meter))
-
-
-def _next_unexplained(facts: Facts, tried: set[Mask]) -> Group | None:
-    """Give the narrowest split cell that is proven to hold more meters than are known."""
-    groups = [group for group in facts.groups if group.missing > 0 and group.mask not in tried]
-    return min(groups, key=lambda group: volume(group.mask[0]), default=None)
+        if meter.secondary is not None:
+            self._addresses.add(meter.secondary)
