@@ -1,4 +1,7 @@
-"""Lost answers: what a search misses then, and what a thorough one still misses."""
+"""Lost answers: what a search misses then, and what a thorough one still misses.
+
+The figures are means of 1,000 seeds, which CI runs; elsewhere fewer seeds are held to a bound that leaves room for chance.
+"""
 
 import os
 from statistics import mean
@@ -9,7 +12,9 @@ from mbus.procedures.search_secondary import search_secondary
 from mbussim.population import population
 from support.selectbus import Collisions, SelectBus, drive
 
-SEEDS = 1000 if os.environ.get("MBUS_LONG") else 100
+IN_CI = bool(os.environ.get("CI"))
+PARTS = 8
+SEEDS = 1000 if IN_CI else 96
 
 
 def missed(seed: int, *, thorough: bool, collisions: Collisions = "clean") -> int:
@@ -21,17 +26,24 @@ def missed(seed: int, *, thorough: bool, collisions: Collisions = "clean") -> in
     return len(meters) - len(found)
 
 
-@pytest.mark.parametrize("collisions", ["clean", "garbled"])
-def test_one_pass_misses_few_when_answers_get_lost(collisions: Collisions) -> None:
-    assert mean(missed(seed, thorough=False, collisions=collisions) for seed in range(SEEDS // 2)) <= 0.5
+def seeds(part: int) -> range:
+    return range(part * SEEDS // PARTS, (part + 1) * SEEDS // PARTS)
 
 
-@pytest.mark.parametrize("part", range(4))
+@pytest.mark.parametrize("part", range(PARTS))
+def test_one_pass_misses_few_when_answers_get_lost(part: int) -> None:
+    assert mean(missed(seed, thorough=False) for seed in seeds(part)) <= (0.5 if IN_CI else 1.0)
+
+
+@pytest.mark.parametrize("part", range(PARTS))
 def test_a_thorough_search_misses_next_to_nothing(part: int) -> None:
-    # 100 seeds: one meter missed in all is what 0.01 in the mean allows.
-    share = SEEDS // 4
-    total = sum(missed(seed, thorough=True) for seed in range(part * share, (part + 1) * share))
-    assert total <= max(1, 0.01 * share)
+    # 0.01 in the mean of 125 seeds is one meter; a second one happens by chance.
+    assert sum(missed(seed, thorough=True) for seed in seeds(part)) <= (2 if IN_CI else 1)
+
+
+@pytest.mark.parametrize("collisions", ["garbled", "filtered"])
+def test_a_thorough_search_makes_up_for_losses_however_collisions_show(collisions: Collisions) -> None:
+    assert sum(missed(seed, thorough=True, collisions=collisions) for seed in range(20)) <= 1
 
 
 def test_meters_that_answer_three_times_of_four_are_found_by_a_thorough_search() -> None:

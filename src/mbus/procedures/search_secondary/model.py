@@ -16,15 +16,15 @@ from mbus.procedures.search_secondary.facts import Cell, Facts, Group
 from mbus.procedures.search_secondary.masks import identification_of, number_of
 
 PRIOR_METERS: Final = 0.5
-PRIOR_VOLUME: Final = 0.002
-"""Before anything is known: half a meter seen in a five-hundredth of all identifications."""
+PRIOR_VOLUME: Final = 0.005
+"""Before anything is known: half a meter seen in a two-hundredth of all identifications."""
 FEW: Final = 0.5
 """The same where only a meter or two can have been missed."""
 MOST: Final = 0.99
 """No guess is more certain."""
 MANY: Final = 20
 """Once so many meters are known, one more changes the expectations little."""
-REPEATS: Final = 5
+REPEATS: Final = 15
 """Rounds after which an estimate that feeds on itself has settled."""
 SELDOM: Final = 8
 """Steps between two looks at expectations that change little."""

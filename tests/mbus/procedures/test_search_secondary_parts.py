@@ -1,0 +1,286 @@
+"""Masks, facts, expectations and costs of the search, each on its own."""
+
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mbus.addressing import SecondaryAddress, manufacturer_code
+from mbus.link.transaction import Ack, Fault, Garbled, Outcome, Reply, Silence
+from mbus.procedures.found import FoundMeter
+from mbus.procedures.search_secondary import masks
+from mbus.procedures.search_secondary.costs import Outlook, offer, offer_beside
+from mbus.procedures.search_secondary.deliveries import deliveries, neighbours
+from mbus.procedures.search_secondary.facts import Facts
+from mbus.procedures.search_secondary.masks import covers, fix, mask_of, matches, text_of
+from mbus.procedures.search_secondary.model import Model
+from mbus.procedures.search_secondary.planner import Planner
+from mbus.procedures.search_secondary.probe import Finding, Prober, Verdict
+from mbus.procedures.search_secondary.separate import likely_parts, other_parts
+from mbus.procedures.steps import Request
+from support.selectbus import response
+
+ANYTHING = mask_of("FFFFFFFF")
+masks_as_text = st.text("0123456789ABCDEF", min_size=8, max_size=8)
+
+
+# Masks
+
+
+@given(masks_as_text)
+def test_a_mask_is_written_as_it_was_read(text: str) -> None:
+    assert text_of(mask_of(text)) == text
+
+
+@given(masks_as_text, masks_as_text)
+def test_masks_match_as_addresses_do(wide: str, narrow: str) -> None:
+    theirs = SecondaryAddress(wide).matches(SecondaryAddress(narrow))
+    assert covers(mask_of(wide), mask_of(narrow)) == theirs
+    if "F" not in narrow:
+        assert matches(mask_of(wide), int(narrow, 16)) == theirs
+        assert masks.overlap(mask_of(wide), mask_of(narrow)) == theirs
+
+
+def test_wider_masks_free_every_combination_of_digits_but_the_given_ones() -> None:
+    found = {text_of(mask) for mask in masks.wider(mask_of("1FFFFF34"), mask_of("1FFFFFFF")[0])}
+    assert found == {"1FFFFF34", "1FFFFFF4", "1FFFFF3F", "1FFFFFFF"}
+
+
+def test_volume_is_a_tenth_for_each_fixed_digit() -> None:
+    assert masks.volume(mask_of("12FFFFFF")[0]) == pytest.approx(0.01)
+
+
+# Facts
+
+
+def test_a_settled_wide_mask_settles_the_cells_under_it_and_those_made_later() -> None:
+    facts = Facts(ANYTHING)
+    facts.split(facts.open[ANYTHING], 7)
+    facts.settle(mask_of("FFFFFF5F"))
+    assert len(facts.open) == 10
+    facts.split(facts.open[mask_of("FFFFFFF3")], 6)
+    assert mask_of("FFFFFF53") not in facts.open
+    assert mask_of("FFFFFF43") in facts.open
+    facts.settle(mask_of("FFFFFFF3"))
+    assert len(facts.open) == 9
+
+
+def test_a_cell_is_found_by_an_identification_until_it_is_settled() -> None:
+    facts = Facts(ANYTHING)
+    facts.split(facts.open[ANYTHING], 7)
+    cell = facts.cell_at(0x12345678)
+    assert cell is not None
+    assert text_of(cell.mask) == "FFFFFFF8"
+    facts.settle(mask_of("FFF45FFF"))
+    assert facts.cell_at(0x12345678) is None
+    assert facts.cell_at(0x1234567A) is None
+
+
+def test_a_split_cell_knows_what_is_proven_and_found_in_it() -> None:
+    facts = Facts(ANYTHING)
+    facts.prove(ANYTHING, 2)
+    group = facts.split(facts.open[ANYTHING], 7)
+    assert group.missing == 2
+    facts.add_known(0x12345678)
+    facts.add_nameless(mask_of("FFFFFFF3"))
+    assert group.missing == 0
+    assert facts.known_in(mask_of("1FFFFFFF")) == 1
+    assert facts.known_in(ANYTHING) == 2
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 99), st.sampled_from(["split", "settle"]), st.integers(0, 7)), max_size=25
+    )
+)
+def test_open_cells_never_overlap_and_never_hold_what_is_settled(steps: list[tuple[int, str, int]]) -> None:
+    facts, settled = Facts(ANYTHING), []
+    for index, action, position in steps:
+        if not facts.open:
+            break
+        cell = list(facts.open.values())[index % len(facts.open)]
+        if action == "split" and position in masks.free_positions(cell.mask[0]):
+            facts.split(cell, position)
+        else:
+            wide = list(masks.wider(cell.mask, 0))[-1 if index % 2 else 0]
+            facts.settle(wide)
+            settled.append(wide)
+    cells = list(facts.open)
+    assert not any(masks.overlap(one, two) for n, one in enumerate(cells) for two in cells[:n])
+    assert not any(covers(wide, cell) for wide in settled for cell in cells)
+
+
+# Costs
+
+
+def test_a_likely_silence_that_saves_nine_selects_is_worth_asking_for() -> None:
+    assert offer(Outlook(0.9, 0.09), 10, 1.0).gain > 0
+
+
+def test_asking_where_several_are_certain_is_pure_loss() -> None:
+    worth = offer(Outlook(0.0, 0.0), 10, 1.0)
+    assert worth.gain == -1
+    assert not worth.request
+
+
+def test_the_reading_is_asked_for_where_one_meter_is_likely_enough() -> None:
+    assert offer(Outlook(0.1, 0.3), 10, 1.0).request
+    assert not offer(Outlook(0.1, 0.05), 10, 1.0).request
+
+
+def test_an_acknowledgement_is_worth_more_where_collisions_show() -> None:
+    assert offer(Outlook(0.1, 0.05), 10, 0.0).request
+    assert offer(Outlook(0.1, 0.3), 10, 0.0).gain > offer(Outlook(0.1, 0.3), 10, 1.0).gain
+
+
+def test_beside_a_known_meter_only_its_lone_answer_saves_anything() -> None:
+    assert offer_beside(Outlook(0.5, 0.3), 10, 1.0).gain == pytest.approx(3.0)
+    assert offer_beside(Outlook(0.1, 0.9), 10, 1.0).gain < 0
+
+
+# Expectations
+
+
+def test_numbers_far_apart_are_of_different_deliveries() -> None:
+    assert deliveries([5, 6, 900, 1_000_000, 1_000_001]) == [[5, 6, 900], [1_000_000, 1_000_001]]
+
+
+def chances(delivery: list[int], closed: set[int] = frozenset(), trust: float = 1.0) -> dict[int, float]:  # type: ignore[assignment]
+    shut = set(delivery) | set(closed)
+    return dict(neighbours(delivery, trust, lambda number: number not in shut))
+
+
+def test_numbers_between_found_ones_are_likely_and_beyond_them_less_and_less() -> None:
+    chance = chances([1000, 1010])
+    assert all(chance[number] > 0.85 for number in range(1001, 1010))
+    assert chance[1011] > chance[1015] > chance[1025]
+    assert chance[999] == chance[1011]
+
+
+def test_an_empty_number_ends_the_hope_for_what_lies_behind_it() -> None:
+    assert chances([1000, 1010], {1012})[1013] < 0.2 * chances([1000, 1010])[1013]
+
+
+def test_there_are_no_numbers_below_zero_or_above_eight_digits() -> None:
+    assert min(chances([1, 3])) == 0
+    assert max(chances([99_999_990, 99_999_996])) == 99_999_999
+
+
+def test_a_lone_meter_that_is_no_delivery_has_no_neighbours() -> None:
+    assert not chances([5000], trust=0.01)
+
+
+def model_after(found: int, silent_digits: int) -> tuple[Facts, Model]:
+    """Ten children of everything on the last digit: the first hold one stranger each, then come silent ones."""
+    facts = Facts(ANYTHING)
+    facts.split(facts.open[ANYTHING], 7)
+    model = Model(facts)
+    for digit in range(found + silent_digits):
+        if digit < found:
+            facts.add_known(0x10000000 * (digit + 1) + digit)
+        facts.settle(fix(ANYTHING, 7, digit))
+    model.refresh()
+    return facts, model
+
+
+def test_what_was_found_and_ruled_out_tells_how_much_is_left() -> None:
+    few_facts, few = model_after(1, 7)
+    many_facts, many = model_after(7, 1)
+    none_of_few, _ = few.outlook(few_facts.cells(mask_of("FFFFFFF9")))
+    none_of_many, _ = many.outlook(many_facts.cells(mask_of("FFFFFFF9")))
+    assert none_of_few > 0.6 > 0.5 > none_of_many
+
+
+def test_the_last_cell_that_can_hold_a_proven_meter_is_not_expected_to_be_empty() -> None:
+    facts = Facts(ANYTHING)
+    facts.prove(ANYTHING, 2)
+    facts.split(facts.open[ANYTHING], 7)
+    for digit in range(9):
+        facts.settle(fix(ANYTHING, 7, digit))
+    facts.add_known(0x12345670)
+    model = Model(facts)
+    model.refresh()
+    none, _ = model.outlook(facts.cells(mask_of("FFFFFFF9")))
+    assert none == pytest.approx(0.0, abs=1e-6)
+
+
+@given(st.integers(0, 3), st.integers(0, 6), st.integers(0, 3))
+def test_probabilities_stay_probabilities(found: int, silent: int, proven: int) -> None:
+    facts, model = model_after(found, silent)
+    facts.prove(ANYTHING, proven)
+    model.refresh()
+    for mask in (ANYTHING, mask_of("FFFFFFF9"), mask_of("FFFFFFF8")):
+        none, one = model.outlook(facts.cells(mask))
+        assert 0 <= none <= 1
+        assert 0 <= one <= 1
+        assert none + one <= 1 + 1e-9
+    assert model.transactions_left() > 0
+
+
+def test_the_first_question_is_for_everything_and_with_its_reading() -> None:
+    facts = Facts(ANYTHING)
+    model = Model(facts)
+    model.refresh()
+    question = Planner(facts, model).next()
+    assert question is not None
+    assert (question.mask, question.request) == (ANYTHING, True)
+
+
+# One mask on the bus
+
+METER = SecondaryAddress("12345678", manufacturer_code("KAM"), 0x35, 0x04)
+STRANGER = SecondaryAddress("87654321", manufacturer_code("ELS"), 0x01, 0x07)
+
+
+def examined(outcomes: Iterator[Outcome], mask: str = "1FFFFFFF") -> tuple[Finding, Prober]:
+    prober = Prober(2)
+    procedure = prober.examine(SecondaryAddress(mask))
+    step = next(procedure)
+    try:
+        while True:
+            step = procedure.send(next(outcomes) if isinstance(step, Request) else None)
+    except StopIteration as end:
+        assert next(outcomes, None) is None, "not all outcomes were used"
+        return end.value, prober
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "verdict"),
+    [
+        ([Silence()], Verdict.EMPTY),
+        ([Ack(), Reply(response(METER))], Verdict.ALONE),
+        ([Garbled(b"\xe5\xe5", Fault.COLLISION)], Verdict.SEVERAL),
+        ([Garbled(b"\xfc", Fault.NOISE), Silence()], Verdict.EMPTY),
+        ([Ack(), Garbled(b"h", Fault.DAMAGED)], Verdict.SEVERAL),
+        ([Ack(), Silence(), Silence()], Verdict.SOME),
+        ([Ack(), Silence(), Reply(response(METER))], Verdict.ALONE),
+        ([Ack(), Reply(response(METER), late=b"\xe5")], Verdict.SEVERAL),
+        ([Ack(), Reply(response(METER), noise=b"\xe5")], Verdict.SEVERAL),
+        ([Ack(), Reply(response(STRANGER)), Ack(), Reply(response(METER))], Verdict.ALONE),
+        ([Ack(), Reply(response(STRANGER)), Ack(), Reply(response(STRANGER))], Verdict.SOME),
+        ([Silence(late=b"\xe5"), Silence()], Verdict.EMPTY),
+    ],
+)
+def test_answers_prove_what_they_prove(outcomes: list[Outcome], verdict: Verdict) -> None:
+    finding, prober = examined(iter(outcomes))
+    assert finding.verdict is verdict
+    assert prober.transactions == len(outcomes)
+    assert (finding.meter is not None) == any(
+        isinstance(outcome, Reply) and outcome.frame == response(METER) for outcome in outcomes
+    )
+
+
+# The same identification
+
+
+def test_makers_seen_on_the_bus_are_tried_before_those_only_known() -> None:
+    seen = [FoundMeter(1, STRANGER, None), FoundMeter(2, METER, None), FoundMeter(3, METER, None)]
+    parts = list(likely_parts(SecondaryAddress("12345678"), seen))
+    assert [part.manufacturer for part in parts[:2]] == [METER.manufacturer, STRANGER.manufacturer]
+    assert len({part.manufacturer for part in parts}) == len(parts)
+
+
+def test_what_has_no_open_field_has_no_parts() -> None:
+    assert not list(likely_parts(METER, []))
+    assert not list(other_parts(METER))
