@@ -14,7 +14,7 @@ from support.selectbus import Collisions, SelectBus, drive
 
 IN_CI = bool(os.environ.get("CI"))
 PARTS = 8
-SEEDS = 1000 if IN_CI else 96
+SEEDS = 1000 if IN_CI else 48
 
 
 def missed(seed: int, *, thorough: bool, collisions: Collisions = "clean") -> int:

@@ -131,12 +131,15 @@ class Model:
         """Sum up the expectations about some cells."""
         region = Region()
         for cell in cells:
-            region.volume += cell.volume
-            guessed = self._guessed.get(cell)
-            if guessed is not None:
-                region.rate += guessed.rate
-                region.odds += guessed.odds
+            self._include(region, cell)
         return region
+
+    def _include(self, region: Region, cell: Cell) -> None:
+        region.volume += cell.volume
+        guessed = self._guessed.get(cell)
+        if guessed is not None:
+            region.rate += guessed.rate
+            region.odds += guessed.odds
 
     def outlook(self, cells: Iterable[Cell]) -> tuple[float, float]:
         """Give the probabilities that some cells together hold no meter, and exactly one."""
@@ -144,11 +147,7 @@ class Model:
         for cell in cells:
             group = self._needy(cell)
             region = pooled if group is None else needy.setdefault(group, Region())
-            region.volume += cell.volume
-            guessed = self._guessed.get(cell)
-            if guessed is not None:
-                region.rate += guessed.rate
-                region.odds += guessed.odds
+            self._include(region, cell)
         none, one = self._unconditional(pooled)
         for group, region in needy.items():
             its_none, its_one = self._conditional(group, region)

@@ -62,11 +62,13 @@ class Planner:
         )
 
     def _worth_asking(self, cell: Cell) -> bool:
-        # One meter on the whole bus is not improbable, whatever the model says; and below the last digit nothing can be split.
-        if cell.mask == self._facts.base or not free_positions(cell.mask[0]):
-            return not self._is_pointless(cell.mask) or not free_positions(cell.mask[0])
+        if not free_positions(cell.mask[0]):
+            return True
         if self._is_pointless(cell.mask):
             return False
+        # One meter on the whole bus is not improbable, whatever the model says.
+        if cell.mask == self._facts.base:
+            return True
         return self._offer(cell.mask, self._outlook(cell.mask), CHILDREN).gain > 0
 
     def _best(self, cell: Cell) -> Question:

@@ -6,15 +6,13 @@ again for everything that was silent, until that brings nothing new.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
 from typing import Final
 
 from mbus.addressing import SecondaryAddress
 from mbus.application.header import fits
-from mbus.errors import GarbledAnswerError, ProcedureError
+from mbus.errors import GarbledAnswerError
 from mbus.procedures.found import Found, FoundMeter, Progress
 from mbus.procedures.search_secondary.costs import Outlook
-from mbus.procedures.search_secondary.facts import Facts
 from mbus.procedures.search_secondary.masks import (
     HEXADECIMAL,
     Mask,
@@ -23,11 +21,9 @@ from mbus.procedures.search_secondary.masks import (
     mask_of,
     number_of,
     overlap,
-    text_of,
     volume,
 )
-from mbus.procedures.search_secondary.model import FEW, PRIOR_VOLUME, Model
-from mbus.procedures.search_secondary.planner import Planner
+from mbus.procedures.search_secondary.model import FEW
 from mbus.procedures.search_secondary.probe import UNKNOWN, Finding, Prober, Verdict
 from mbus.procedures.search_secondary.separate import (
     EQUAL_ADDRESSES,
@@ -35,6 +31,7 @@ from mbus.procedures.search_secondary.separate import (
     likely_parts,
     other_parts,
 )
+from mbus.procedures.search_secondary.state import SearchState, Sweep
 from mbus.procedures.steps import Procedure, tell
 
 NOBODY: Final = SecondaryAddress("EEEEEEEE", 0x7FFF, 0xFE, 0xFE)
@@ -47,8 +44,8 @@ HOPELESS: Final = 500
 """Answered masks in a row without a new meter, after which the search is given up."""
 LONG: Final = 1000
 """Transactions after which nobody is asked, whatever was found."""
-MOST_TRANSACTIONS: Final = 20_000
-"""No bus needs as many: 1,250 meters with random identifications take about 7,000."""
+MOST_TRANSACTIONS: Final = 40_000
+"""No bus needs as many: a thorough search for 1,250 meters with random identifications takes about half."""
 INSURANCE: Final = 0.03
 """Share of the transactions that may be spent on looking for hex digits where nothing points to them."""
 WORTH_INSURING: Final = 0.3
@@ -56,36 +53,6 @@ WORTH_INSURING: Final = 0.3
 
 ANY_METER: Final = SecondaryAddress()
 CERTAIN: Final = Outlook(0.0, 1.0)
-
-
-@dataclass(slots=True)
-class SearchState:
-    """What a search has learned. Handed in again, with the same mask, the search goes on where it was stopped.
-
-    :ivar meters: found so far.
-    :ivar silent: masks that are taken to be empty because nobody answered.
-    """
-
-    meters: list[FoundMeter] = field(default_factory=list)
-    silent: list[SecondaryAddress] = field(default_factory=list)
-    _mask: SecondaryAddress | None = None
-    _sweep: "_Sweep | None" = None
-    _swept_again: set[SecondaryAddress] = field(default_factory=set)
-
-    def sweep_of(self, mask: SecondaryAddress) -> "_Sweep":
-        """Give the sweep over everything, new or as it was left."""
-        if self._sweep is None:
-            self._mask, self._sweep = mask, _Sweep(mask, self.meters)
-        if self._mask != mask:
-            raise ProcedureError(f"this state is of a search for {self._mask}, it cannot go on with {mask}")
-        return self._sweep
-
-    def first_time(self, mask: SecondaryAddress) -> bool:
-        """Tell whether a mask has not been swept again yet, and remember it."""
-        if mask in self._swept_again:
-            return False
-        self._swept_again.add(mask)
-        return True
 
 
 def search_secondary(
@@ -112,56 +79,21 @@ def search_secondary(
     return list(search.state.meters)
 
 
-class _Sweep:
-    """Facts, expectations and plan for the meters under one mask."""
-
-    def __init__(self, mask: SecondaryAddress, meters: list[FoundMeter], prior: float = PRIOR_VOLUME) -> None:
-        self.mask = mask
-        self.facts = Facts(mask_of(mask.identification))
-        self.model = Model(self.facts, prior)
-        self.planner = Planner(self.facts, self.model)
-        self._meters = meters
-        self.looked_into: set[Mask] = set()
-        self._learned = 0
-
-    def learn_meters(self) -> None:
-        """Enter what was found since, here or in another sweep."""
-        for meter in self._meters[self._learned :]:
-            if meter.secondary is not None:
-                count = 2 if meter.remark == EQUAL_ADDRESSES else 1
-                for _ in range(count):
-                    self.facts.add_known(int(meter.secondary.identification, 16))
-        self._learned = len(self._meters)
-
-    def address(self, mask: Mask) -> SecondaryAddress:
-        """Give a mask of digits with the other fields of this sweep."""
-        return replace(self.mask, identification=text_of(mask))
-
-    def is_explained(self, mask: Mask) -> bool:
-        """Tell whether as many meters are known under a mask as are proven there."""
-        return self.facts.proofs[mask] <= self.facts.known_in(mask)
-
-    def next_unexplained(self) -> Mask | None:
-        """Give the narrowest mask that is not explained and was not looked into."""
-        masks = (
-            mask for mask in self.facts.proofs if mask not in self.looked_into and not self.is_explained(mask)
-        )
-        return min(masks, key=lambda mask: volume(mask[0]), default=None)
-
-
 class _Search:
     def __init__(self, prober: Prober, state: SearchState) -> None:
         self.prober = prober
         self.state = state
         self._fruitless = 0
         self._last_control = 0
+        self._left = 1
+        self._waiting = 0
         self._addresses = {meter.secondary for meter in state.meters if meter.secondary is not None}
 
     def verify(self, known: Iterable[SecondaryAddress]) -> Procedure[None]:
         """Ask for meters by their full address."""
-        for address in dict.fromkeys(known):
-            if address not in self._addresses:
-                yield from self._examine(address, CERTAIN)
+        absent = [address for address in dict.fromkeys(known) if address not in self._addresses]
+        for self._waiting, address in _counted(absent):
+            yield from self._examine(address, CERTAIN)
 
     def run(self, mask: SecondaryAddress, thorough: bool) -> Procedure[None]:
         """Sweep, look at what is doubtful, and where it is to be thorough at what was silent."""
@@ -175,10 +107,10 @@ class _Search:
         while thorough and before < len(self.state.meters):
             before = len(self.state.meters)
             silent, self.state.silent = self.state.silent, []
-            for suspect in silent:
+            for self._waiting, suspect in _counted(silent):
                 yield from self._sweep_again(suspect)
 
-    def _explain(self, sweep: _Sweep) -> Procedure[None]:
+    def _explain(self, sweep: Sweep) -> Procedure[None]:
         """Where more meters are proven than known, ask again for what was silent there, then for hex digits."""
         while (mask := sweep.next_unexplained()) is not None:
             sweep.looked_into.add(mask)
@@ -194,7 +126,7 @@ class _Search:
                     sweep.facts.open_child(group, digit)
                 yield from self._settle(sweep)
 
-    def _settle(self, sweep: _Sweep) -> Procedure[None]:
+    def _settle(self, sweep: Sweep) -> Procedure[None]:
         """Put questions until no cell is open."""
         while True:
             sweep.learn_meters()
@@ -203,14 +135,13 @@ class _Search:
             question = sweep.planner.next()
             if question is None:
                 return
+            self._left = sweep.model.transactions_left()
             mask = sweep.address(question.mask)
-            left = sweep.model.transactions_left()
-            yield from tell(Progress(self.prober.transactions, left, len(self.state.meters), str(mask)))
             finding = yield from self._examine(mask, question.outlook, request=question.request)
             yield from self._enter(sweep, question.mask, finding, requested=question.request)
 
     def _enter(
-        self, sweep: _Sweep, mask: Mask, finding: Finding, *, requested: bool = True
+        self, sweep: Sweep, mask: Mask, finding: Finding, *, requested: bool = True
     ) -> Procedure[None]:
         """Take a finding into the facts."""
         sweep.learn_meters()
@@ -231,14 +162,14 @@ class _Search:
 
     def _sweep_again(self, mask: SecondaryAddress) -> Procedure[None]:
         """Ask for a mask as if nothing were known of it."""
-        sweep = _Sweep(mask, self.state.meters, FEW)
+        sweep = Sweep(mask, self.state.meters, FEW)
         sweep.learn_meters()
         finding = yield from self._examine(mask)
         yield from self._enter(sweep, sweep.facts.base, finding)
         yield from self._settle(sweep)
         yield from self._explain(sweep)
 
-    def _hexadecimal(self, sweep: _Sweep, thorough: bool) -> Iterator[SecondaryAddress]:
+    def _hexadecimal(self, sweep: Sweep, thorough: bool) -> Iterator[SecondaryAddress]:
         """Give masks with one hex digit, where nothing proven points to one and a meter could yet hide behind it.
 
         Makers who number their meters in a row use decimal digits; so when all meters found are of that kind nothing is
@@ -297,6 +228,8 @@ class _Search:
     def _examine(
         self, mask: SecondaryAddress, outlook: Outlook = UNKNOWN, *, request: bool = True
     ) -> Procedure[Finding]:
+        left = self._left + self._waiting
+        yield from tell(Progress(self.prober.transactions, left, len(self.state.meters), str(mask)))
         finding = yield from self.prober.examine(mask, outlook, request=request)
         before = len(self._addresses)
         if finding.meter is not None:
@@ -339,3 +272,8 @@ class _Search:
             yield from tell(Found(meter))
         if meter.secondary is not None:
             self._addresses.add(meter.secondary)
+
+
+def _counted(masks: list[SecondaryAddress]) -> Iterator[tuple[int, SecondaryAddress]]:
+    """Give masks, each with the number of those behind it."""
+    return zip(range(len(masks) - 1, -1, -1), masks, strict=True)
