@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, Generic, TypeVar
 
-from mbus.addressing import SELECTED
 from mbus.link.transaction import Ack, Outcome, Reply
 from mbusmaster.bus.answers import more_follows
 from mbusmaster.bus.requests import MasterFrame, is_initialisation, is_selection
@@ -89,9 +88,12 @@ def opens(frame: MasterFrame) -> bool:
 
 
 def is_unfinished(frame: MasterFrame, outcome: Outcome) -> bool:
-    """Tell whether the client that got this outcome will probably go on: selected, initialised, or more telegrams follow."""
+    """Tell whether the client that got this outcome will probably go on: it selected, was obeyed, or more telegrams follow.
+
+    Who only initialised a slave loses nothing when others come between (`mbusmaster.bus.sharing`).
+    """
     if isinstance(outcome, Ack):
-        return not (is_initialisation(frame) and frame.address == SELECTED)
+        return not is_initialisation(frame)
     return isinstance(outcome, Reply) and more_follows(outcome.frame)
 
 

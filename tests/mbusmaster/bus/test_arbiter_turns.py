@@ -23,8 +23,13 @@ def silent(_: bytes) -> None:
     pass
 
 
+FD = 0xFD
+SELECT = 0x52
+
+
 def order(bus: SharedBus) -> list[int]:
-    return [frame[2] for frame in bus.sent]
+    """Give the address of each short frame that was on the wire, the CI field of each long one."""
+    return [frame[2] if len(frame) == 5 else frame[6] for frame in bus.sent]
 
 
 @in_virtual_time
@@ -42,26 +47,37 @@ async def test_clients_take_turns() -> None:
 
 @in_virtual_time
 async def test_a_conversation_is_kept_together_for_the_hold_time_and_not_longer() -> None:
-    for pause, wanted in ((0.3, [5, 5, 9]), (0.7, [5, 9, 5])):
+    for pause, wanted in ((0.3, [SELECT, FD, 9]), (0.7, [SELECT, 9, SELECT, FD])):
         bus = SharedBus([StrictMeter(5, A)])
         async with serving(bus) as arbiter:
             one, two = Client(arbiter, "one"), Client(arbiter, "two")
-            await one.transparent(nke(5), silent)
+            await one.transparent(select(A), silent)
             waiting = asyncio.create_task(two.transparent(nke(9), silent))
             await asyncio.sleep(pause)
-            await one.transparent(req(5, 1), silent)
+            await one.transparent(req(0xFD, 1), silent)
             await waiting
         assert order(bus) == wanted
 
 
 @in_virtual_time
-async def test_the_first_frame_of_another_conversation_waits_its_turn() -> None:
-    bus = SharedBus([StrictMeter(5, A), StrictMeter(6, "87654321")])
+async def test_a_client_that_only_initialised_a_meter_keeps_nobody_waiting() -> None:
+    bus = SharedBus([StrictMeter(5, A)])
     async with serving(bus) as arbiter:
         one, two = Client(arbiter, "one"), Client(arbiter, "two")
         await one.transparent(nke(5), silent)
+        before = asyncio.get_running_loop().time()
+        await two.transparent(nke(9), silent)
+        assert asyncio.get_running_loop().time() - before == pytest.approx(bus.seconds)
+
+
+@in_virtual_time
+async def test_the_first_frame_of_another_conversation_waits_its_turn() -> None:
+    bus = SharedBus([StrictMeter(5, A)])
+    async with serving(bus) as arbiter:
+        one, two = Client(arbiter, "one"), Client(arbiter, "two")
+        await one.transparent(select(A), silent)
         await asyncio.gather(one.transparent(nke(6), silent), two.transparent(nke(9), silent))
-    assert order(bus) == [5, 9, 6]
+    assert order(bus) == [SELECT, 9, 6]
 
 
 @in_virtual_time
@@ -69,11 +85,12 @@ async def test_nobody_waits_for_a_client_that_has_left() -> None:
     bus = SharedBus([StrictMeter(5, A)])
     async with serving(bus) as arbiter:
         one, two = Client(arbiter, "one"), Client(arbiter, "two")
-        await one.transparent(nke(5), silent)
+        await one.transparent(select(A), silent)
         one.close()
         before = asyncio.get_running_loop().time()
         await two.transparent(nke(9), silent)
-        assert asyncio.get_running_loop().time() - before == pytest.approx(bus.seconds)
+        # Its selection is lifted, then it is the other's turn.
+        assert asyncio.get_running_loop().time() - before == pytest.approx(2 * bus.seconds)
         with pytest.raises(ClientClosedError):
             await one.transparent(nke(5), silent)
 
