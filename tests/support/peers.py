@@ -22,8 +22,8 @@ SIX_METERS = (
 )
 """Recorded telegrams of six makers; two identifications begin with 1, so that a search must go deeper."""
 
-TIMEOUT = 0.6
-"""Seconds that the readers wait for an answer: several times the longest conversation of another client at 9600 baud."""
+TIMEOUT = 1.0
+"""Seconds that the readers wait for an answer: about twice the longest conversation of another client at 9600 baud."""
 
 
 class Peer:
