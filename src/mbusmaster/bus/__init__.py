@@ -3,7 +3,7 @@
 ============== =========================================================================================
 `requests`     what a client's frame asks for, and whether clients may ask that
 `sharing`      selection and frame count bits of many clients on one bus
-`gate`         lets only answers through that belong to the request
+`answers`      lets only bytes through that belong to the request
 `turns`        who is next: conversations, priorities, fairness
 `arbiter`      carries all this out on a line
 `client`       what a channel or a job holds to use the bus

@@ -12,7 +12,6 @@ question and keeps its place in the queue. A client that knows this gateway need
 
 import asyncio
 import contextlib
-import logging
 from collections import deque
 from collections.abc import Callable
 from typing import Final
@@ -37,8 +36,6 @@ FLOOD: Final = 4096
 FLOOD_PAUSE: Final = 0.2
 FLOOD_READ_SIZE: Final = 64 * 1024
 FLOOD_REST: Final = 0.002
-
-_log = logging.getLogger(__name__)
 
 
 class _Pending:
