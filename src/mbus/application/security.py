@@ -1,11 +1,13 @@
 """Encrypted telegrams: when one is, and how it is opened (EN 13757-7; MBUS.md 4.5).
 
-Old meters leave any "signature" in the configuration word of plain data. So a telegram counts as encrypted only when the word
-names mode 5 or 7, announces blocks that are there, and the data make no sense as they are; or when a key is at hand that fits.
+Old meters leave any "signature" in the configuration word of plain data, and a gateway may have opened a telegram and left the
+word as it was. So a telegram counts as encrypted only when the word names mode 5 or 7, announces blocks that are there, and the
+data are not surely plain; or when a key is at hand that fits.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Final
 
 from mbus.application.ci import CI_FIELDS, CiRow, Content
@@ -64,7 +66,7 @@ def open_payload(payload: Payload, decode: Callable[[bytes], Body]) -> Body:
             raise DecryptionError(f"encrypted by mode {mode_of(header.configuration)}, and no key was given")
         return decode(decrypt(payload))
     except DecryptionError:
-        if not _convinces(plain):
+        if not _surely_plain(payload.data, header.configuration, plain):
             raise
         return plain
 
@@ -76,16 +78,29 @@ def _announces_blocks(configuration: int, size: int) -> bool:
     )
 
 
-def _convinces(body: Body) -> bool:
-    """Tell whether data are surely plain.
+def _surely_plain(data: bytes, configuration: int, body: Body) -> bool:
+    """Tell whether data are plain although the word announces blocks that are there.
 
-    One cipher text in a dozen happens to split into records; hardly one into records that all have a known quantity.
+    A word whose blocks fill the data is no signature: there only the mark of opened data counts. Otherwise all records have to be
+    of known quantities, fill the blocks, and be more than there are blocks: so one cipher text in a hundred of one block is
+    mistaken, and hardly any of more.
     """
-    return (
-        body.error is None
-        and bool(body.records)
-        and all(record.quantity != UNKNOWN.quantity and record.status is None for record in body.records)
-    )
+    if data.startswith(MARK):
+        return True
+    size = encrypted_size(configuration)
+    if size == len(data) - _extension_size(configuration):
+        return False
+    if body.error is not None or any(
+        record.quantity == UNKNOWN.quantity or record.status is not None for record in body.records
+    ):
+        return False
+    ends = list(accumulate(len(record.dib + record.vib + record.raw) for record in body.records))
+    return bool(ends) and ends[-1] >= size and sum(end < size for end in ends) > size // BLOCK
+
+
+def _extension_size(configuration: int) -> int:
+    """Return how many bytes mode 7 puts in front of the blocks: one, the extension of the configuration."""
+    return 1 if mode_of(configuration) == AES_CBC_DERIVED else 0
 
 
 def decrypt(payload: Payload) -> bytes:
@@ -97,8 +112,7 @@ def decrypt(payload: Payload) -> bytes:
     if mode_of(header.configuration) == AES_CBC_STATIC:
         vector = initial_vector(header)
     else:
-        # Mode 7 puts one more byte, the extension of the configuration, in front of the blocks.
-        data, vector = data[1:], bytes(BLOCK)
+        data, vector = data[_extension_size(header.configuration) :], bytes(BLOCK)
         key = derived_key(key, header, payload.counter)
     size = encrypted_size(header.configuration)
     if len(data) < size:
@@ -112,8 +126,11 @@ def decrypt(payload: Payload) -> bytes:
 def encrypt_mode_5(header: Header, records: bytes, key: bytes) -> tuple[int, bytes]:
     """Return the configuration word and the data of a mode 5 telegram with these records; fillers make whole blocks.
 
-    Raise `EncodeError` when they are too many for the 15 blocks that the word can announce.
+    Raise `EncodeError` when they are too many for the 15 blocks that the word can announce, and where key or secondary address
+    are missing.
     """
+    if len(key) != KEY_SIZE or header.secondary is None:
+        raise EncodeError(f"mode 5 needs a secondary address and a key of {KEY_SIZE} bytes")
     plain = MARK + records
     plain += b"\x2f" * (-len(plain) % BLOCK)
     if len(plain) > 15 * BLOCK:

@@ -1,3 +1,5 @@
+import random
+
 import pytest
 
 from mbus.addressing import SecondaryAddress
@@ -66,13 +68,42 @@ def test_plain_data_under_a_word_that_looks_encrypted_stay_readable(
     assert values(telegram) == [1000, 25, 1000, 25]
 
 
-def test_a_cipher_text_that_happens_to_look_like_records_is_not_shown_as_values() -> None:
-    header = Header(ADDRESS, 1, 0, 0x0510).to_bytes()
-    chance = bytes.fromhex("04 6F 11223344 02 FD7C 5566 0F 778899AABB")
-    assert len(chance) == 17
-    telegram = decode_telegram(LongFrame(0x08, 1, 0x72, header + chance))
+@pytest.mark.parametrize(
+    ("configuration", "chance"),
+    [
+        (0x0510, "04 06 11223344 02 5B 5566 0F 778899AABB"),
+        (0x0510, "59 28 02 02 5B 5566 02 5F 5566 13 5B 556677"),
+        (0x0510, "04 6F 11223344 02 FD7C 5566 0F 778899AABBCC"),
+        (0x0510, "04 06 11223344 02 5B 5566 0F 778899AABBCC"),
+        (0x0710, "04 06 11223344 02 5B 5566 02 5F 5566 0F 77 88"),
+    ],
+)
+def test_a_cipher_text_that_happens_to_look_like_records_is_not_shown_as_values(
+    configuration: int, chance: str
+) -> None:
+    header = Header(ADDRESS, 1, 0, configuration).to_bytes()
+    telegram = decode_telegram(LongFrame(0x08, 1, 0x72, header + bytes.fromhex(chance)))
     assert telegram.records == ()
-    assert telegram.error == "encrypted by mode 5, and no key was given"
+    assert telegram.error == f"encrypted by mode {configuration >> 8}, and no key was given"
+
+
+def test_hardly_a_cipher_text_is_taken_for_plain_data() -> None:
+    chance = random.Random(1)
+    shown = 0
+    for blocks in (1, 2, 3, 8):
+        header = Header(ADDRESS, 1, 0, 0x0500 | blocks << 4).to_bytes()
+        for tail in (b"", RECORDS):
+            for _ in range(500):
+                data = header + chance.randbytes(16 * blocks) + tail
+                shown += decode_telegram(LongFrame(0x08, 1, 0x72, data)).records != ()
+    assert shown < 10
+
+
+def test_data_that_a_gateway_has_opened_are_read_under_the_word_of_their_encryption() -> None:
+    data = Header(ADDRESS, 1, 0, 0x0510).to_bytes() + b"\x2f\x2f" + RECORDS + b"\x2f" * 4
+    telegram = decode_telegram(LongFrame(0x08, 1, 0x72, data))
+    assert telegram.error is None
+    assert values(telegram) == [1000, 25]
 
 
 def test_mode_5_behind_a_short_header_lacks_the_address() -> None:
@@ -111,6 +142,12 @@ def test_a_cut_off_or_doubled_authentication_layer_is_said(data: str) -> None:
     assert "authentication layer" in (
         decode_telegram(LongFrame(0x08, 1, 0x90, bytes.fromhex(data))).error or ""
     )
+
+
+@pytest.mark.parametrize(("address", "key"), [(ADDRESS, b"short"), (None, KEY)])
+def test_mode_5_without_key_or_address_is_refused(address: SecondaryAddress | None, key: bytes) -> None:
+    with pytest.raises(EncodeError, match="mode 5 needs a secondary address and a key of 16 bytes"):
+        encrypt_mode_5(Header(address, 1, 0, 0), RECORDS, key)
 
 
 def test_too_much_for_fifteen_blocks_is_refused() -> None:
