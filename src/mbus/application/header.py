@@ -1,11 +1,11 @@
 """The data header behind the CI field: none, short or long (EN 13757-7; MBUS.md 4.2), and whose telegram it is."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 from mbus.addressing import SecondaryAddress
 from mbus.application.ci import CI_FIELDS, HeaderKind
-from mbus.errors import HeaderError
+from mbus.errors import EncodeError, HeaderError
 from mbus.link.frames import LongFrame
 
 SHORT_SIZE = 4
@@ -46,8 +46,14 @@ class Header:
         )
 
     def to_bytes(self) -> bytes:
-        """Give the 12 bytes of a long header, or the 4 of a short one where there is no secondary address."""
-        tail = bytes((self.access_number, self.status)) + self.configuration.to_bytes(2, "little")
+        """Give the 12 bytes of a long header, or the 4 of a short one where there is no secondary address.
+
+        Raise `EncodeError` where a field is too large for its bytes.
+        """
+        try:
+            tail = bytes((self.access_number, self.status)) + self.configuration.to_bytes(2, "little")
+        except (ValueError, OverflowError):
+            raise EncodeError("access number and status are bytes, the configuration a 16-bit word") from None
         return tail if self.secondary is None else self.secondary.to_bytes() + tail
 
 
@@ -80,17 +86,9 @@ def identity_of(frame: LongFrame) -> SecondaryAddress | None:
 def fits(mask: SecondaryAddress, identity: SecondaryAddress) -> bool:
     """Tell whether an answer with that identity may come from a meter that `mask` selects.
 
-    What the identity leaves open (fixed structure) cannot speak against it.
+    The fixed structure says an identification only; the fields that it leaves open cannot speak against it. A digit F of an
+    identity is no wildcard but what a meter without a number says: it fits no other digit.
     """
-    return all(
-        wanted in (its, anything) or its == anything
-        for wanted, its, anything in (
-            *(
-                (mine, its, "F")
-                for mine, its in zip(mask.identification, identity.identification, strict=True)
-            ),
-            (mask.manufacturer, identity.manufacturer, 0xFFFF),
-            (mask.version, identity.version, 0xFF),
-            (mask.medium, identity.medium, 0xFF),
-        )
-    )
+    if replace(identity, identification=mask.identification) == SecondaryAddress(mask.identification):
+        mask = SecondaryAddress(mask.identification)
+    return mask.matches(identity)

@@ -16,7 +16,7 @@ from mbus.procedures.exchange import TRIES
 from mbus.procedures.read import Target, read, read_primary
 from mbus.procedures.reading import Reading
 from mbus.procedures.steps import Expects, Procedure, Request, Silence, ask
-from mbus.procedures.write import Command, write, write_frames
+from mbus.procedures.write import Command, narrowed, write, write_frames
 
 
 def set_address_frames(target: Target, new: int) -> tuple[ShortFrame | LongFrame, ...]:
@@ -42,7 +42,7 @@ def set_address(target: Target, new: int, stations: Stations, *, tries: int = TR
     yield from _expect_nobody(new, tries)
     unacknowledged: ProcedureError | None = None
     try:
-        yield from write(target, command, stations, tries=tries)
+        yield from write(narrowed(target, before), command, stations, tries=tries)
     except (NoAnswerError, GarbledAnswerError) as error:
         unacknowledged = error
     stations.failed(new)

@@ -20,7 +20,7 @@ from mbus.procedures.exchange import TRIES
 from mbus.procedures.read import Target, read
 from mbus.procedures.reading import Reading, whole
 from mbus.procedures.steps import Procedure
-from mbus.procedures.write import Command, write, write_frames
+from mbus.procedures.write import Command, narrowed, write, write_frames
 
 TOLERANCE: Final = timedelta(minutes=2)
 """The field has minutes only, and the conversation takes its time."""
@@ -71,18 +71,21 @@ def set_clock(
 
     :param key: opens the readings of a meter that encrypts.
 
-    Raise `VerificationError` when the meter's time stays away from `when` by more than `tolerance`, other `ProcedureError`
-    when it does not acknowledge or cannot be read.
+    Raise `VerificationError` when the meter's time stays away from `when` by more than `tolerance` or another meter answers
+    afterwards, other `ProcedureError` when it does not acknowledge or cannot be read.
     """
     # A time that does not fit is refused before anything is sent.
     for attempt in (*_MINUTES, _SECONDS):
         _command(when, attempt)(0)
     first = yield from read(target, stations, tries=tries)
+    target = narrowed(target, first)
     before = clock_of(first, key=key)
     after: datetime | None = None
     for attempt in _attempts(first, key):
         yield from write(target, _command(when, attempt), stations, tries=tries)
         reading = yield from read(target, stations, tries=tries)
+        if reading.secondary != first.secondary:
+            raise VerificationError(f"{reading.secondary} answers after the change, not {first.secondary}")
         after = clock_of(reading, key=key)
         if after is None or abs(after - when.replace(tzinfo=None)) <= tolerance:
             return ClockSet(before, after, reading)

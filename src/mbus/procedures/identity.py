@@ -12,7 +12,7 @@ from mbus.procedures.exchange import TRIES
 from mbus.procedures.read import Target, read
 from mbus.procedures.reading import Reading
 from mbus.procedures.steps import Procedure
-from mbus.procedures.write import Command, write, write_frames
+from mbus.procedures.write import Command, narrowed, write, write_frames
 
 
 def set_identity_frames(target: Target, new: SecondaryAddress | str) -> tuple[ShortFrame | LongFrame, ...]:
@@ -37,7 +37,7 @@ def set_identity(
     expected = replace(before.secondary, identification=new) if isinstance(new, str) else new
     unacknowledged: ProcedureError | None = None
     try:
-        yield from write(target, command, stations, tries=tries)
+        yield from write(narrowed(target, before), command, stations, tries=tries)
     except (NoAnswerError, GarbledAnswerError) as error:
         unacknowledged = error
     try:

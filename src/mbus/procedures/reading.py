@@ -18,6 +18,8 @@ MAX_TELEGRAMS: Final = 32
 """A meter that announces more is taken for one that never ends."""
 
 _IDENTIFICATION_VIB = b"\x79"
+_COMPLETE_DIB = b"\x07"
+_NUMBER_DIB = b"\x0c"
 _ACCESS_NUMBER: Final = {0x72: 8, 0x76: 8, 0x7A: 0}
 """By CI field, the index of the access number in the data."""
 
@@ -76,9 +78,9 @@ def named_by(frame: LongFrame) -> SecondaryAddress | None:
     if identity is not None:
         return identity
     for record in decode_telegram(frame).records:
-        if record.vib == _IDENTIFICATION_VIB and len(record.raw) == 8:
+        if record.vib == _IDENTIFICATION_VIB and record.dib == _COMPLETE_DIB:
             return SecondaryAddress.from_bytes(record.raw)
-        if record.vib == _IDENTIFICATION_VIB and len(record.raw) == 4:
+        if record.vib == _IDENTIFICATION_VIB and record.dib == _NUMBER_DIB:
             return SecondaryAddress(record.raw[::-1].hex().upper())
     return None
 
@@ -116,6 +118,7 @@ def _telegrams(
     answers = [first]
     seen = {_without_access_number(first.frame)}
     identity = identity_of(first.frame)
+    repeats = 0
     while manner.more(answers[-1].frame):
         if len(answers) == MAX_TELEGRAMS:
             return answers, f"it announces more than {MAX_TELEGRAMS} telegrams"
@@ -123,6 +126,10 @@ def _telegrams(
         if identity_of(answer.frame) != identity:
             stations.failed(address)
             raise WrongMeterError(f"a telegram of {identity_of(answer.frame)} follows one of {identity}")
+        if answer.frame == answers[-1].frame and repeats < manner.tries - 1:
+            # Not even the access number has moved: the last answer came twice, perhaps because its first try was late.
+            repeats += 1
+            continue
         content = _without_access_number(answer.frame)
         if content in seen:
             return answers, f"it announces more telegrams than the {len(answers)} it has"

@@ -2,7 +2,7 @@ import pytest
 
 from mbus.addressing import SecondaryAddress
 from mbus.application.header import Header, fits, identity_of, least_significant_first
-from mbus.errors import HeaderError
+from mbus.errors import EncodeError, HeaderError
 from mbus.link.frames import LongFrame
 from support.telegrams import LONG_HEADER
 
@@ -57,3 +57,22 @@ def test_what_an_identity_leaves_open_cannot_speak_against_it() -> None:
     assert fits(SecondaryAddress("1234FFFF"), METER)
     assert not fits(METER, SecondaryAddress("12345679"))
     assert not fits(SecondaryAddress(version=9), METER)
+    assert not fits(METER, SecondaryAddress("12345679"))
+
+
+def test_a_digit_f_that_a_meter_says_of_itself_is_no_wildcard() -> None:
+    unnumbered = SecondaryAddress("FFFFFFFF", 0x2C2D, 0x08, 0x04)
+    assert not fits(METER, unnumbered)
+    assert not fits(METER, SecondaryAddress("FFFFFFFF"))
+    assert not fits(METER, SecondaryAddress("12345678", 0xFFFF, 0x08, 0x04))
+    assert fits(unnumbered, unnumbered)
+    assert fits(SecondaryAddress(), unnumbered)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [Header(METER, 256, 0, 0), Header(METER, 0, -1, 0), Header(None, 0, 0, 0x10000), Header(None, 0, 0, -1)],
+)
+def test_a_header_field_that_does_not_fit_is_refused(header: Header) -> None:
+    with pytest.raises(EncodeError, match="16-bit word"):
+        header.to_bytes()

@@ -7,7 +7,7 @@ from mbus.errors import EncodeError, VerificationError
 from mbus.link.station import Stations
 from mbus.procedures.clock import clock_of, set_clock, set_clock_frames
 from mbus.procedures.read import read_primary
-from support.answers import ACK, NKE_5, REQ_5_FCB1, answer
+from support.answers import ACK, NKE_5, REQ_5_FCB1, STRANGER, answer
 from support.script import Script, play
 
 WHEN = datetime(2026, 7, 28, 13, 45)
@@ -63,6 +63,12 @@ def test_a_meter_that_sends_seconds_is_told_the_time_with_seconds() -> None:
     new = RecordSpec(b"\x6d", when, data_field=6)
     script: Script = [*read(old), *write(WRITE_WITH_SECONDS), *read(new)]
     assert play(set_clock(5, when, Stations()), script).after == when
+
+
+def test_the_time_of_another_meter_proves_nothing() -> None:
+    stranger: Script = [(NKE_5, ACK), (REQ_5_FCB1, answer(says(WHEN), who=STRANGER))]
+    with pytest.raises(VerificationError, match="87654321"):
+        play(set_clock(5, WHEN, Stations()), [*read(says(OLD)), *write(), *stranger])
 
 
 def test_a_meter_that_sends_no_time_proves_nothing() -> None:

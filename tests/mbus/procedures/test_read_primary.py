@@ -172,6 +172,22 @@ def test_a_meter_that_repeats_its_telegram_does_not_hold_the_bus() -> None:
     assert "more telegrams than the 1" in reading.remark
 
 
+def test_an_answer_that_comes_twice_loses_none_of_the_telegrams_behind_it() -> None:
+    first, second = answer(REFERENCES[1], access=1, more=True), answer(REFERENCES[2], access=2)
+    script: Script = [(REQ_5_FCB1, first), (REQ_5_FCB0, first), (REQ_5_FCB1, second)]
+    reading = play(read_primary(5, known()), script)
+    assert [telegram.records[0].value for telegram in whole(reading)] == [1000, 2000]
+    assert reading.remark == ""
+
+
+def test_an_answer_that_comes_again_and_again_is_read_once() -> None:
+    again = answer(access=1, more=True)
+    script: Script = [(REQ_5_FCB1, again), (REQ_5_FCB0, again), (REQ_5_FCB1, again), (REQ_5_FCB0, again)]
+    reading = play(read_primary(5, known()), script)
+    assert len(reading.frames) == 1
+    assert "more telegrams than the 1" in reading.remark
+
+
 def test_a_meter_that_goes_round_in_a_circle_is_read_once() -> None:
     script: Script = [
         (REQ_5_FCB1, answer(REFERENCES[1], access=1, more=True)),
@@ -228,6 +244,11 @@ def test_an_identification_among_the_records_says_who_it_is() -> None:
     short = RecordSpec(b"\x79", 12345678, data_field=0x0C)
     reading = play(read_primary(5, known()), [(REQ_5_FCB1, answer(short, who=None))])
     assert reading.secondary == SecondaryAddress("12345678")
+
+
+def test_the_identification_of_another_register_is_not_the_meters_own() -> None:
+    record = RecordSpec(b"\x79", STRANGER.to_bytes(), data_field=7, subunit=1)
+    assert play(read_primary(5, known()), [(REQ_5_FCB1, answer(record, who=None))]).secondary is None
 
 
 def test_the_fixed_structure_says_its_identification() -> None:

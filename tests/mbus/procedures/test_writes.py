@@ -114,6 +114,20 @@ def test_a_meter_named_by_its_secondary_address_can_be_given_an_address() -> Non
     assert play(set_address(METER, 9, Stations()), script).primary == 9
 
 
+def test_a_write_to_a_mask_reaches_only_the_meter_that_was_read() -> None:
+    script: Script = [
+        (NKE_FD, SILENCE),
+        ("68 0B 0B 68 53 FD 52 FF FF 34 12 FF FF FF FF E2 16", ACK),
+        (REQ_FD_FCB1, answer()),
+        *FREE_9,
+        (NKE_FD, SILENCE),
+        (SELECT, ACK),
+        (TO_9_SELECTED, ACK),
+        *READ_9,
+    ]
+    assert play(set_address(SecondaryAddress("1234FFFF"), 9, Stations()), script).primary == 9
+
+
 def test_an_address_that_the_meter_has_is_not_written() -> None:
     assert play(set_address(5, 5, Stations()), READ_5).primary == 5
 
