@@ -23,11 +23,14 @@ ID_DIGITS: Final = 8
 WILDCARD: Final = "F"
 
 _IDENTIFICATION = re.compile(r"[0-9A-F]{8}")
+_LETTERS = re.compile(r"[A-Za-z]{3}")
+_DOTTED = re.compile(r"([0-9A-F]{8})\.([0-9A-F]{4}|[A-Z]{3})\.([0-9A-F]{1,2})\.([0-9A-F]{1,2})")
+_COMPACT = re.compile(r"([0-9A-F]{8})([0-9A-F]{8})")
 
 
 def manufacturer_code(letters: str) -> int:
     """Return the 16-bit code of three letters: ``"KAM"`` → ``0x2C2D``."""
-    if len(letters) != 3 or not all("A" <= letter <= "Z" for letter in letters.upper()):
+    if not _LETTERS.fullmatch(letters):
         raise AddressError(f"a manufacturer has three letters A to Z, not {letters!r}")
     first, second, third = (ord(letter) - 64 for letter in letters.upper())
     return first << 10 | second << 5 | third
@@ -92,15 +95,13 @@ class SecondaryAddress:
     def from_text(cls, text: str) -> Self:
         """Read ``852467982D2C3504`` or ``85246798.KAM.35.04`` (version and medium in hex)."""
         text = text.strip().upper()
-        try:
-            if "." in text:
-                identification, maker, version, medium = text.split(".")
-                code = int(maker, 16) if len(maker) == 4 else manufacturer_code(maker)
-                return cls(identification, code, int(version, 16), int(medium, 16))
-            if len(text) == 16:
-                return cls.from_bytes(bytes.fromhex(text[:8])[::-1] + bytes.fromhex(text[8:]))
-        except ValueError:
-            pass
+        if dotted := _DOTTED.fullmatch(text):
+            identification, maker, version, medium = dotted.groups()
+            code = int(maker, 16) if len(maker) == 4 else manufacturer_code(maker)
+            return cls(identification, code, int(version, 16), int(medium, 16))
+        if compact := _COMPACT.fullmatch(text):
+            identification, rest = compact.groups()
+            return cls.from_bytes(bytes.fromhex(identification)[::-1] + bytes.fromhex(rest))
         raise AddressError(
             f"{text!r} is no secondary address: give 16 hex digits (852467982D2C3504) or ID.MAN.VER.MED"
         )
@@ -140,7 +141,7 @@ class SecondaryAddress:
 def parse_address(text: str) -> int | SecondaryAddress:
     """Read an address as a person types it: ``0`` to ``250``, or a secondary address."""
     text = text.strip()
-    if text.isdecimal() and len(text) <= 3:
+    if text.isascii() and text.isdecimal() and len(text) <= 3:
         if not is_primary(int(text)):
             raise AddressError(f"{text} is no primary address of a meter: those are 0 to {LAST_PRIMARY}")
         return int(text)

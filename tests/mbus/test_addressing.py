@@ -50,6 +50,11 @@ def test_both_ways_of_writing_an_address_are_understood(text: str) -> None:
         "85246798.KAMX.35.04",
         "85246798.KAM.35",
         "8524679.KAM.35.04",
+        "85246798.KAM.3_5.04",
+        "85246798.KAM.+5.04",
+        "85246798.KAM.035.04",
+        "85246798.\u0662C2D.35.04",
+        "85 24 67 2D2C 35",
     ],
 )
 def test_other_text_is_no_address(text: str) -> None:
@@ -71,7 +76,7 @@ def test_every_manufacturer_code_can_be_shown_and_read_again(code: int) -> None:
     assert (int(shown, 16) if len(shown) == 4 else manufacturer_code(shown)) == code
 
 
-@pytest.mark.parametrize("letters", ["", "AB", "ABCD", "A1B", "ÄBC"])
+@pytest.mark.parametrize("letters", ["", "AB", "ABCD", "A1B", "ÄBC", "ßAB", "\ufb01A"])
 def test_other_text_is_no_manufacturer(letters: str) -> None:
     with pytest.raises(AddressError):
         manufacturer_code(letters)
@@ -80,7 +85,7 @@ def test_other_text_is_no_manufacturer(letters: str) -> None:
 def test_primary_addresses_of_meters_run_from_0_to_250() -> None:
     assert [address for address in range(-1, 257) if is_primary(address)] == list(range(251))
     assert parse_address(" 250 ") == 250
-    for text in ("251", "255", "-1", "999"):
+    for text in ("251", "255", "-1", "999", "\u0665", "²"):
         with pytest.raises(AddressError):
             parse_address(text)
 

@@ -62,11 +62,19 @@ def daylight_saving(raw: bytes) -> Reading:
 
     Labels say whether it is switched on and by how many hours the clock changes.
     """
-    begin = f"--{raw[3] & 0x0F:02}-{raw[1] & 0x1F:02}T{raw[0] & 0x1F:02}"
-    end = f"--{raw[3] >> 4:02}-{raw[2] & 0x1F:02}"
+    hour = raw[0] & 0x1F
+    begin, end = _day_of_year(raw[3] & 0x0F, raw[1] & 0x1F), _day_of_year(raw[3] >> 4, raw[2] & 0x1F)
+    if begin is None or end is None or hour > 23:
+        return None, "not a date of the calendar", ()
     shift = (raw[2] >> 5 & 3) * (-1 if raw[2] & 0x80 else 1)
     enabled = "enabled" if raw[1] & 0x80 else "disabled"
-    return f"{begin}/{end}", None, (enabled, f"shift_hours:{shift:+}")
+    return f"{begin}T{hour:02}/{end}", None, (enabled, f"shift_hours:{shift:+}")
+
+
+def _day_of_year(month: int, day: int) -> str | None:
+    if not (1 <= month <= 12 and 1 <= day <= monthrange(_LEAP_YEAR, month)[1]):
+        return None
+    return f"--{month:02}-{day:02}"
 
 
 def _date(low: int, high: int, hundreds: int) -> str | None:

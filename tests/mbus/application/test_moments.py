@@ -110,3 +110,20 @@ def test_dates_about_a_quantity_take_their_type_from_the_length(record: str, val
 def test_a_date_in_a_variable_length_is_kept_raw() -> None:
     found = record_of("0D 6D 05 0102030405")
     assert found.value == "0102030405"
+
+
+@pytest.mark.parametrize(
+    ("data", "value", "status", "labels"),
+    [
+        ("02 9F 3B A3", "--03-31T02/--10-27", None, ("enabled", "shift_hours:+1")),
+        ("02 1F 00 A3", None, "not a date of the calendar", ()),
+        ("FF FF FF FF", None, "not a date of the calendar", ()),
+        ("00 00 00 00", None, "not a date of the calendar", ()),
+        ("18 9F 3B A3", None, "not a date of the calendar", ()),
+    ],
+)
+def test_summer_time_is_an_interval_of_each_year_or_nothing(
+    data: str, value: str | None, status: str | None, labels: tuple[str, ...]
+) -> None:
+    record = record_of(f"04 FD72 {data}")
+    assert (record.value, record.status, record.modifiers) == (value, status, labels)
