@@ -19,6 +19,10 @@ def test_other_values_stay_as_they_are(value: object, text: str) -> None:
     assert cell(value) == text
 
 
+def test_a_text_cannot_steer_the_terminal() -> None:
+    assert cell("a\x1b[2J\x9b2J\x07\x7f\tb") == "a·[2J·2J··\tb"
+
+
 def test_rows_survive_separators_quotes_and_line_breaks() -> None:
     file = io.StringIO()
     writer = CsvWriter(("a", "b"), file)

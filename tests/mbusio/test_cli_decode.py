@@ -142,9 +142,15 @@ def test_a_person_gets_a_table(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_text_of_a_meter_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    frame = checked("68 0A 0A 68 08 01 78 0D FD 11 03 6D 1B 41 00 16")
-    assert main(["decode", frame]) == 0
-    assert "\x1b" not in capsys.readouterr().out
+    text = checked("68 0A 0A 68 08 01 78 0D FD 11 03 6D 1B 41 00 16")
+    unit = checked("68 0A 0A 68 08 01 78 01 7C 03 9B 0A 1B 05 00 16")
+    for frame in (text, unit):
+        assert main(["decode", frame]) == 0
+        out = capsys.readouterr().out
+        assert not any("\x80" <= character <= "\x9f" or character == "\x1b" for character in out)
+        assert main(["decode", "--json", frame]) == 0
+        out = capsys.readouterr().out
+        assert all(character.isprintable() for character in out.rstrip("\n"))
 
 
 @pytest.mark.parametrize("arguments", [["decode"], ["decode", "--key", "12", "E5"], ["walk"], []])

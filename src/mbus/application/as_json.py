@@ -4,6 +4,7 @@ Passwords, access codes and keys never appear: such a record has no value, and i
 """
 
 import json
+import re
 from decimal import Decimal
 from typing import Final
 
@@ -15,6 +16,7 @@ from mbus.application.telegram import Telegram
 from mbus.link.frames import LongFrame
 from mbus.tables.media import medium_name
 
+_CONTROLS: Final = re.compile("[\x7f-\x9f]")
 HIDDEN: Final = "**"
 """Stands for each byte of secret data."""
 
@@ -91,7 +93,8 @@ def _hex(data: bytes) -> str:
 
 
 def dumps(obj: object) -> str:
-    """Write JSON on one line; a `Decimal` becomes a number with all its digits, which the standard encoder cannot do.
+    """Write JSON on one line; a `Decimal` becomes a number with all its digits, which the standard encoder cannot do,
+    and every control character is escaped.
 
     Raise `TypeError` for what JSON has no form of, `ValueError` for a float that is no number.
     """
@@ -105,4 +108,6 @@ def dumps(obj: object) -> str:
 
 
 def _leaf(obj: object) -> str:
-    return json.dumps(obj, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(obj, ensure_ascii=False, allow_nan=False)
+    # The encoder escapes the control characters below 20 only; a terminal obeys those of ISO 8859-1 above 7E as well.
+    return _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)

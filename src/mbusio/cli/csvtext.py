@@ -1,16 +1,18 @@
-"""CSV that is safe to open in a spreadsheet (MBUS.md 10.2)."""
+"""CSV that is safe to open in a spreadsheet (MBUS.md 10.2) and to show on a terminal."""
 
 import csv
+import re
 import sys
 from collections.abc import Iterable
 from decimal import Decimal
 from typing import TextIO
 
+_STEERING = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def cell(value: object) -> str:
-    """Give a cell's text; a text that a spreadsheet would take for a formula gets an apostrophe in front.
+    """Give a cell's text without control characters; one that a spreadsheet would take for a formula gets an apostrophe in front.
 
     Numbers stay numbers, also negative ones.
     """
@@ -18,7 +20,7 @@ def cell(value: object) -> str:
         return ""
     if isinstance(value, Decimal):
         return format(value, "f")
-    text = str(value)
+    text = _STEERING.sub("·", str(value))
     if isinstance(value, str) and text.startswith(_FORMULA):
         return f"'{text}"
     return text

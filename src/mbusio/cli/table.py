@@ -68,7 +68,7 @@ def _records(records: list[dict[str, Any]]) -> Table:
             str(record["index"]),
             Text(record["quantity"]),
             Text(_value(record)),
-            Text(record["unit"]),
+            Text(_printable(record["unit"])),
             *(str(record[name]) for name in extra),
             Text(_notes(record)),
         )

@@ -68,6 +68,7 @@ def test_a_status_is_there_only_when_it_says_something() -> None:
         (2**200, str(2**200)),
         (0.1, "0.1"),
         ('°"\n', '"°\\"\\n"'),
+        ("\x00\x1b\x7f\x80\x9b\xa0", '"\\u0000\\u001b\\u007f\\u0080\\u009b\xa0"'),
         (None, "null"),
         (True, "true"),
         ({"a": [1, Decimal("2.50")], "b": ()}, '{"a": [1, 2.50], "b": []}'),
