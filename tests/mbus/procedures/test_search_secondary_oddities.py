@@ -43,6 +43,7 @@ def addresses(found: Iterable[FoundMeter]) -> set[SecondaryAddress | None]:
         [replace(METER, version=0x01)],
         [replace(METER, version=0xFE, medium=0x16), replace(METER, manufacturer=manufacturer_code("ABB"))],
         [replace(METER, manufacturer=manufacturer_code("QQQ"), medium=0x07)],
+        [replace(METER, manufacturer=manufacturer_code("ELS")), replace(METER, manufacturer=0x1DA3, version=0xE6, medium=0x02)],
     ],
 )  # fmt: skip
 def test_tells_meters_with_the_same_identification_apart(

@@ -1,7 +1,8 @@
-"""Meters with the same identification: told apart by manufacturer, medium and version (MBUS.md 3.1, 3.4).
+"""Meters with the same identification: told apart by medium, manufacturer and version (MBUS.md 3.1, 3.4).
 
-Those of meters already found on this bus come first, then a list of makers and media that are common on buildings' buses, and
-where a proven collision is still not explained every value of the one-byte fields.
+The medium comes first: the common ones are few, and they tell makers apart that no list has. What still collides is split by
+manufacturer, then by version; values seen on this bus come before those that are common on buildings' buses. Where a proven
+collision is still not explained, every value of the one-byte fields follows.
 """
 
 from collections import Counter
@@ -55,12 +56,12 @@ UNHEARD: Final = "acknowledges its selection, but no reading of it can be heard"
 def likely_parts(mask: SecondaryAddress, meters: Iterable[FoundMeter]) -> Iterator[SecondaryAddress]:
     """Give the parts of a mask, by its first open field, that should always be asked for."""
     seen = [meter.secondary for meter in meters if meter.secondary is not None]
-    if mask.manufacturer == ANY_MANUFACTURER:
-        for maker in _first(seen_first((address.manufacturer for address in seen), MAKERS), ANY_MANUFACTURER):
-            yield replace(mask, manufacturer=maker)
-    elif mask.medium == ANY_MEDIUM:
+    if mask.medium == ANY_MEDIUM:
         for medium in _first(seen_first((address.medium for address in seen), MEDIA), ANY_MEDIUM):
             yield replace(mask, medium=medium)
+    elif mask.manufacturer == ANY_MANUFACTURER:
+        for maker in _first(seen_first((address.manufacturer for address in seen), MAKERS), ANY_MANUFACTURER):
+            yield replace(mask, manufacturer=maker)
     elif mask.version == ANY_VERSION:
         for version in _first(seen_first((address.version for address in seen), ()), ANY_VERSION):
             yield replace(mask, version=version)
