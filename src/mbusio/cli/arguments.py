@@ -92,7 +92,7 @@ def _scan(commands: "_Commands[argparse.ArgumentParser]") -> None:
         const=(0, 250),
         type=_checked(_address_range),
         metavar="FIRST-LAST",
-        help="search primary addresses, all of 0-250 or a range",
+        help="search primary addresses, all of 0-250 or a range; stands behind the URL",
     )
     parser.add_argument(
         "--secondary",
@@ -100,7 +100,8 @@ def _scan(commands: "_Commands[argparse.ArgumentParser]") -> None:
         const="F" * 16,
         metavar="MASK",
         type=_checked(_mask),
-        help="search secondary addresses (the default), all or those that fit a mask of 16 hex digits with F as wildcard",
+        help="search secondary addresses (the default), all or those that fit a mask of 16 hex digits with F as wildcard; "
+        "stands behind the URL",
     )
     parser.add_argument("--thorough", action="store_true", help="repeat until nothing new turns up")
     _add_form(parser, "one JSON object with the meters and what the search cost", "one line per meter")
