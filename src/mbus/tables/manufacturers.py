@@ -1,11 +1,13 @@
 """Makers by their three letters, as far as their meters are met on building buses (MBUS.md 3.1).
 
-The whole list is published by the DLMS association; a meter whose letters are missing here is read all the same.
+A search tries them in this order where meters share an identification. The whole list is published by the DLMS association; a
+meter whose letters are missing here is read all the same.
 """
 
 from typing import Final
 
 ROWS: Final = (
+    ("KAM", "Kamstrup"),
     ("ABB", "ABB"),
     ("ACW", "Itron (Actaris)"),
     ("AMT", "Aquametro (Integra)"),
@@ -22,7 +24,6 @@ ROWS: Final = (
     ("IME", "IME"),
     ("ISK", "Iskraemeco"),
     ("ITR", "Itron"),
-    ("KAM", "Kamstrup"),
     ("LGB", "Landis+Gyr (UK)"),
     ("LSE", "Landis & Staefa (Siemens)"),
     ("LUG", "Landis+Gyr"),

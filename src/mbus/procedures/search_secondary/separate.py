@@ -18,13 +18,10 @@ from mbus.addressing import (
     manufacturer_code,
 )
 from mbus.procedures.found import FoundMeter
+from mbus.tables.manufacturers import MANUFACTURERS
 
-_LETTERS: Final = (
-    "KAM ABB ACW AMT BMT DME EFE ELS ELV EMH EMU GAV GWF HYD IME ISK ITR LGB LSE LUG NZR PAD QDS RAM REL SEC SEN SIE SLB "
-    "SON SPX SVM TCH WEP ZRI ZRM"
-)
-MAKERS: Final = tuple(manufacturer_code(letters) for letters in _LETTERS.split())
-"""Manufacturers on buildings' buses (MBUS.md 3.1)."""
+MAKERS: Final = tuple(manufacturer_code(letters) for letters in MANUFACTURERS)
+"""Manufacturers on buildings' buses."""
 MEDIA: Final = (
     0x04,
     0x07,
