@@ -1,13 +1,11 @@
 """Primary and secondary addresses, and manufacturer letters (EN 13757-2 5.7.5, EN 13757-3; MBUS.md 2.3, 3.1)."""
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, Self
 
 from mbus.errors import AddressError
 
-UNCONFIGURED: Final = 0
-"""Factory default of many meters; an ordinary, answered address."""
 LAST_PRIMARY: Final = 250
 SELECTED: Final = 0xFD
 """Network-layer address 253: whoever was selected by secondary address."""
@@ -131,11 +129,6 @@ class SecondaryAddress:
             and self.version in (ANY_VERSION, meter.version)
             and self.medium in (ANY_MEDIUM, meter.medium)
         )
-
-    def with_digit(self, position: int, digit: str) -> Self:
-        """Return a copy whose digit at `position` (0 = most significant) is `digit`."""
-        text = self.identification
-        return replace(self, identification=text[:position] + digit + text[position + 1 :])
 
 
 def parse_address(text: str) -> int | SecondaryAddress:

@@ -141,6 +141,24 @@ def test_a_person_gets_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert "37351000  Wh" in out
 
 
+@pytest.mark.parametrize(
+    ("frame", "status"),
+    [
+        ("68 0F 0F 68 08 01 72 17 58 85 06 2D 2C 08 04 04 00 00 00 00 16", "status ok"),
+        (
+            "68 0F 0F 68 08 01 72 17 58 85 06 2D 2C 08 04 04 08 00 00 00 16",
+            "permanent_error (doubt the values)",
+        ),
+        ("68 13 13 68 08 01 73 78 56 34 12 0A 03 E9 7E 01 00 00 00 35 01 00 00 00 16", "status ok"),
+    ],
+)
+def test_a_status_says_whether_the_values_are_to_be_doubted(
+    frame: str, status: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["decode", checked(frame)]) == 0
+    assert capsys.readouterr().out.splitlines()[0].endswith(status)
+
+
 def test_a_text_of_a_meter_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     text = checked("68 0A 0A 68 08 01 78 0D FD 11 03 6D 1B 41 00 16")
     unit = checked("68 0A 0A 68 08 01 78 01 7C 03 9B 0A 1B 05 00 16")

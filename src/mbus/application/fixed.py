@@ -3,9 +3,8 @@
 from decimal import Decimal
 from typing import Final
 
-from mbus.addressing import ANY_MANUFACTURER, ANY_MEDIUM, ANY_VERSION, SecondaryAddress
 from mbus.application.datatypes import Reading, bcd, signed
-from mbus.application.header import Header
+from mbus.application.header import Header, identity_of
 from mbus.application.records import Record
 from mbus.application.scaling import scaler
 from mbus.link.frames import LongFrame
@@ -24,10 +23,7 @@ _RESERVED: Final = FixedUnitRow(0, 0, "unknown", "", 0)
 
 def fixed_header(frame: LongFrame) -> Header:
     """Read who it is: only identification, access number and status exist, the other fields are wildcards."""
-    data = frame.data
-    digits = data[:4] if frame.ci == MSB_FIRST_CI else data[3::-1]
-    address = SecondaryAddress(digits.hex().upper(), ANY_MANUFACTURER, ANY_VERSION, ANY_MEDIUM)
-    return Header(address, data[4], data[5], 0)
+    return Header(identity_of(frame), frame.data[4], frame.data[5], 0)
 
 
 def fixed_medium(frame: LongFrame) -> tuple[int, str]:

@@ -11,8 +11,6 @@ from mbus.tables.refusals import REFUSALS
 _HEADER_SIZES: Final = {HeaderKind.NONE: 0, HeaderKind.SHORT: SHORT_SIZE, HeaderKind.LONG: LONG_SIZE}
 TOO_BUSY: Final = 0x08
 """Wait a second and ask again."""
-TOO_MANY_READOUTS: Final = 0x09
-"""Leave the meter alone for this interval."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,6 @@ MANUFACTURER: Final = 0x7F
 """What follows is the manufacturer's own and must not be read as standard."""
 EXTENSION: Final = 0x7C
 """The next byte is a code of `EXTENSION_ROWS`."""
-ACTIONS_END: Final = 0x10
-"""Codes below are actions in a command and record errors in a response."""
 
 ACTION_ROWS: Final = (
     VifeRow(0x7F, 0x00, "write", Effect.LABEL, _A),

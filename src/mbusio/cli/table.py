@@ -7,7 +7,8 @@ from rich.table import Table
 from rich.text import Text
 
 from mbus.application.as_json import dumps, telegram_as_json
-from mbus.application.status import status_words
+from mbus.application.header import is_fixed_structure
+from mbus.application.status import is_suspect, status_words
 from mbus.application.telegram import Telegram
 
 WIDTH_OF_A_FILE: Final = 160
@@ -25,7 +26,7 @@ def make_console() -> Console:
 def print_telegram(console: Console, telegram: Telegram) -> None:
     """Print header, records, manufacturer data and error."""
     shown: dict[str, Any] = telegram_as_json(telegram)
-    console.print(Text(_title(shown), style="bold"))
+    console.print(Text(_title(telegram, shown), style="bold"))
     records = shown["records"]
     if records:
         console.print(_records(records))
@@ -37,7 +38,7 @@ def print_telegram(console: Console, telegram: Telegram) -> None:
         console.print(Text(f"stopped: {shown['error']}", style="red"))
 
 
-def _title(shown: dict[str, Any]) -> str:
+def _title(telegram: Telegram, shown: dict[str, Any]) -> str:
     words = [f"primary {shown['link']['a']}", f"CI {shown['ci']:02X}"]
     header = shown["header"]
     if header is not None:
@@ -48,8 +49,14 @@ def _title(shown: dict[str, Any]) -> str:
         if header["secondary_address"]:
             words.append(f"address {header['secondary_address']}")
         words.append(f"access {header['access_number']}")
-        words.append("status " + (", ".join(status_words(header["status"])) or "ok"))
+        words.append(_status(header["status"], is_fixed_structure(telegram.frame)))
     return " · ".join(words)
+
+
+def _status(status: int, fixed_structure: bool) -> str:
+    words = ", ".join(status_words(status, fixed_structure=fixed_structure)) or "ok"
+    doubt = " (doubt the values)" if is_suspect(status, fixed_structure=fixed_structure) else ""
+    return f"status {words}{doubt}"
 
 
 def _records(records: list[dict[str, Any]]) -> Table:

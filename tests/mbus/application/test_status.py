@@ -23,3 +23,5 @@ def test_a_status_byte_in_words(status: int, words: tuple[str, ...], suspect: bo
 
 def test_bits_0_and_1_of_the_fixed_structure_are_about_its_counters() -> None:
     assert status_words(0x07, fixed_structure=True) == ("power_low",)
+    assert is_suspect(0x07, fixed_structure=True)
+    assert not is_suspect(0x13, fixed_structure=True)
