@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mbus.addressing import SecondaryAddress, manufacturer_code
+from mbus.addressing import ANY_MANUFACTURER, SecondaryAddress, manufacturer_code
 from mbus.link.transaction import Ack, Fault, Garbled, Outcome, Reply, Silence
 from mbus.procedures.found import FoundMeter
 from mbus.procedures.search_secondary import masks
@@ -276,9 +276,15 @@ def test_answers_prove_what_they_prove(outcomes: list[Outcome], verdict: Verdict
 
 def test_makers_seen_on_the_bus_are_tried_before_those_only_known() -> None:
     seen = [FoundMeter(1, STRANGER, None), FoundMeter(2, METER, None), FoundMeter(3, METER, None)]
-    parts = list(likely_parts(SecondaryAddress("12345678"), seen))
+    parts = list(likely_parts(SecondaryAddress("12345678", medium=METER.medium), seen))
     assert [part.manufacturer for part in parts[:2]] == [METER.manufacturer, STRANGER.manufacturer]
     assert len({part.manufacturer for part in parts}) == len(parts)
+
+
+def test_one_identification_is_split_by_medium_before_anything_else() -> None:
+    parts = list(likely_parts(SecondaryAddress("12345678"), [FoundMeter(1, METER, None)]))
+    assert parts[0] == SecondaryAddress("12345678", medium=METER.medium)
+    assert {part.manufacturer for part in parts} == {ANY_MANUFACTURER}
 
 
 def test_what_has_no_open_field_has_no_parts() -> None:
