@@ -18,85 +18,19 @@ A driver calls `transmitted` once, `received` for every piece, and `expire` when
 """
 
 from dataclasses import dataclass
-from enum import Enum, StrEnum
+from enum import Enum
 from typing import Final
 
 from mbus.link import timing
-from mbus.link.decoder import Dropped, StreamDecoder
-from mbus.link.fields import REQ_SKE, function_of, is_from_master, is_response
-from mbus.link.frames import ACK, LONG_START, MAX_FRAME, NACK, STOP, Frame, LongFrame, ShortFrame
+from mbus.link.answer import Ack, Expects, Fault, Garbled, Outcome, Reply, Silence, judge, looks_complete
+from mbus.link.frames import MAX_FRAME, LongFrame, ShortFrame
+
+__all__ = ["Ack", "Expects", "Fault", "Garbled", "Outcome", "Reply", "Silence", "Timing", "Transaction"]
 
 LOCAL_GAP: Final = 0.050
 """Pause inside an answer that a local adapter may make; the wire itself allows none (MBUS.md 1.5)."""
 MAX_ANSWER: Final = 4 * MAX_FRAME
 """Bytes after which an answer is no answer but a babbling line."""
-
-
-class Expects(Enum):
-    """What a request asks for."""
-
-    NOTHING = "nothing"
-    ACK = "ack"
-    RESPONSE = "response"
-
-
-class Fault(StrEnum):
-    """Why bytes were no answer."""
-
-    COLLISION = "collision"
-    """Several slaves spoke: bytes behind a complete answer, a break, or two frames."""
-    DAMAGED = "damaged"
-    """A frame began and broke a rule: checksum, stop byte, lengths, parity."""
-    CUT_SHORT = "cut short"
-    """A frame began and never ended."""
-    FOREIGN = "foreign"
-    """A sound frame, but not an answer to this request."""
-    NOISE = "noise"
-    """Bytes that begin no frame at all."""
-    BABBLE = "babble"
-    """More bytes than any answer has."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ack:
-    """Exactly one E5.
-
-    :ivar late: bytes that came before the request was out; they belong to nobody's answer, and after a selection they prove a
-        second slave.
-    """
-
-    late: bytes = b""
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """One sound response frame.
-
-    :ivar noise: bytes in front of the frame that were skipped; a reading may stand, a scan should be suspicious.
-    """
-
-    frame: LongFrame
-    noise: bytes = b""
-    late: bytes = b""
-
-
-@dataclass(frozen=True, slots=True)
-class Silence:
-    """Nothing within the answer window."""
-
-    late: bytes = b""
-
-
-@dataclass(frozen=True, slots=True)
-class Garbled:
-    """Something came that is no answer to this request."""
-
-    data: bytes
-    why: Fault
-    late: bytes = b""
-
-
-Outcome = Ack | Reply | Silence | Garbled
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +169,7 @@ class Transaction:
             self._finish(Garbled(bytes(self._data[:MAX_ANSWER]), Fault.BABBLE, bytes(self._late)))
         elif self._expects is Expects.NOTHING:
             self._deadline = now + timing.idle(self._timings.baud)
-        elif self._looks_complete():
+        elif looks_complete(self._request, bytes(self._data), bad=self._bad_character):
             self._phase = _Phase.SETTLING
             self._deadline = now + timing.idle(self._timings.baud)
         elif self._phase is _Phase.WAITING and self._echo.startswith(self._data):
@@ -250,67 +184,11 @@ class Transaction:
         self._deadline = float("inf")
         self.outcome = outcome
 
-    def _looks_complete(self) -> bool:
-        if self._bad_character:
-            return False
-        if len(self._data) == 1:
-            return self._data[0] == ACK
-        if self._data[-1] != STOP:
-            return False
-        decoder = StreamDecoder()
-        events = decoder.feed(bytes(self._data))
-        return not decoder.pending and any(
-            self._is_answer(event) or self._is_link_status(event) for event in events
-        )
-
-    def _is_answer(self, event: Frame | Dropped) -> bool:
-        if not isinstance(event, LongFrame) or not is_response(event.control):
-            return False
-        asked = self._request.address
-        # A slave that was asked at its own address answers with it; behind FD and FE any address may stand (MBUS.md 2.3).
-        return asked > 250 or event.address == asked
-
-    def _is_link_status(self, event: Frame | Dropped) -> bool:
-        # REQ_SKE is answered by a short frame: without data it is no `Reply`, but nothing more comes either.
-        return (
-            isinstance(event, ShortFrame)
-            and function_of(self._request.control) == REQ_SKE
-            and not is_from_master(event.control)
-            and event.address == self._request.address
-        )
-
     def _judge(self) -> Outcome:
         data, late = bytes(self._data), bytes(self._late)
-        if self._expects is Expects.NOTHING or not data:
+        if self._expects is Expects.NOTHING:
             return Silence(late)
-        if self._bad_character:
-            # A master that sees a collision answers with a break, which a UART shows as zeros (MBUS.md 1.1).
-            return Garbled(data, Fault.DAMAGED if any(data) else Fault.COLLISION, late)
-        if data == bytes((ACK,)):
-            return Ack(late)
-        decoder = StreamDecoder()
-        events = decoder.feed(data)
-        answers = [event for event in events if isinstance(event, LongFrame) and self._is_answer(event)]
-        pending = decoder.pending
-        if len(answers) == 1 and not pending and events[-1] is answers[0]:
-            noise = b"".join(
-                event.data if isinstance(event, Dropped) else event.to_bytes() for event in events[:-1]
-            )
-            return Reply(answers[0], noise, late)
-        return Garbled(data, self._fault(events, answers, pending), late)
-
-    def _fault(self, events: list[Frame | Dropped], answers: list[LongFrame], pending: bytes) -> Fault:
-        # More than the one answer, bytes behind an E5, or a break that the driver shows as plain zeros.
-        if answers or self._data[0] == ACK or not any(self._data):
-            return Fault.COLLISION
-        if pending:
-            return Fault.CUT_SHORT
-        # An E5 or A2 among other bytes proves no sender; a checksum does.
-        if self._data == bytes((NACK,)) or any(isinstance(event, ShortFrame | LongFrame) for event in events):
-            return Fault.FOREIGN
-        if self._data[0] == LONG_START:
-            return Fault.DAMAGED
-        return Fault.NOISE
+        return judge(self._request, data, late, bad=self._bad_character)
 
 
 def _overlap(head: bytes, tail: bytes) -> int:
