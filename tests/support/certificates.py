@@ -27,7 +27,9 @@ class Authority:
         builder = self._builder(self._name, self._key.public_key())
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         usage = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
-        self._certificate = builder.add_extension(usage, critical=True).sign(self._key, hashes.SHA256())
+        builder = builder.add_extension(usage, critical=True)
+        own = x509.SubjectKeyIdentifier.from_public_key(self._key.public_key())
+        self._certificate = builder.add_extension(own, critical=False).sign(self._key, hashes.SHA256())
         self.pem = folder / "ca.pem"
         self.pem.write_bytes(self._certificate.public_bytes(serialization.Encoding.PEM))
 
@@ -37,7 +39,9 @@ class Authority:
         names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
         builder = self._builder(subject, key.public_key())
         builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
-        certificate = builder.sign(self._key, hashes.SHA256())
+        # From Python 3.13 on certificates are held to RFC 5280: without this one they are not trusted.
+        signer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
+        certificate = builder.add_extension(signer, critical=False).sign(self._key, hashes.SHA256())
         pem = Pem(self._folder / f"{name}.pem", self._folder / f"{name}.key")
         pem.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
         pem.key.write_bytes(
