@@ -5,11 +5,11 @@ from functools import partial
 
 from mbus.addressing import SecondaryAddress
 from mbus.application.commands import set_identification, set_secondary
-from mbus.errors import GarbledAnswerError, NoAnswerError, ProcedureError, VerificationError
+from mbus.errors import AddressError, GarbledAnswerError, NoAnswerError, ProcedureError, VerificationError
 from mbus.link.frames import LongFrame, ShortFrame
 from mbus.link.station import Stations
 from mbus.procedures.exchange import TRIES
-from mbus.procedures.read import Target, read
+from mbus.procedures.read import Target, read, select_meter
 from mbus.procedures.reading import Reading
 from mbus.procedures.steps import Procedure
 from mbus.procedures.write import Command, narrowed, write, write_frames
@@ -25,8 +25,9 @@ def set_identity(
 ) -> Procedure[Reading]:
     """Give a meter a complete secondary address, or eight digits of identification, and prove it by a reading.
 
-    Raise `VerificationError` when the meter does not say the new identity afterwards, other `ProcedureError` when it cannot
-    be read at first or does not acknowledge.
+    Nobody may have the new identity yet: two meters that share one can be told apart no more. Raise `AddressError` when
+    somebody has, `VerificationError` when the meter does not say the new identity afterwards, other `ProcedureError` when it
+    cannot be read at first.
     """
     command = _command(new)
     # A value that does not fit is refused before anything is sent.
@@ -35,6 +36,9 @@ def set_identity(
     if before.secondary is None:
         raise VerificationError("the meter does not say its identity, so a change could not be proven")
     expected = replace(before.secondary, identification=new) if isinstance(new, str) else new
+    if expected == before.secondary:
+        return before
+    yield from _expect_nobody(expected, stations, tries)
     unacknowledged: ProcedureError | None = None
     try:
         yield from write(narrowed(target, before), command, stations, tries=tries)
@@ -49,6 +53,16 @@ def set_identity(
     if after.secondary != expected:
         raise VerificationError(f"the meter says it is {after.secondary}, not {expected}")
     return after
+
+
+def _expect_nobody(identity: SecondaryAddress, stations: Stations, tries: int) -> Procedure[None]:
+    try:
+        yield from select_meter(identity, stations, tries=tries)
+    except NoAnswerError:
+        return
+    except GarbledAnswerError:
+        pass
+    raise AddressError(f"{identity} is taken: a meter lets itself be selected by it")
 
 
 def _command(new: SecondaryAddress | str) -> Command:

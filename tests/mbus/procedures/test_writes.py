@@ -37,9 +37,11 @@ NKE_9 = "10 40 09 49 16"
 REQ_9 = "10 7B 09 84 16"
 NEW_ID = "68 09 09 68 73 05 51 0C 79 21 43 65 87 9E 16"
 AT_9 = answer(address=9)
+SELECT_STRANGER = "68 0B 0B 68 53 FD 52 21 43 65 87 2D 2C 35 04 84 16"
 
 READ_5: Script = [(NKE_5, ACK), (REQ_5_FCB1, answer())]
 FREE_9: Script = [(NKE_9, SILENCE)] * 3
+FREE_IDENTITY: Script = [(SELECT_STRANGER, SILENCE)] * 3
 READ_9: Script = [(NKE_9, ACK), (REQ_9, AT_9)]
 
 
@@ -176,6 +178,7 @@ def test_an_address_that_no_meter_may_own_sends_nothing(new: int) -> None:
 def test_a_new_identification_is_proven_by_a_reading() -> None:
     script: Script = [
         *READ_5,
+        *FREE_IDENTITY,
         (NKE_5, ACK),
         (NEW_ID, ACK),
         (NKE_5, ACK),
@@ -190,6 +193,7 @@ def test_a_meter_named_by_its_identity_is_looked_for_under_the_new_one() -> None
         (NKE_FD, SILENCE),
         (SELECT, ACK),
         (REQ_FD_FCB1, answer()),
+        *[("68 0B 0B 68 53 FD 52 21 43 65 87 2D 2C 35 07 87 16", SILENCE)] * 3,
         (NKE_FD, SILENCE),
         (SELECT, ACK),
         ("68 0D 0D 68 73 FD 51 07 79 21 43 65 87 2D 2C 35 07 26 16", ACK),
@@ -201,8 +205,22 @@ def test_a_meter_named_by_its_identity_is_looked_for_under_the_new_one() -> None
 
 
 def test_an_identity_that_did_not_change_is_an_error() -> None:
+    script: Script = [*READ_5, *FREE_IDENTITY, (NKE_5, ACK), (NEW_ID, ACK), *READ_5]
     with pytest.raises(VerificationError, match="12345678"):
-        play(set_identity(5, "87654321", Stations()), [*READ_5, (NKE_5, ACK), (NEW_ID, ACK), *READ_5])
+        play(set_identity(5, "87654321", Stations()), script)
+
+
+@pytest.mark.parametrize("taken", [ACK, Garbled(b"\xe5\xe5", Fault.COLLISION)])
+def test_an_identity_that_another_meter_has_is_refused_before_anything_is_written(
+    taken: str | Garbled,
+) -> None:
+    script: Script = [*READ_5, *[(SELECT_STRANGER, taken)] * (1 if taken == ACK else 3)]
+    with pytest.raises(AddressError, match="taken"):
+        play(set_identity(5, "87654321", Stations()), script)
+
+
+def test_an_identity_that_the_meter_has_is_not_written() -> None:
+    assert play(set_identity(5, "12345678", Stations()), READ_5).secondary == METER
 
 
 def test_an_identity_that_could_not_be_proven_is_not_written() -> None:
