@@ -315,6 +315,19 @@ async def test_a_waiting_pty_stands_at_a_rate_that_no_client_wants(tmp_path: Pat
             os.close(file)
 
 
+async def test_a_serial_client_with_even_parity_may_repeat_its_settings(tmp_path: Path) -> None:
+    link = tmp_path / "tty"
+    async with serving(pty=link):
+        with serial.Serial(str(link), 9600, parity="E", timeout=5) as port:
+            for timeout in (4, 3, 2):
+                await settled(lambda: not termios.tcgetattr(port.fileno())[2] & termios.CLOCAL)
+                # The library writes all settings again; nothing but parity, which a pty has not, would change.
+                port.timeout = timeout
+            assert termios.tcgetattr(port.fileno())[5] == termios.B9600
+            port.write(NKE_1)
+            assert await asyncio.to_thread(port.read, 1) == b"\xe5"
+
+
 class FakeTime:
     """A clock that moves when told."""
 

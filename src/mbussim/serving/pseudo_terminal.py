@@ -10,7 +10,9 @@ waiting     holds the client's side open, raw, at B50   settings change or bytes
 connected   has let go of the client's side             reading ends in EIO: the last client has closed
 ==========  ==========================================  ====================================================
 
-So each client finds a rate that it must change, and its leaving is seen.
+So each client finds a rate that it must change, and its leaving is seen. Programs also repeat their settings while they are
+connected (one does whenever its timeout changes). After each change the server therefore takes CLOCAL away, which has no meaning
+here and which serial programs set: the next time, parity is again not all that would change.
 """
 
 import asyncio
@@ -36,8 +38,9 @@ MAX_WAITING: Final = 16
 
 _TIOCPKT: Final = getattr(termios, "TIOCPKT", 0x5420)
 _EXTPROC: Final = 0o200000
-_LOCAL_FLAGS, _INPUT_SPEED, _OUTPUT_SPEED = 3, 4, 5
+_CONTROL_FLAGS, _LOCAL_FLAGS, _INPUT_SPEED, _OUTPUT_SPEED = 2, 3, 4, 5
 _DATA = 0
+_SETTINGS_CHANGED: Final = 0x40
 
 
 class PseudoTerminal:
@@ -139,10 +142,17 @@ class PseudoTerminal:
 
     def _take(self, packet: bytes) -> None:
         self._let_go()
+        if packet[0] & _SETTINGS_CHANGED:
+            self._leave_something_to_change()
         if packet[0] == _DATA and len(packet) > 1:
             self._packets.put_nowait((packet[1:], self.baud))
             if self._packets.qsize() >= MAX_WAITING:
                 asyncio.get_running_loop().remove_reader(self._master)
+
+    def _leave_something_to_change(self) -> None:
+        # One call, so that nothing of what the client sets meanwhile is lost. It is announced too, and then there is nothing to do.
+        if termios.tcgetattr(self._master)[_CONTROL_FLAGS] & termios.CLOCAL:
+            fcntl.ioctl(self._master, termios.TIOCSSOFTCAR, struct.pack("i", 0))
 
     async def _send(self) -> None:
         while True:
