@@ -4,23 +4,23 @@ import asyncio
 import contextlib
 import json
 import os
-import shutil
 import signal
 import socket
 import sys
-import tempfile
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from mbusmaster.settings import BusSettings, ChannelsSettings, LogSettings, PlainTcpSettings, Settings, Store
+from mbusmaster.system.children import ends_with_parent, scratch_folder
 from mbusmaster.system.notify import READY, VARIABLE
 
 HOST: Final = "127.0.0.1"
 PORT: Final = 2445
 READY_SECONDS: Final = 60.0
 END_SECONDS: Final = 5.0
+FOLDER_PREFIX: Final = "mbusmaster-demo-"
 SHOWN_METERS: Final = 12
 
 
@@ -63,26 +63,23 @@ async def _until_told(scene: Scene) -> None:
 
 
 async def _play(scene: Scene) -> None:
-    folder = Path(tempfile.mkdtemp(prefix="mbusmaster-demo-"))
-    try:
-        async with contextlib.AsyncExitStack() as stack:
-            simulator = await stack.enter_async_context(_program(_simulator(scene, folder), stdout=True))
-            offers = await _first_line(simulator)
-            port = _free_port()
-            config = _settings_file(scene, folder, offers, port)
-            notified = stack.enter_context(
-                socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
-            )
-            notified.bind(str(folder / "notify"))
-            environment = {**os.environ, VARIABLE: str(folder / "notify")}
-            gateway = await stack.enter_async_context(
-                _program(("mbusmaster", "run", "--config", str(config)), environment=environment)
-            )
-            await _until_ready(gateway, notified)
-            _announce(scene, offers, port)
-            await _first_to_end({"the simulator": simulator, "the gateway": gateway})
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    async with contextlib.AsyncExitStack() as stack:
+        folder = stack.enter_context(scratch_folder(FOLDER_PREFIX))
+        simulator = await stack.enter_async_context(_program(_simulator(scene, folder), stdout=True))
+        offers = await _first_line(simulator)
+        port = _free_port()
+        config = _settings_file(scene, folder, offers, port)
+        notified = stack.enter_context(
+            socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        )
+        notified.bind(str(folder / "notify"))
+        environment = {**os.environ, VARIABLE: str(folder / "notify")}
+        gateway = await stack.enter_async_context(
+            _program(("mbusmaster", "run", "--config", str(config)), environment=environment)
+        )
+        await _until_ready(gateway, notified)
+        _announce(scene, offers, port)
+        await _first_to_end({"the simulator": simulator, "the gateway": gateway})
 
 
 def _simulator(scene: Scene, folder: Path) -> tuple[str, ...]:
@@ -120,7 +117,7 @@ def _settings_file(scene: Scene, folder: Path, offers: dict[str, Any], port: int
 async def _program(
     command: Sequence[str], *, stdout: bool = False, environment: dict[str, str] | None = None
 ) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Run one of our commands until the block ends; out of reach of the terminal's Ctrl-C, which is for the demo."""
+    """Run one of our commands until the block or this process ends; the terminal's Ctrl-C is for the demo alone."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -129,6 +126,7 @@ async def _program(
         stdout=asyncio.subprocess.PIPE if stdout else asyncio.subprocess.DEVNULL,
         env=environment,
         start_new_session=True,
+        preexec_fn=ends_with_parent(),
         limit=1 << 20,
     )
     try:

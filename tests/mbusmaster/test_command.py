@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -112,3 +113,17 @@ def test_when_a_part_of_the_demo_dies_the_demo_says_which_and_ends_with_1(tmp_pa
         while Path(f"/proc/{child}").exists() and time.monotonic() < deadline:
             time.sleep(0.05)
         assert not Path(f"/proc/{child}").exists()
+
+
+@pytest.mark.process
+def test_when_the_demo_is_killed_its_parts_end_too(tmp_path: Path) -> None:
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    with running("mbusmaster", "demo", "--json", "--meters", "1", env=environment) as started:
+        pid = started.process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        ended = [os.pidfd_open(int(child)) for child in children]
+        started.process.kill()
+        assert len(ended) == 2
+        for child in ended:
+            assert select.select([child], [], [], 20)[0] == [child]
+            os.close(child)
