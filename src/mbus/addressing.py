@@ -23,7 +23,8 @@ WILDCARD: Final = "F"
 _IDENTIFICATION = re.compile(r"[0-9A-F]{8}")
 _LETTERS = re.compile(r"[A-Za-z]{3}")
 _DOTTED = re.compile(r"([0-9A-F]{8})\.([0-9A-F]{4}|[A-Z]{3})\.([0-9A-F]{1,2})\.([0-9A-F]{1,2})")
-_COMPACT = re.compile(r"([0-9A-F]{8})([0-9A-F]{8})")
+_FORMS = "the 8 digits on the meter (85246798), 16 hex digits (852467982D2C3504) or ID.MAN.VER.MED"
+_COMPACT = re.compile(r"([0-9A-F]{8})([0-9A-F]{8})?")
 
 
 def manufacturer_code(letters: str) -> int:
@@ -91,7 +92,10 @@ class SecondaryAddress:
 
     @classmethod
     def from_text(cls, text: str) -> Self:
-        """Read ``852467982D2C3504`` or ``85246798.KAM.35.04`` (version and medium in hex)."""
+        """Read ``852467982D2C3504`` or ``85246798.KAM.35.04`` (version and medium in hex).
+
+        The eight digits of an identification alone leave manufacturer, version and medium open.
+        """
         text = text.strip().upper()
         if dotted := _DOTTED.fullmatch(text):
             identification, maker, version, medium = dotted.groups()
@@ -99,10 +103,8 @@ class SecondaryAddress:
             return cls(identification, code, int(version, 16), int(medium, 16))
         if compact := _COMPACT.fullmatch(text):
             identification, rest = compact.groups()
-            return cls.from_bytes(bytes.fromhex(identification)[::-1] + bytes.fromhex(rest))
-        raise AddressError(
-            f"{text!r} is no secondary address: give 16 hex digits (852467982D2C3504) or ID.MAN.VER.MED"
-        )
+            return cls.from_bytes(bytes.fromhex(identification)[::-1] + bytes.fromhex(rest or "FF" * 4))
+        raise AddressError(f"{text!r} is no secondary address: give {_FORMS}")
 
     def __str__(self) -> str:
         """Sixteen hex digits: the identification as printed, the rest as it travels."""
@@ -138,4 +140,7 @@ def parse_address(text: str) -> int | SecondaryAddress:
         if not is_primary(int(text)):
             raise AddressError(f"{text} is no primary address of a meter: those are 0 to {LAST_PRIMARY}")
         return int(text)
-    return SecondaryAddress.from_text(text)
+    try:
+        return SecondaryAddress.from_text(text)
+    except AddressError as error:
+        raise AddressError(f"{text!r} is no address: give 0 to {LAST_PRIMARY}, {_FORMS}") from error

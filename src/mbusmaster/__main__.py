@@ -123,7 +123,7 @@ def _parser() -> argparse.ArgumentParser:
         "--speed",
         choices=("real", "fast"),
         default="real",
-        help="take the time that bits take, or none (default real)",
+        help="fast: characters take no time, silences still do (default real)",
     )
     demo.add_argument("--json", action="store_true", help="print one line of JSON when all is ready")
     return parser

@@ -40,6 +40,10 @@ def test_both_ways_of_writing_an_address_are_understood(text: str) -> None:
     assert SecondaryAddress.from_text(text) == METER
 
 
+def test_the_digits_on_a_meter_leave_the_other_fields_open() -> None:
+    assert parse_address("85246798") == SecondaryAddress("85246798")
+
+
 @pytest.mark.parametrize(
     "text",
     [

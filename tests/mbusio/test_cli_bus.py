@@ -136,6 +136,31 @@ def test_reading_gives_an_object_per_meter_with_all_telegrams(
     assert [telegram["records"][0]["quantity"] for telegram in water["telegrams"]] == ["energy", "volume"]
 
 
+def test_the_digits_on_a_meter_are_enough_to_read_it(
+    bus: ScriptedBus, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(bus, "read", HEAT.identification, "--json")
+    heat = json.loads(capsys.readouterr().out)
+    assert (heat["address"], heat["secondary_address"]) == ("85246798FFFFFFFF", str(HEAT))
+
+
+def test_the_only_meter_on_the_line_is_read_and_addressed_as_254(
+    bus: ScriptedBus, capsys: pytest.CaptureFixture[str]
+) -> None:
+    del bus.meters[1]
+    run(bus, "set-address", "254", "12", "--yes")
+    run(bus, "read", "254", "--json")
+    assert json.loads(capsys.readouterr().out.splitlines()[1])["primary"] == 12
+
+
+@pytest.mark.parametrize("address", ["254", "F" * 16])
+def test_several_meters_where_one_was_meant_are_told(
+    address: str, bus: ScriptedBus, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(bus, "read", address, code=1)
+    assert "several meters" in capsys.readouterr().err
+
+
 def test_a_meter_that_fails_costs_the_exit_code_and_the_others_are_read(
     bus: ScriptedBus, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -256,11 +281,13 @@ def test_a_bus_out_of_reach_is_one_line_that_says_what_to_do(
         ["scan", "gateway"],
         ["scan", "tcp://h", "--primary", "9-3"],
         ["scan", "tcp://h", "--primary", "251"],
+        ["scan", "tcp://h", "--primary", "254"],
         ["scan", "tcp://h", "--secondary", "123"],
         ["scan", "tcp://h", "--json", "--csv"],
         ["scan", "tcp://h", "--baud", "1"],
         ["read", "tcp://h"],
         ["read", "tcp://h", "251"],
+        ["set-address", "tcp://h", "1", "254"],
         ["set-address", "tcp://h", "1", "300"],
         ["reset", "tcp://h", "1", "--subcode", "100"],
         ["set-clock", "tcp://h", "1", "--time", "noon"],
@@ -272,6 +299,24 @@ def test_wrong_usage_ends_with_code_2(arguments: list[str], capsys: pytest.Captu
         main(arguments)
     assert caught.value.code == 2
     assert "mbus" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["scan", "--primary", "./bus"], "'./bus' is not FIRST-LAST, such as 1-20; the URL goes in front of"),
+        (["scan", "--secondary", "./bus"], "the URL goes in front of --secondary"),
+        (["read", "tcp://h", "253"], "253 names no meter: it is whichever meter was selected"),
+        (["read", "tcp://h", "255"], "255 names no meter: every meter obeys it and none answers"),
+        (["read", "tcp://h", "12345"], "the 8 digits on the meter (85246798), 16 hex digits"),
+    ],
+)
+def test_wrong_usage_is_told_with_what_is_right(
+    arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(arguments)
+    assert says in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,9 @@ def test_a_frame_without_application_data_says_what_it_is(capsys: pytest.Capture
         ("68 03 03 68 08 01 78 82 16", "checksum"),
         ("12 34", "no frame begins with 12"),
         ("680", "check for a digit too many or too few"),
-        ("/nowhere.hex", "No such file"),
+        ("zz", "zz: neither hex text (digits in pairs) nor a file that exists"),
+        ("/nowhere.hex", "nor a file that exists"),
+        ("/", "Is a directory"),
     ],
 )
 def test_what_cannot_be_decoded_costs_the_exit_code_and_one_line(

@@ -56,12 +56,21 @@ def read_primary(
     """
     if not is_primary(address) and address != TEST:
         raise AddressError(f"no meter can be read at address {address}")
+    try:
+        return (yield from _read_at(address, stations, Manner(tries, more), initialise))
+    except GarbledAnswerError as error:
+        if address == TEST:
+            raise GarbledAnswerError(f"several meters seem to be on the line: {error}") from error
+        raise
+
+
+def _read_at(address: int, stations: Stations, manner: Manner, initialise: bool | None) -> Procedure[Reading]:
     failed = 0
     if initialise or (initialise is None and not stations.is_agreed(address)):
-        failed = yield from reset_link(address, stations, tries=max(1, tries - 1))
-    answer = yield from request_data(address, stations, tries=max(1, tries - failed))
+        failed = yield from reset_link(address, stations, tries=max(1, manner.tries - 1))
+    answer = yield from request_data(address, stations, tries=max(1, manner.tries - failed))
     remarks = ["it did not acknowledge its initialisation"] if failed else []
-    return (yield from complete(address, answer, stations, Manner(tries, more), remarks))
+    return (yield from complete(address, answer, stations, manner, remarks))
 
 
 def read_secondary(
@@ -87,7 +96,14 @@ def read_secondary(
             # A meter that missed this selection may still hold an earlier one.
             stations.failed(SELECTED)
     yield from release(stations)
-    return (yield from _read_selected(mask, stations, manner, fabrication, cleared=True))
+    try:
+        return (yield from _read_selected(mask, stations, manner, fabrication, cleared=True))
+    except GarbledAnswerError as error:
+        if mask.is_unique:
+            raise
+        raise GarbledAnswerError(
+            f"several meters seem to fit {mask}; give the whole address of one: {error}"
+        ) from error
 
 
 def release(stations: Stations) -> Procedure[None]:

@@ -19,8 +19,15 @@ URL_HELP: Final = (
     "allowance=SECONDS fixes how long the path may add to an answer"
 )
 ADDRESS_HELP: Final = (
-    "0 to 250, or a secondary address of 16 hex digits (852467982D2C3504; F is a wildcard), or ID.MAN.VER.MED"
+    "0 to 250, 254 (the only meter on the line), the 8 digits on the meter, "
+    "or a whole secondary address: 16 hex digits (852467982D2C3504; F is a wildcard) or ID.MAN.VER.MED"
 )
+
+_NUMBER = re.compile(r"[0-9]{1,3}")
+_NO_METER: Final = {
+    "253": "it is whichever meter was selected; give the meter's secondary address",
+    "255": "every meter obeys it and none answers, so that nothing can be read or proven",
+}
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -116,7 +123,7 @@ def _read(commands: "_Commands[argparse.ArgumentParser]") -> None:
         "read meters",
         "/dev/ttyUSB0 1\n"
         "tcp://gateway:2445 5 852467982D2C3504 --json\n"
-        "/dev/ttyUSB0 12345678FFFFFFFF --csv > reading.csv",
+        "/dev/ttyUSB0 12345678 --csv > reading.csv",
     )
     _add_bus(parser)
     parser.add_argument("addresses", nargs="+", type=_checked(_address), metavar="ADDRESS", help=ADDRESS_HELP)
@@ -255,26 +262,35 @@ def _url(text: str) -> "Endpoint":
 
 
 def _address(text: str) -> "int | SecondaryAddress":
-    from mbus.addressing import parse_address
+    from mbus.addressing import TEST, parse_address
 
-    return parse_address(text)
+    if text.strip() in _NO_METER:
+        raise ValueError(f"{text.strip()} names no meter: {_NO_METER[text.strip()]}")
+    return TEST if text.strip() == str(TEST) else parse_address(text)
 
 
 def _mask(text: str) -> "SecondaryAddress":
     from mbus.addressing import SecondaryAddress
+    from mbus.errors import AddressError
 
-    return SecondaryAddress.from_text(text)
+    try:
+        return SecondaryAddress.from_text(text)
+    except AddressError as error:
+        raise ValueError(f"{error}; the URL goes in front of --secondary") from error
 
 
 def _primary(text: str) -> int:
-    address = _address(text)
-    if not isinstance(address, int):
+    from mbus.addressing import is_primary
+
+    if not _NUMBER.fullmatch(text) or not is_primary(int(text)):
         raise ValueError(f"{text!r} is no primary address: those are 0 to 250")
-    return address
+    return int(text)
 
 
 def _address_range(text: str) -> tuple[int, int]:
     first, _, last = text.partition("-")
+    if not _NUMBER.fullmatch(first) or not _NUMBER.fullmatch(last or first):
+        raise ValueError(f"{text!r} is not FIRST-LAST, such as 1-20; the URL goes in front of --primary")
     bounds = _primary(first), _primary(last or first)
     if bounds[0] > bounds[1]:
         raise ValueError(f"{text!r}: the first address is above the last")

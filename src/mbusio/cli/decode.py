@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from os.path import isfile
+from os.path import exists, isfile
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -106,10 +106,10 @@ def _from_stdin() -> Iterator[bytes]:
 
 
 def _from_file(name: str) -> Iterator[bytes]:
-    if not isfile(name) and len(name) > 2 and set(name) <= set("0123456789abcdefABCDEF \t\n:,;-"):
-        raise CommandError(
-            "neither hex text (digits in pairs) nor a file; check for a digit too many or too few"
-        )
+    if not exists(name):
+        is_nearly_hex = set(name) <= set("0123456789abcdefABCDEF \t\n:,;-")
+        slip = "; check for a digit too many or too few" if is_nearly_hex else ""
+        raise CommandError(f"neither hex text (digits in pairs) nor a file that exists{slip}")
     with Path(name).open("rb") as file:
         start = file.read(LARGEST_BINARY)
         if _is_binary(start):

@@ -68,7 +68,7 @@ def add(commands: Any) -> None:
         "--speed",
         choices=("real", "fast"),
         default="real",
-        help="take the time that bits take, or none (default real)",
+        help="fast: characters take no time, silences still do (default real)",
     )
     command.add_argument(
         "--collisions",
