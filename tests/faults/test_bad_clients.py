@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from mbus.link.frames import LongFrame
+from mbusmaster.channels import session as session_module
 from support.gateway import Gateway, Streams, ask, close, gateway
 from support.sharedbus import StrictMeter, nke, req
 
@@ -106,10 +108,8 @@ async def test_a_client_that_never_reads_is_dropped(caplog: pytest.LogCaptureFix
         original = meter.hear
         meter.hear = lambda frame: original(frame)  # type: ignore[method-assign]
         deaf[0]._transport.pause_reading()  # type: ignore[attr-defined]
-        from mbusmaster.channels import session as module
-
-        send = module.Session._send
-        module.Session._send = lambda self, data: send(self, sink if len(data) > 1 else data)  # type: ignore[method-assign]
+        send = session_module.Session._send
+        session_module.Session._send = lambda self, data: send(self, sink if len(data) > 1 else data)  # type: ignore[method-assign]
         try:
             for _ in range(60):
                 deaf[1].write(req(5, 1).to_bytes())
@@ -117,7 +117,7 @@ async def test_a_client_that_never_reads_is_dropped(caplog: pytest.LogCaptureFix
                 if running.channel.clients < session:
                     break
         finally:
-            module.Session._send = send  # type: ignore[method-assign]
+            session_module.Session._send = send  # type: ignore[method-assign]
         assert running.channel.clients < session
         await works(good)
         await close(good)
@@ -148,3 +148,45 @@ async def test_more_requests_than_a_client_may_have_waiting_wait_at_its_own_end(
         await works(good)
         assert await eager[0].readexactly(40) == E5 * 40
         await close(eager, good)
+
+
+async def test_requests_that_waited_in_the_network_are_all_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session_module, "READ_SIZE", 200)
+    meter = StrictMeter(5, "12345678")
+    async with gateway([meter]) as running:
+        running.answers.clear()
+        eager = await running.connect()
+        eager[1].write(req(5, 1).to_bytes() * 100)
+        await running.asked.wait()
+        # Long enough that a request sent only now would mean that the first one was given up.
+        await asyncio.sleep(2 * session_module.GIVEN_UP_SECONDS)
+        running.answers.set()
+        assert await eager[0].readexactly(100 * len(meter.telegram(0))) == meter.telegram(0) * 100
+        await close(eager)
+
+
+async def test_what_a_client_asked_before_it_died_does_not_keep_the_bus_busy() -> None:
+    async with gateway(meters()) as running:
+        running.answers.clear()
+        dying, good = await running.connect(), await running.connect()
+        dying[1].write(req(5, 1).to_bytes() * 200)
+        await running.asked.wait()
+        dying[1].close()
+        running.answers.set()
+        while running.channel.clients > 1:
+            await works(good, 1)
+        assert running.heard.count(req(5, 1).to_bytes()) < 20
+        await close(good)
+
+
+async def test_a_client_that_comes_again_and_again_with_the_same_fault_is_logged_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with gateway(meters()) as running:
+        for _ in range(5):
+            client = await running.connect()
+            client[1].write(LongFrame(0x53, 5, 0x51, b"\x01\x7a\x07").to_bytes())
+            await works(client, 1)
+            await close(client)
+    assert lines(caplog, "write services are switched off") == 1
+    assert lines(caplog, "plain tcp: client 127.0.0.1: 68 06 06 68 53 05 51") == 1

@@ -232,7 +232,7 @@ class Arbiter:
             seat.ticket = next(self._tickets)
         turn = Turn(seat, request, on_bytes, wanted, done, self._now() + patience, seat.ticket)
         seat.busy = True
-        self._turns.put(turn)
+        self._turns.put(turn, self._now())
         self._wake.set()
         try:
             return await done

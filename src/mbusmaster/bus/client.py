@@ -23,6 +23,7 @@ class Client:
 
     :param name: for logs and counters.
     :param allow_writes: whether `transparent` passes write services on.
+    :param tell: is given a kind of event and a line for the log; without it each kind is logged once.
     """
 
     def __init__(
@@ -32,11 +33,13 @@ class Client:
         *,
         priority: Priority = Priority.TRANSPARENT,
         allow_writes: bool = False,
+        tell: Callable[[str, str], None] | None = None,
     ) -> None:
         self._arbiter = arbiter
         self._seat: Seat = arbiter.join(name, priority)
         self._allow_writes = allow_writes
-        self._refused: set[Refusal] = set()
+        self._tell = tell or self._log_once
+        self._told: set[str] = set()
 
     @property
     def name(self) -> str:
@@ -57,7 +60,7 @@ class Client:
     ) -> Outcome:
         """Pass a frame of a foreign master on as it is, once; its answer goes to `on_bytes` as it arrives.
 
-        Silence stays silence, and so does everything that may not or cannot be passed on: the reason is logged once and counted.
+        Silence stays silence, and so does everything that may not or cannot be passed on: the reason is told and counted.
 
         :param wanted: tells false when the client has given the frame up, which then is not sent or its answer not heard.
         """
@@ -101,8 +104,11 @@ class Client:
 
     def _refuse(self, frame: MasterFrame, reason: Refusal) -> None:
         self.counters.refused += 1
-        if reason not in self._refused:
-            self._refused.add(reason)
-            _log.warning(
-                "%s: %s not passed on: %s", self.name, frame.to_bytes()[:16].hex(" ").upper(), reason
-            )
+        self._tell(
+            f"refused: {reason.name}", f"{frame.to_bytes()[:16].hex(' ').upper()} not passed on: {reason}"
+        )
+
+    def _log_once(self, kind: str, text: str) -> None:
+        if kind not in self._told:
+            self._told.add(kind)
+            _log.warning("%s: %s", self.name, text)

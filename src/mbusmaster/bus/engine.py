@@ -85,9 +85,15 @@ class BusEngine:
         """The state of the bus now."""
         return self._judge.health(asyncio.get_running_loop().time(), working=self.arbiter.working)
 
-    def client(self, name: str, priority: Priority = Priority.TRANSPARENT) -> Client:
-        """Let somebody use the bus; raise `BusCrowdedError`."""
-        return Client(self.arbiter, name, priority=priority, allow_writes=self.settings.allow_writes)
+    def client(
+        self,
+        name: str,
+        priority: Priority = Priority.TRANSPARENT,
+        tell: Callable[[str, str], None] | None = None,
+    ) -> Client:
+        """Let somebody use the bus (`tell` as in `Client`); raise `BusCrowdedError`."""
+        writes = self.settings.allow_writes
+        return Client(self.arbiter, name, priority=priority, allow_writes=writes, tell=tell)
 
     async def run(self) -> None:
         """Work until cancelled."""

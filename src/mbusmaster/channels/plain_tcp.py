@@ -127,7 +127,7 @@ class PlainTcpChannel:
             self._tell(connection.source, kind, text)
 
         try:
-            client = self._engine.client(f"{NAME} {connection.source} port {port}")
+            client = self._engine.client(f"{NAME} {connection.source} port {port}", tell=tell)
         except BusCrowdedError as error:
             tell("crowded", f"connection refused: {error}")
             writer.transport.abort()

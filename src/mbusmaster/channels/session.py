@@ -78,6 +78,7 @@ class Session:
         self._without_frame = 0
         self._pending: deque[_Pending] = deque()
         self._changed = asyncio.Event()
+        self._held_back_until = float("-inf")
         self._ended = False
         self.has_asked = False
 
@@ -149,6 +150,7 @@ class Session:
         while len(self._pending) >= MAX_PENDING and not self._writer.is_closing():
             self._changed.clear()
             await self._changed.wait()
+            self._held_back_until = asyncio.get_running_loop().time()
         return found
 
     def _digest(self, events: list[Event]) -> bool:
@@ -165,10 +167,9 @@ class Session:
 
     def _ask(self, frame: MasterFrame) -> None:
         now = asyncio.get_running_loop().time()
-        for earlier in self._pending:
-            # A client that asks whether all is done still waits for it.
-            if frame == BARRIER:
-                break
+        # What was not read while too much was waiting came long ago; and who asks whether all is done still waits for it.
+        came_together = now - self._held_back_until <= GIVEN_UP_SECONDS
+        for earlier in () if came_together or frame == BARRIER else self._pending:
             if now - earlier.at <= GIVEN_UP_SECONDS:
                 continue
             if earlier.frame == frame and not earlier.given_up and not earlier.has_answer:
@@ -182,6 +183,9 @@ class Session:
     async def _work(self) -> None:
         while not (self._ended and not self._pending):
             while self._pending:
+                if self._writer.is_closing():
+                    # Nobody is left who would hear the answers.
+                    return
                 await self._carry_out(self._pending[0])
                 self._pending.popleft()
                 self._changed.set()

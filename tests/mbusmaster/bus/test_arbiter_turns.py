@@ -60,6 +60,41 @@ async def test_a_conversation_is_kept_together_for_the_hold_time_and_not_longer(
 
 
 @in_virtual_time
+async def test_clients_that_select_and_never_ask_are_waited_for_once() -> None:
+    bus = SharedBus([StrictMeter(5, A)])
+    async with serving(bus, LeaseTimes(hold=0.5)) as arbiter:
+        loop = asyncio.get_running_loop()
+        others = [Client(arbiter, str(number)) for number in range(3)]
+        good = Client(arbiter, "good")
+        for round_ in range(4):
+            began = loop.time()
+            selecting = [asyncio.create_task(other.transparent(select(A), silent)) for other in others]
+            await asyncio.sleep(0)
+            await good.transparent(nke(9), silent)
+            await asyncio.wait(selecting)
+            held = loop.time() - began - 4 * bus.seconds
+            assert held == pytest.approx(3 * 0.5 if round_ == 0 else 0.0)
+
+
+@in_virtual_time
+async def test_a_client_that_goes_on_quickly_again_is_waited_for_again() -> None:
+    bus = SharedBus([StrictMeter(5, A)])
+    async with serving(bus) as arbiter:
+        one, two = Client(arbiter, "one"), Client(arbiter, "two")
+        await one.transparent(select(A), silent)
+        # It lets the bus lie idle while another one waits.
+        await two.transparent(nke(9), silent)
+        for wanted in ([SELECT, 9, SELECT, FD], [SELECT, FD, 9]):
+            bus.sent.clear()
+            await one.transparent(select(A), silent)
+            waiting = asyncio.create_task(two.transparent(nke(9), silent))
+            await asyncio.sleep(0.1)
+            await one.transparent(req(0xFD, 1), silent)
+            await waiting
+            assert order(bus) == wanted
+
+
+@in_virtual_time
 async def test_a_client_that_only_initialised_a_meter_keeps_nobody_waiting() -> None:
     bus = SharedBus([StrictMeter(5, A)])
     async with serving(bus) as arbiter:
