@@ -180,6 +180,40 @@ def test_readings_as_csv_have_a_row_per_record(bus: ScriptedBus, capsys: pytest.
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("form", ["--csv", "--json", None])
+def test_a_meter_without_a_usable_record_costs_the_exit_code_and_a_line(
+    form: str | None, bus: ScriptedBus, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bus.meters[1].telegrams = [bytes.fromhex("04 06 01")]
+    run(bus, "read", "7", "5", *([form] if form else []), code=1)
+    out, err = capsys.readouterr()
+    assert err.count("\n") == 1
+    assert err.startswith("mbus: 7: ")
+    assert err.removeprefix("mbus: 7: ").strip() in out
+    assert "37351000" in out
+
+
+def test_a_reading_that_breaks_off_keeps_its_records_and_says_why(
+    bus: ScriptedBus, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bus.meters[0].telegrams = [bytes.fromhex("04 06 01 00 00 00 04 13 02")]
+    run(bus, "read", "5", "--csv")
+    out, err = capsys.readouterr()
+    record, broken = csv.DictReader(io.StringIO(out))
+    assert (record["value"], record["error"]) == ("1000", "")
+    assert (broken["address"], broken["telegram"], broken["value"]) == ("5", "1", "")
+    assert broken["error"] in err
+
+
+def test_a_meter_that_does_not_answer_has_a_row_that_says_so(
+    bus: ScriptedBus, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(bus, "read", NOBODY, "--csv", code=1)
+    (row,) = csv.DictReader(io.StringIO(capsys.readouterr().out))
+    assert row["address"] == NOBODY
+    assert "does not answer" in row["error"]
+
+
 def test_readings_are_tables_for_a_person(bus: ScriptedBus, capsys: pytest.CaptureFixture[str]) -> None:
     run(bus, "read", "5")
     assert "KAM 85246798 heat_outlet" in capsys.readouterr().out

@@ -70,10 +70,8 @@ class ScriptedBus:
         self.meters = meters
         self.heard: list[LongFrame | ShortFrame] = []
         self.port = 0
-        self.sessions: set[asyncio.Task[None] | None] = set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.sessions.add(asyncio.current_task())
         decoder = StreamDecoder()
         while data := await reader.read(1000):
             for event in decoder.feed(data):
@@ -107,9 +105,10 @@ def scripted_bus(*meters: ScriptedMeter) -> Iterator[ScriptedBus]:
         stop.append((asyncio.get_running_loop(), over))
         ready.set()
         await over.wait()
+        # The command has hung up; its session sees that now, or only begins, which a server that is closed would not let it.
+        while sessions := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait(sessions)
         server.close()
-        # The command has hung up; its session sees that now.
-        await asyncio.gather(*(session for session in bus.sessions if session), return_exceptions=True)
 
     thread = threading.Thread(target=asyncio.run, args=(main(),))
     thread.start()

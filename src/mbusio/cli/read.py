@@ -36,11 +36,13 @@ COLUMNS: Final = (
     "dib",
     "vib",
     "raw",
+    "remark",
+    "error",
 )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Read every meter in turn; one that fails is reported, the others go on, and the exit code is 1."""
+    """Read every meter in turn; one that fails or gives no usable record is reported, the others go on, the exit code is 1."""
     return asyncio.run(_read_all(options))
 
 
@@ -62,8 +64,18 @@ async def _read_all(options: argparse.Namespace) -> int:
                 output.failed(address, error)
                 code = 1
             else:
-                output.reading(address, reading, whole(reading, key=options.key))
+                telegrams = whole(reading, key=options.key)
+                output.reading(address, reading, telegrams)
+                code |= not _is_usable(address, telegrams)
     return code
+
+
+def _is_usable(address: Address, telegrams: tuple[Telegram, ...]) -> bool:
+    """Tell whether a reading is of any use, and a person what is wrong with it."""
+    errors = [telegram.error for telegram in telegrams if telegram.error is not None]
+    for error in dict.fromkeys(errors):
+        print(f"mbus: {address}: {error}", file=sys.stderr)
+    return not errors or any(telegram.records for telegram in telegrams)
 
 
 class Output:
@@ -113,7 +125,7 @@ class JsonOutput(Output):
 
 
 class CsvOutput(Output):
-    """One row per record."""
+    """One row per record; a telegram or a meter with an error has a row for it."""
 
     def __init__(self) -> None:
         self._writer = CsvWriter(COLUMNS)
@@ -121,11 +133,17 @@ class CsvOutput(Output):
     def reading(self, address: Address, reading: Reading, telegrams: tuple[Telegram, ...]) -> None:
         """Write all records."""
         secondary = None if reading.secondary is None else str(reading.secondary)
+        where = {"address": str(address), "secondary_address": secondary, "remark": reading.remark}
         for number, telegram in enumerate(telegrams, 1):
             for record in telegram.records:
                 shown = record_as_json(record) | {"modifiers": ", ".join(record.modifiers)}
-                where = {"address": str(address), "secondary_address": secondary, "telegram": number}
-                self._writer.row(where | shown)
+                self._writer.row({**where, "telegram": number, **shown})
+            if telegram.error is not None:
+                self._writer.row({**where, "telegram": number, "error": telegram.error})
+
+    def failed(self, address: Address, error: MBusError) -> None:
+        """Write a row with the reason."""
+        self._writer.row({"address": str(address), "error": str(error)})
 
 
 class TableOutput(Output):
