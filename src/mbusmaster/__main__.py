@@ -1,6 +1,7 @@
 """The command ``mbusmaster``."""
 
 import argparse
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -34,6 +35,8 @@ examples:
 The line of --json has the keys tcp (a URL that `mbus scan` takes) and simulator_control (HOST:PORT, see mbussim serve --help).
 """
 
+_log = logging.getLogger("mbusmaster")
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
@@ -56,22 +59,28 @@ def _run(config: Path | None, state: Path | None) -> int:
     from mbusmaster.system.logs import start_logging
     from mbusmaster.system.notify import notify_ready
 
-    config = config or Path(os.environ.get(CONFIG_VARIABLE) or DEFAULT_CONFIG)
+    named = config or os.environ.get(CONFIG_VARIABLE)
+    path = Path(named or DEFAULT_CONFIG)
     try:
-        loaded = Store(config).load()
+        loaded = Store(path).load()
     except SettingsError as error:
         return _fail(str(error))
+    if named and loaded.source is None:
+        return _fail(f"there is no settings file {path}; write it, or name another one with --config")
     settings = loaded.settings
     start_logging(settings.log.level)
+    if loaded.source is None:
+        _log.info("there is no %s: the defaults are in force, and no channel is open", path)
     if loaded.problem:
         print(f"mbusmaster: {loaded.problem}; using {loaded.source}", file=sys.stderr)
     if state is None:
         state = Path(os.environ.get(STATE_VARIABLE) or settings.state_folder)
     try:
         state.mkdir(parents=True, exist_ok=True, mode=0o750)
-        serve(settings, state, lambda master: notify_ready())
     except OSError as error:
         return _fail(f"cannot use the state folder {state}: {error.strerror}; name another one with --state")
+    try:
+        serve(settings, lambda master: notify_ready())
     except MasterError as error:
         return _fail(str(error))
     return 0
@@ -101,7 +110,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--state",
         type=Path,
-        help=f"folder for what it learns (default ${STATE_VARIABLE}, or state_folder of the file)",
+        help=f"folder for what it keeps (default ${STATE_VARIABLE}, or state_folder of the file)",
     )
     demo = commands.add_parser(
         "demo",

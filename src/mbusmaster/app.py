@@ -5,7 +5,6 @@ import contextlib
 import logging
 import signal
 from collections.abc import Callable
-from pathlib import Path
 
 from mbusmaster.bus.engine import BusEngine
 from mbusmaster.channels.plain_tcp import PlainTcpChannel
@@ -17,13 +16,12 @@ _log = logging.getLogger(__name__)
 class Master:
     """All parts of one master.
 
-    :param state: folder for what it learns; it must exist.
     :ivar engines: one for each bus, in the order of the settings.
     :ivar plain_tcp: None where the channel is off.
     """
 
-    def __init__(self, settings: Settings, state: Path) -> None:
-        self.engines = tuple(BusEngine(bus, state=state) for bus in settings.buses)
+    def __init__(self, settings: Settings) -> None:
+        self.engines = tuple(BusEngine(bus) for bus in settings.buses)
         channel = settings.channels.plain_tcp
         engine = next((engine for engine in self.engines if engine.name == channel.bus), self.engines[0])
         self.plain_tcp = PlainTcpChannel(channel, engine) if channel.enabled else None
@@ -47,10 +45,10 @@ class Master:
                 await self.plain_tcp.stop()
 
 
-async def run_until_told(settings: Settings, state: Path, ready: Callable[[Master], None]) -> None:
+async def run_until_told(settings: Settings, ready: Callable[[Master], None]) -> None:
     """Run a master until SIGINT or SIGTERM."""
     loop = asyncio.get_running_loop()
-    working = asyncio.create_task(Master(settings, state).run(ready))
+    working = asyncio.create_task(Master(settings).run(ready))
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, working.cancel)
     with contextlib.suppress(asyncio.CancelledError):
@@ -58,10 +56,10 @@ async def run_until_told(settings: Settings, state: Path, ready: Callable[[Maste
     _log.info("stopped")
 
 
-def serve(settings: Settings, state: Path, ready: Callable[[Master], None] = lambda master: None) -> None:
+def serve(settings: Settings, ready: Callable[[Master], None] = lambda master: None) -> None:
     """Run a master in this process until it is told to end; on uvloop where that is installed, for many clients."""
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(run_until_told(settings, state, ready))
+        runner.run(run_until_told(settings, ready))
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

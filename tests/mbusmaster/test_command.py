@@ -12,7 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from mbusmaster import __main__ as module
+from mbusmaster import app
 from mbusmaster.__main__ import main
+from mbusmaster.system import logs
 from support.system import running
 
 
@@ -25,6 +28,31 @@ def test_a_settings_file_that_cannot_be_used_ends_with_one_line(
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert "speed: no such setting" in error
+
+
+def test_a_settings_file_that_was_named_and_does_not_exist_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = str(tmp_path / "nofile.toml")
+    assert main(["run", "--config", missing]) == 1
+    monkeypatch.setenv("MBUSMASTER_CONFIG", missing)
+    assert main(["run"]) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2
+    assert set(lines) == {
+        f"mbusmaster: there is no settings file {missing}; write it, or name another one with --config"
+    }
+
+
+def test_without_the_default_settings_file_the_log_says_that_the_defaults_are_in_force(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delenv("MBUSMASTER_CONFIG", raising=False)
+    monkeypatch.setattr(module, "DEFAULT_CONFIG", tmp_path / "mbusmaster.toml")
+    monkeypatch.setattr(app, "serve", lambda settings, ready: None)
+    monkeypatch.setattr(logs, "start_logging", lambda level: caplog.set_level(level.upper()))
+    assert main(["run", "--state", str(tmp_path / "state")]) == 0
+    assert "the defaults are in force" in caplog.text
 
 
 @pytest.mark.parametrize("arguments", [[], ["sing"], ["demo", "--meters", "251"], ["demo", "--baud", "1200"]])

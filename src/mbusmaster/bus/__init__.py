@@ -9,6 +9,5 @@
 `client`       what a channel or a job holds to use the bus
 `engine`       keeps the line to the converter open
 `health`       the state of the bus in one word; `monitor` asks the line for current and voltage
-`known`        what was learned about each meter
 ============== =========================================================================================
 """

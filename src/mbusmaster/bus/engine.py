@@ -4,12 +4,10 @@ A converter that is pulled out is a state, not an error: requests meet silence u
 """
 
 import asyncio
-import contextlib
 import logging
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Final
 
 from mbus.link.transaction import Garbled
@@ -20,15 +18,12 @@ from mbusio.transport import Transport, open_transport, parse_url
 from mbusmaster.bus.arbiter import Arbiter, Carried
 from mbusmaster.bus.client import Client
 from mbusmaster.bus.health import Health, HealthJudge
-from mbusmaster.bus.known import KnownMeters
 from mbusmaster.bus.monitor import ControlSocketMonitor, LineMonitor, LineMonitorError
 from mbusmaster.bus.turns import LeaseTimes, Priority
 from mbusmaster.settings import BusSettings, Parity
 
 MONITOR_SECONDS: Final = 5.0
 """Between two looks at the line monitor."""
-SAVE_SECONDS: Final = 600.0
-"""Between two writes of what was learned about meters; what is lost in a power cut is learned again."""
 _PARITY: Final = {Parity.EVEN: "E", Parity.NONE: "N", Parity.ODD: "O"}
 
 _log = logging.getLogger(__name__)
@@ -45,7 +40,6 @@ async def open_converter(settings: BusSettings) -> Transport:
 class BusEngine:
     """One bus.
 
-    :param state: folder for what is learned; None keeps it in memory.
     :param open_transport: opens the way to the converter.
     :param monitor: of the line; None where there is none.
     :ivar tried: the converter has been opened, or could not be.
@@ -55,12 +49,10 @@ class BusEngine:
         self,
         settings: BusSettings,
         *,
-        state: Path | None = None,
         open_transport: Callable[[BusSettings], Awaitable[Transport]] = open_converter,
         monitor: LineMonitor | None = None,
     ) -> None:
         self.settings = settings
-        self.known = KnownMeters()
         self.arbiter = Arbiter(
             baud=settings.default_baud,
             times=LeaseTimes(settings.hold, settings.lease, settings.lease_limit),
@@ -70,7 +62,6 @@ class BusEngine:
         self._monitor = monitor
         if monitor is None and settings.line_monitor:
             self._monitor = ControlSocketMonitor(settings.line_monitor)
-        self._known_file = None if state is None else state / f"known-{settings.name}.json"
         self._judge = HealthJudge()
         self._told: str | None = None
         self.tried = asyncio.Event()
@@ -97,17 +88,13 @@ class BusEngine:
 
     async def run(self) -> None:
         """Work until cancelled."""
-        if self._known_file is not None:
-            self.known.load(self._known_file)
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self.arbiter.serve())
                 tasks.create_task(self._stay_connected())
-                tasks.create_task(self._save_regularly())
                 if self._monitor is not None:
                     tasks.create_task(self._look_at_line(self._monitor))
         finally:
-            self._save()
             if self._monitor is not None:
                 await self._monitor.close()
 
@@ -155,19 +142,8 @@ class BusEngine:
                 failed = True
             await asyncio.sleep(MONITOR_SECONDS)
 
-    async def _save_regularly(self) -> None:
-        while True:
-            await asyncio.sleep(SAVE_SECONDS)
-            self._save()
-
-    def _save(self) -> None:
-        if self._known_file is not None and len(self.known):
-            with contextlib.suppress(OSError):
-                self.known.save(self._known_file)
-
     def _carried(self, carried: Carried) -> None:
         self._judge.carried(carried, asyncio.get_running_loop().time())
-        self.known.carried(carried)
         if _log.isEnabledFor(logging.DEBUG):
             outcome = carried.outcome
             _log.debug(
