@@ -6,6 +6,7 @@ Forms, documentation and validation all come from here. Models are frozen: a cha
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
+from urllib.parse import parse_qs, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, IPvAnyAddress, field_validator, model_validator
 
@@ -16,7 +17,6 @@ VERSION: Final = 2
 
 Baud = Literal[300, 2400, 9600, 19200]
 RESTART: dict[str, Any] = {"needs_restart": True}
-LIVE: dict[str, Any] = {"needs_restart": False}
 
 
 class Parity(StrEnum):
@@ -65,7 +65,7 @@ class BusSettings(_Model):
         Baud,
         Field(
             title="Min. baud rate",
-            description="Low enough to reach every meter on the bus.",
+            description="The lowest rate that hosted readings and scans may use: low enough to reach every meter.",
             json_schema_extra=RESTART,
         ),
     ] = 300
@@ -89,20 +89,20 @@ class BusSettings(_Model):
         int,
         Field(
             title="Timeout [seconds]",
-            description="How long a hosted reading waits for a meter that does not answer.",
+            description="How long a hosted reading or a scan waits for a meter that does not answer.",
             ge=1,
             le=3,
-            json_schema_extra=LIVE,
+            json_schema_extra=RESTART,
         ),
     ] = 2
     retries: Annotated[
         int,
         Field(
             title="Max. retries",
-            description="How often a hosted reading asks again before it tries another baud rate.",
+            description="How often a hosted reading or a scan asks again before it tries another baud rate.",
             ge=1,
             le=3,
-            json_schema_extra=LIVE,
+            json_schema_extra=RESTART,
         ),
     ] = 3
     allow_writes: Annotated[
@@ -158,6 +158,9 @@ class BusSettings(_Model):
     @classmethod
     def _names_a_bus(cls, url: str) -> str:
         parse_url(url)
+        for inside, beside in (("baud", "default_baud"), ("parity", "parity")):
+            if inside in parse_qs(urlsplit(url).query, keep_blank_values=True):
+                raise ValueError(f"write {beside} = … on a line of its own instead of {inside}= in the url")
         return url
 
     @model_validator(mode="after")
@@ -274,7 +277,7 @@ class Settings(_Model):
         Path,
         Field(
             title="State folder",
-            description="Where the master keeps what it learns.",
+            description="Where the master keeps what must survive a restart.",
             json_schema_extra=RESTART,
         ),
     ] = Path("/var/lib/mbusmaster")

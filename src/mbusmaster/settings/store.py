@@ -126,8 +126,12 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 def _problems(error: ValidationError) -> list[str]:
     """Say each problem in the words of the file: where, what, and what was there."""
+    details = error.errors(include_url=False)
     problems = []
-    for detail in error.errors(include_url=False):
+    for detail in details:
+        if detail["type"] == "too_short" and any(_is_below(other["loc"], detail["loc"]) for other in details):
+            # A list lacks the member that was left out for a problem of its own.
+            continue
         where = ".".join(str(part + 1) if isinstance(part, int) else part for part in detail["loc"])
         if detail["type"] == "extra_forbidden":
             problems.append(f"{where}: no such setting")
@@ -136,3 +140,7 @@ def _problems(error: ValidationError) -> list[str]:
         else:
             problems.append(f"{where}: {detail['msg']}, not {str(detail['input'])[:80]!r}")
     return problems
+
+
+def _is_below(place: tuple[int | str, ...], upper: tuple[int | str, ...]) -> bool:
+    return len(place) > len(upper) and place[: len(upper)] == upper

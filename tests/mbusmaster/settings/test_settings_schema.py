@@ -31,6 +31,20 @@ def test_a_bus_outside_its_limits_is_refused(change: dict[str, object]) -> None:
         BusSettings.model_validate(change)
 
 
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("/dev/ttyUSB0?baud=9600", "default_baud = "),
+        ("serial:///dev/ttyUSB0?rts=off&parity=N", "parity = "),
+        ("tcp://10.0.0.5:10001?baud=300", "default_baud = "),
+    ],
+)
+def test_rate_and_parity_have_one_place(url: str, says: str) -> None:
+    with pytest.raises(ValidationError, match=says):
+        BusSettings(url=url)
+    assert BusSettings(url=url.partition("?")[0] + "?allowance=1")
+
+
 def test_two_buses_of_one_name_are_refused() -> None:
     with pytest.raises(ValidationError, match="same name"):
         Settings(buses=(BusSettings(), BusSettings(url="/dev/ttyUSB1")))

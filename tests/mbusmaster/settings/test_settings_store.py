@@ -91,6 +91,17 @@ def test_unknown_settings_are_all_named_with_their_place(store: Store) -> None:
     assert "buses.2.timeout: " in str(caught.value)
 
 
+def test_one_wrong_value_is_one_problem(store: Store) -> None:
+    store.path.write_text("version = 2\n[[buses]]\ntimeout = 9\n")
+    with pytest.raises(SettingsError) as caught:
+        store.load()
+    assert "buses.1.timeout: " in str(caught.value)
+    assert "buses: " not in str(caught.value)
+    store.path.write_text("version = 2\nbuses = []\n")
+    with pytest.raises(SettingsError, match=r"buses: .*at least 1"):
+        store.load()
+
+
 def test_nothing_temporary_stays_behind(store: Store) -> None:
     store.save(a_setup("first"))
     store.save(a_setup("second"))
