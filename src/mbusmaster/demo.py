@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import json
 import os
+import shlex
+import shutil
 import signal
 import socket
 import sys
@@ -33,7 +35,7 @@ class Scene:
     """What the demo shows.
 
     :ivar replay: folder of recorded telegrams, each of which becomes a meter.
-    :ivar fast: bits take no time.
+    :ivar fast: characters take no time.
     """
 
     meters: int
@@ -202,14 +204,23 @@ def _announce(scene: Scene, offers: dict[str, Any], port: int) -> None:
         print(f"  {meter['primary']:>3}  {meter['secondary'] or '–':<16}  {meter['model']}")
     if len(meters) > SHOWN_METERS:
         print(f"  … and {len(meters) - SHOWN_METERS} more")
+    mbus = _as_typed("mbus", "mbusio.cli")
     example = next((meter["secondary"] for meter in meters if meter["secondary"]), "1")
     print(
         f"""
 Reading software connects to {HOST} port {port} (plain TCP). In another terminal:
 
-  mbus scan {url}
-  mbus read {url} {example}
+  {mbus} scan {url}
+  {mbus} read {url} {example}
 
 The simulator's control socket is at {offers["control"]}. Ctrl-C ends all of it.""",
         flush=True,
     )
+
+
+def _as_typed(command: str, module: str) -> str:
+    """Give one of our commands as a person can type it in any folder, also where it is not on the PATH."""
+    if shutil.which(command) is not None:
+        return command
+    beside = Path(sys.executable).with_name(command)
+    return shlex.quote(str(beside)) if beside.exists() else f"{shlex.quote(sys.executable)} -m {module}"
