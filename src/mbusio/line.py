@@ -5,8 +5,9 @@ that vanishes is noticed while nothing is asked, and bytes that belong to no req
 """
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, Final, TypeVar
 
 from mbus.addressing import SELECTED
@@ -116,7 +117,8 @@ class Line:
         """Use another rate, once the running transaction is over and after the bus has been idle at the old one."""
         async with self._lock:
             await self._wait_idle()
-            await self.transport.set_baud(baud)
+            with self._noticing_loss():
+                await self.transport.set_baud(baud)
             self.baud = baud
             # Slaves that detect the rate need the quiet at the new one too (MBUS.md 1.6).
             self._last_byte_at = asyncio.get_running_loop().time()
@@ -161,6 +163,17 @@ class Line:
         finally:
             self._lost = self._lost or f"{self.transport.name} is closed"
             self._wake.set()
+
+    @contextlib.contextmanager
+    def _noticing_loss(self) -> Iterator[None]:
+        # A port that takes nothing more may keep its reader waiting for ever.
+        try:
+            yield
+        except TransportClosedError as error:
+            self._lost = self._lost or str(error)
+            if self._pump is not None:
+                self._pump.cancel()
+            raise
 
     def _arrived(self, data: bytes, now: float) -> None:
         self.received += len(data)
@@ -254,7 +267,8 @@ class Line:
         self._active, self._streamed, self._first_byte_at = listener, 0, None
         self._tell(Trace(loop.time(), Direction.SENT, data))
         try:
-            await self.transport.write(data)
+            with self._noticing_loss():
+                await self.transport.write(data)
             self.sent += len(data)
             sent_at = loop.time()
             listener.transmitted(sent_at)

@@ -337,3 +337,19 @@ async def test_silence_after_a_selection_was_acknowledged_makes_the_line_more_pa
     await answered_requests(line, far, 1)
     await silent_request_takes(line, far, REQ_SELECTED)
     assert await silent_request_takes(line, far) > before + 0.1
+
+
+@in_virtual_time
+async def test_a_transport_that_takes_nothing_more_is_lost_though_its_reader_could_wait_for_ever() -> None:
+    class Stuck(MemoryTransport):
+        async def write(self, data: bytes) -> None:
+            raise TransportClosedError("takes no more bytes")
+
+    near, _ = memory_pair()
+    near.__class__ = Stuck
+    line = Line(near)
+    with pytest.raises(TransportClosedError):
+        await line.transact(NKE)
+    assert await line.wait_lost() == "takes no more bytes"
+    with pytest.raises(TransportClosedError):
+        await line.transact(NKE)

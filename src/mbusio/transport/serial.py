@@ -10,15 +10,13 @@ import serialx
 
 from mbusio.errors import BaudError, TransportClosedError, TransportOpenError
 from mbusio.transport.base import UNREAD_LIMIT
-from mbusio.transport.stream import StreamTransport
+from mbusio.transport.stream import STUCK_SECONDS, StreamTransport
 from mbusio.transport.wire import Wire
 
 SERIAL_ALLOWANCE = 0.050
 """Drivers and the latency timer of USB adapters (MBUS.md 1.5, rule 1)."""
 SLOW_LATENCY_MS = 4
 """An FTDI adapter collects bytes that long before it hands them over; its default of 16 ms makes every exchange slower."""
-STUCK_SECONDS = 5.0
-"""A port that needs that much longer than the wire to send is not sending."""
 
 _log = logging.getLogger(__name__)
 

@@ -6,6 +6,8 @@ import contextlib
 from mbusio.errors import TransportClosedError
 from mbusio.transport.base import DEFAULT_BAUD, READ_SIZE, Transport
 
+STUCK_SECONDS = 5.0
+"""A path that takes no bytes for so long is not going to."""
 CLOSE_SECONDS = 1.0
 """After that long a close that waits for the other end becomes an abort."""
 
@@ -31,7 +33,10 @@ class StreamTransport(Transport):
             raise TransportClosedError(f"{self.name} is closed")
         try:
             self._writer.write(data)
-            await self._writer.drain()
+            async with asyncio.timeout(STUCK_SECONDS):
+                await self._writer.drain()
+        except TimeoutError as error:
+            raise TransportClosedError(f"{self.name} takes no more bytes") from error
         except OSError as error:
             raise TransportClosedError(f"{self.name} is gone: {error}") from error
 

@@ -330,7 +330,8 @@ class Arbiter:
             await line.transact(Request(snd_nke(SELECTED), Expects.ACK))
         except BusIOError as error:
             _log.debug("the selection of a client that left could not be released: %s", error)
-            self.detach()
+            if isinstance(error, TransportClosedError) and self._line is line:
+                self.detach()
         self._sharing.selection_lifted()
 
     def _now(self) -> float:

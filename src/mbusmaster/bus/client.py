@@ -8,6 +8,7 @@ from typing import Self, TypeVar
 from mbus.link.transaction import Outcome, Silence
 from mbus.procedures.steps import Note, Procedure, Request
 from mbusio import driver
+from mbusio.errors import BusIOError
 from mbusmaster.bus.arbiter import PATIENCE, Arbiter, ClientCounters, Seat
 from mbusmaster.bus.requests import MasterFrame, Refusal, refusal, request_of
 from mbusmaster.bus.turns import Priority
@@ -73,6 +74,9 @@ class Client:
                 self._seat, request_of(frame), on_bytes=on_bytes, wanted=wanted, patience=PATIENCE
             )
         except BusDownError:
+            return Silence()
+        except BusIOError as error:
+            self._tell("bus", str(error))
             return Silence()
 
     async def run(self, procedure: Procedure[T], *, watch: Callable[[Note], None] | None = None) -> T:

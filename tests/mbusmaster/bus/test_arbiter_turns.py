@@ -7,7 +7,7 @@ import pytest
 from mbus.link.frames import LongFrame, ShortFrame
 from mbus.link.transaction import Ack, Expects, Silence
 from mbus.procedures.steps import BaudChange, Note, Procedure, Request, ask, tell
-from mbusio.errors import TransportClosedError
+from mbusio.errors import BaudError, TransportClosedError
 from mbusmaster.bus.arbiter import PATIENCE, Arbiter
 from mbusmaster.bus.client import Client
 from mbusmaster.bus.turns import LeaseTimes, Priority
@@ -246,6 +246,28 @@ async def test_when_the_line_breaks_everybody_who_waits_is_told() -> None:
             await two.transact(Request(nke(6), Expects.ACK))
         assert await first == Silence()
         assert not arbiter.is_attached
+
+
+class Stubborn(SharedBus):
+    """Goes to another rate and not back."""
+
+    async def set_baud(self, baud: int) -> None:
+        if self.baud != 2400:
+            raise BaudError("cannot do that")
+        self.baud = baud
+
+
+@in_virtual_time
+async def test_a_rate_that_cannot_be_set_is_silence_for_clients_and_the_line_stays() -> None:
+    async with serving(Stubborn([StrictMeter(5, A)])) as arbiter:
+        job, one = Client(arbiter, "job"), Client(arbiter, "one")
+        await job.set_baud(9600)
+        assert await job.transact(Request(select(A), Expects.ACK)) == Ack()
+        assert await one.transparent(nke(5), silent) == Silence()
+        job.close()
+        await asyncio.sleep(1)
+        assert arbiter.is_attached
+        assert await one.transparent(nke(5), silent) == Silence()
 
 
 class Seen(Note):
