@@ -224,7 +224,8 @@ class Bus:
             return answers
         if self.collisions is Collisions.CLEAN:
             return [replace(answer, start=first) for answer in answers]
-        spread = timing.characters(1, baud)
+        latest = end + timing.answer_window(baud) - timing.bits(1, baud)
+        spread = min(timing.characters(1, baud), latest - first)
         return [replace(answer, start=first + self._chance.random() * spread) for answer in answers]
 
 

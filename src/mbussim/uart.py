@@ -113,7 +113,8 @@ def read(line: Levels, parity: Parity = "E", *, repeats_break: bool = True) -> l
         position += (bits - 1) * SAMPLES
         if sampled[-1] == "1":
             # No stop bit: the next character begins at its end, or with the next edge.
-            position = start + bits * SAMPLES if repeats_break else text.find("0", position)
+            is_break = "0" not in sampled
+            position = text.find("0", position) if is_break and not repeats_break else start + bits * SAMPLES
     return characters
 
 

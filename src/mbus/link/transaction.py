@@ -2,7 +2,8 @@
 
 The standard gives a slave 330 bit times + 50 ms to begin; the frame's own length says when it ends; 33 bit times of quiet must
 pass before the next request (MBUS.md 1.4). That quiet is not lost: what arrives in it was not part of a clean answer, and shows
-that two slaves spoke.
+that two slaves spoke. At FD and FE several slaves may answer: a garbled response to those ends no sooner than the others have
+begun or, where a break may hide them, have ended. A slave that is still sending hears no request.
 
 ::
 
@@ -177,7 +178,15 @@ class Transaction:
             self._deadline = max(self._window_end, now + self._timings.longest_gap)
         else:
             self._phase = _Phase.RECEIVING
-            self._deadline = now + self._timings.longest_gap
+            self._deadline = max(now + self._timings.longest_gap, self._others_end())
+
+    def _others_end(self) -> float:
+        """When slaves that were asked together with the one just heard cannot be sending any more, were it unheard."""
+        if self._request.address <= 250 or self._expects is not Expects.RESPONSE:
+            return float("-inf")
+        # Many UARTs show a break, however long, as one zero: behind it the longest answer may be hidden (MBUS.md 1.1).
+        hidden = MAX_FRAME if self._data[-1] == 0 else 0
+        return self._window_end + timing.characters(hidden, self._timings.baud)
 
     def _finish(self, outcome: Outcome) -> None:
         self._phase = _Phase.DONE

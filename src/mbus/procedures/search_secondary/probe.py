@@ -5,11 +5,11 @@ meter alone is proven by a sound reply whose identity fits the mask and by nothi
 the next transaction and puts the earlier verdict in doubt (`Prober.belated`).
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Final
 
-from mbus.addressing import SELECTED, SecondaryAddress
+from mbus.addressing import ANY_MANUFACTURER, ANY_MEDIUM, ANY_VERSION, SELECTED, SecondaryAddress
 from mbus.application.commands import req_ud2, select, snd_nke
 from mbus.application.header import fits, identity_of
 from mbus.link.frames import ACK
@@ -69,7 +69,8 @@ class Prober:
 
     :param tries: how often a question is put before a poor answer is taken as it is.
     :ivar transactions: so far.
-    :ivar belated: masks about which something came after the verdict: somebody there has not been heard.
+    :param belated: collects masks about which something came after the verdict, or only beside it: somebody there has not been
+        heard.
     :ivar shown: collisions that showed at the select.
     :ivar hidden: collisions that looked like one acknowledgement.
     :ivar swallowed: acknowledgements without a reading behind them.
@@ -77,8 +78,8 @@ class Prober:
     """
 
     tries: int
-    transactions: int = 0
     belated: list[SecondaryAddress] = field(default_factory=list)
+    transactions: int = 0
     shown: int = 0
     hidden: int = 0
     swallowed: int = 0
@@ -117,9 +118,14 @@ class Prober:
         for attempt in range(self.tries):
             last = attempt + 1 == self.tries
             outcome = yield from self._transact(mask, Request(select(mask), Expects.ACK))
+            if outcome.late and not last:
+                # Whoever is late may have missed this select while sending, or be what seems to answer it.
+                continue
             if isinstance(outcome, Ack):
                 return outcome
-            if isinstance(outcome, Silence) and (last or (outlook.none > SURPRISE and not outcome.late)):
+            if isinstance(outcome, Silence) and (last or outlook.none > SURPRISE):
+                if outcome.late:
+                    self.belated.append(mask)
                 return outcome
             if isinstance(outcome, Garbled) and outcome.why is not Fault.FOREIGN:
                 collided = outcome.why is Fault.COLLISION and ACK in outcome.data
@@ -175,7 +181,20 @@ def _judge(mask: SecondaryAddress, reply: Reply) -> Finding | None:
         remarks.append(f"does not say who it is; {mask} selects it alone")
     if reply.noise:
         remarks.append("noise in front of the answer")
-    meter = FoundMeter(reply.frame.address, identity, reply.frame, "; ".join(remarks))
+    secondary = None if identity is None else _completed(identity, mask)
+    meter = FoundMeter(reply.frame.address, secondary, reply.frame, "; ".join(remarks))
     # A second E5 came late, or bytes of somebody else stood in front: one meter is certain, alone it is not.
     disturbed = bool(reply.late or reply.noise)
     return Finding(Verdict.SEVERAL if disturbed else Verdict.ALONE, meter)
+
+
+def _completed(identity: SecondaryAddress, mask: SecondaryAddress) -> SecondaryAddress:
+    """Take what an identity leaves open from the mask that selected it: a meter of its own identification may differ there."""
+    return replace(
+        identity,
+        manufacturer=mask.manufacturer
+        if identity.manufacturer == ANY_MANUFACTURER
+        else identity.manufacturer,
+        version=mask.version if identity.version == ANY_VERSION else identity.version,
+        medium=mask.medium if identity.medium == ANY_MEDIUM else identity.medium,
+    )

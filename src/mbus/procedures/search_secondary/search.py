@@ -6,10 +6,12 @@ again for everything that was silent, until that brings nothing new.
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import chain
 from typing import Final
 
 from mbus.addressing import SecondaryAddress
-from mbus.application.header import fits
+from mbus.application.header import fits, identity_of
 from mbus.errors import GarbledAnswerError
 from mbus.procedures.found import Found, FoundMeter, Progress
 from mbus.procedures.search_secondary.costs import Outlook
@@ -26,6 +28,7 @@ from mbus.procedures.search_secondary.masks import (
 from mbus.procedures.search_secondary.model import FEW
 from mbus.procedures.search_secondary.probe import UNKNOWN, Finding, Prober, Verdict
 from mbus.procedures.search_secondary.separate import (
+    BESIDE,
     EQUAL_ADDRESSES,
     UNHEARD,
     likely_parts,
@@ -71,7 +74,7 @@ def search_secondary(
     :param state: collects what is learned; where a search was stopped, another goes on with the same object.
     :raises GarbledAnswerError: the bus answers on and on, and nothing readable. `state.meters` has what was found till then.
     """
-    search = _Search(Prober(max(1, tries)), SearchState() if state is None else state)
+    search = _Search(max(1, tries), SearchState() if state is None else state)
     yield from search.prober.deselect()
     yield from search.verify(known)
     yield from search.run(mask, thorough)
@@ -80,14 +83,15 @@ def search_secondary(
 
 
 class _Search:
-    def __init__(self, prober: Prober, state: SearchState) -> None:
-        self.prober = prober
+    def __init__(self, tries: int, state: SearchState) -> None:
+        self.prober = Prober(tries, state.belated)
         self.state = state
         self._fruitless = 0
         self._last_control = 0
         self._left = 1
         self._waiting = 0
         self._addresses = {meter.secondary for meter in state.meters if meter.secondary is not None}
+        self._partly_named = {_part_of_name(meter) for meter in state.meters} - {None}
 
     def verify(self, known: Iterable[SecondaryAddress]) -> Procedure[None]:
         """Ask for meters by their full address."""
@@ -100,9 +104,10 @@ class _Search:
         sweep = self.state.sweep_of(mask)
         yield from self._settle(sweep)
         yield from self._explain(sweep)
-        for suspect in (*self.prober.belated, *self._hexadecimal(sweep, thorough)):
+        # Asking again can bring more that is late: the list grows while it is gone through.
+        for suspect in chain(self.state.belated, self._hexadecimal(sweep, thorough), self.state.belated):
             if self.state.first_time(suspect):
-                yield from self._sweep_again(suspect)
+                yield from self._sweep_again(suspect, alone=suspect not in self.state.belated)
         before = -1
         while thorough and before < len(self.state.meters):
             before = len(self.state.meters)
@@ -160,11 +165,16 @@ class _Search:
             sweep.facts.settle(mask)
             yield from self._separate(sweep.address(mask))
 
-    def _sweep_again(self, mask: SecondaryAddress) -> Procedure[None]:
-        """Ask for a mask as if nothing were known of it."""
+    def _sweep_again(self, mask: SecondaryAddress, *, alone: bool = True) -> Procedure[None]:
+        """Ask for a mask as if nothing were known of it.
+
+        :param alone: whether to believe that one meter is alone there when only one is heard in time.
+        """
         sweep = Sweep(mask, self.state.meters, FEW)
         sweep.learn_meters()
         finding = yield from self._examine(mask)
+        if finding.verdict is Verdict.ALONE and not alone:
+            finding = replace(finding, verdict=Verdict.SEVERAL)
         yield from self._enter(sweep, sweep.facts.base, finding)
         yield from self._settle(sweep)
         yield from self._explain(sweep)
@@ -212,10 +222,17 @@ class _Search:
                     break
             else:
                 break
-        if not self._found_under(mask):
-            yield from self._ask_nobody()
-            remark = EQUAL_ADDRESSES if finding.verdict is Verdict.SEVERAL else UNHEARD
-            yield from self._store(FoundMeter(None, mask, None, remark))
+        if self._found_under(mask) < wanted:
+            yield from self._report_unheard(mask)
+
+    def _report_unheard(self, mask: SecondaryAddress) -> Procedure[None]:
+        """Say what is certain of meters that nothing can get at, if they are still there."""
+        finding = yield from self._examine(mask, CERTAIN)
+        if finding.verdict in (Verdict.EMPTY, Verdict.ALONE):
+            return
+        yield from self._ask_nobody()
+        remark = EQUAL_ADDRESSES if finding.verdict is Verdict.SEVERAL else UNHEARD
+        yield from self._store(FoundMeter(None, mask, None, BESIDE if self._found_under(mask) else remark))
 
     def _examine_part(self, part: SecondaryAddress) -> Procedure[None]:
         finding = yield from self._examine(part)
@@ -223,7 +240,9 @@ class _Search:
             yield from self._separate(part)
 
     def _found_under(self, mask: SecondaryAddress) -> int:
-        return sum(1 for address in self._addresses if fits(mask, address))
+        # One that nobody heard may be several.
+        found = (meter for meter in self.state.meters if meter.secondary and fits(mask, meter.secondary))
+        return sum(2 if meter.reply is None else 1 for meter in found)
 
     def _examine(
         self, mask: SecondaryAddress, outlook: Outlook = UNKNOWN, *, request: bool = True
@@ -267,11 +286,22 @@ class _Search:
         )
 
     def _store(self, meter: FoundMeter) -> Procedure[None]:
-        if meter.secondary not in self._addresses:
+        part = _part_of_name(meter)
+        if meter.secondary not in self._addresses and part not in self._partly_named:
             self.state.meters.append(meter)
             yield from tell(Found(meter))
+        if part is not None:
+            self._partly_named.add(part)
         if meter.secondary is not None:
             self._addresses.add(meter.secondary)
+
+
+def _part_of_name(meter: FoundMeter) -> tuple[int, SecondaryAddress] | None:
+    """Give what tells a meter that does not name itself wholly from others, whatever mask found it; None for all others."""
+    identity = None if meter.reply is None else identity_of(meter.reply)
+    if identity is None or identity.is_unique or meter.primary is None:
+        return None
+    return meter.primary, identity
 
 
 def _counted(masks: list[SecondaryAddress]) -> Iterator[tuple[int, SecondaryAddress]]:

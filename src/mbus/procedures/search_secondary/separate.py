@@ -47,6 +47,7 @@ BYTE: Final = range(255)
 """Every value of a one-byte field; FF is its wildcard."""
 
 EQUAL_ADDRESSES: Final = "several meters have this address; no selection can tell them apart"
+BESIDE: Final = "answers beside meters that were found, and no selection of it alone is known"
 UNHEARD: Final = "acknowledges its selection, but no reading of it can be heard"
 
 

@@ -55,10 +55,12 @@ class SearchState:
 
     :ivar meters: found so far.
     :ivar silent: masks that are taken to be empty because nobody answered.
+    :ivar belated: masks under which somebody spoke too late to be heard.
     """
 
     meters: list[FoundMeter] = field(default_factory=list)
     silent: list[SecondaryAddress] = field(default_factory=list)
+    belated: list[SecondaryAddress] = field(default_factory=list)
     _mask: SecondaryAddress | None = None
     _sweep: Sweep | None = None
     _swept_again: set[SecondaryAddress] = field(default_factory=set)
