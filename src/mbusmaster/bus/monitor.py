@@ -62,7 +62,7 @@ class ControlSocketMonitor:
                 return _reading(await self._ask())
         except (OSError, EOFError, ValueError, KeyError, TypeError, TimeoutError) as error:
             await self.close()
-            raise LineMonitorError(f"{self._url}: {error or 'no answer'}") from error
+            raise LineMonitorError(f"{self._url}: {str(error) or 'no answer'}") from error
 
     async def close(self) -> None:
         """Close the connection."""

@@ -7,6 +7,7 @@ import pytest
 from mbus.link.transaction import Ack, Silence
 from mbusio.errors import TransportOpenError
 from mbusio.transport import MemoryTransport, Transport, memory_pair
+from mbusmaster.bus import monitor as monitor_module
 from mbusmaster.bus.engine import BusEngine
 from mbusmaster.bus.health import BusState
 from mbusmaster.bus.monitor import ControlSocketMonitor, LineMonitorError
@@ -131,3 +132,13 @@ async def test_a_monitor_that_talks_nonsense_is_an_error_of_our_tree(answer: byt
 async def test_a_monitor_that_is_not_there_is_an_error_of_our_tree(tmp_path: Path) -> None:
     with pytest.raises(LineMonitorError):
         await ControlSocketMonitor(f"unix://{tmp_path}/nothing").read()
+
+
+async def test_a_monitor_that_says_nothing_is_told_as_such(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(monitor_module, "ANSWER_SECONDS", 0.01)
+    server, monitor = await monitor_server(b"", tmp_path)
+    with pytest.raises(LineMonitorError, match="no answer"):
+        await monitor.read()
+    server.close()
