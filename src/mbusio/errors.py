@@ -6,6 +6,7 @@
     ├── TransportURLError       the text names no bus; says what to write instead
     ├── TransportOpenError      the bus could not be reached; says why and what to do
     ├── TransportClosedError    it was open, and is gone: unplugged, hung up, or closed by ourselves
+    ├── GatewayError            the gateway is there, but does not carry out what was asked; says why
     └── BaudError               the rate cannot be changed from here
 """
 
@@ -24,6 +25,10 @@ class TransportOpenError(BusIOError):
 
 class TransportClosedError(BusIOError):
     """The transport is gone, or was closed."""
+
+
+class GatewayError(BusIOError):
+    """The gateway says that it did not carry out what was asked."""
 
 
 class BaudError(BusIOError):

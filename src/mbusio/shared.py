@@ -4,9 +4,12 @@
 gateway        a request                                           silence is
 =============  ==================================================  ==================================================
 unknown        with the longest wait; behind silence the barrier   believed, and shows which kind of gateway it is
-confirms       together with the barrier                           nothing in front of the barrier's answer
+confirms       together with the barrier                           nothing in front of the gateway's verdict
 plain          with the wait that was learned                      believed (`mbusio.allowance` says how far)
 =============  ==================================================  ==================================================
+
+Silence that the gateway does not confirm is none: what it had no time for is asked again, and a bus that is down or a request
+that it does not pass on is an error.
 """
 
 from enum import Enum
@@ -15,12 +18,19 @@ from typing import Final
 from mbus.link.transaction import Expects, Outcome, Silence, Timing, Transaction
 from mbus.procedures.counters import Counters
 from mbus.procedures.steps import Request
-from mbusio.barrier import BARRIER, Confirmation
-from mbusio.errors import TransportClosedError
+from mbusio.barrier import BARRIER, Confirmation, Verdict
+from mbusio.errors import GatewayError, TransportClosedError
 from mbusio.line import Line
 
 CONFIRM_SECONDS: Final = 30.0
 """A gateway that has confirmed before and is silent for so long is gone."""
+BUSY_TRIES: Final = 30
+"""So often a gateway may say that it had no time for a request."""
+_REASONS: Final = {
+    Verdict.BUSY: "other clients keep the bus of the gateway busy; try again later",
+    Verdict.DOWN: "the gateway has no connection to its bus; its log says why",
+    Verdict.REFUSED: "the gateway does not pass this on to the bus; write services need its setting allow_writes",
+}
 
 
 class Gateway(Enum):
@@ -45,7 +55,10 @@ class SharedBus:
         line.known_allowance = line.transport.allowance
 
     async def transact(self, request: Request) -> Outcome:
-        """Carry out one transaction; raise `TransportClosedError` when the gateway is gone."""
+        """Carry out one transaction; raise `TransportClosedError` when the gateway is gone.
+
+        Raise `GatewayError` when the gateway says that it did not carry it out.
+        """
         if self.gateway is Gateway.CONFIRMS:
             outcome = await self._ask_with_barrier(request)
         else:
@@ -60,13 +73,16 @@ class SharedBus:
         await self._line.set_baud(baud)
 
     async def _ask_with_barrier(self, request: Request) -> Outcome:
-        confirmation = Confirmation(CONFIRM_SECONDS, self._line.transport.gap)
-        heard = await self._line.converse(request.frame.to_bytes() + BARRIER.to_bytes(), confirmation)
-        if not confirmation.came:
-            raise TransportClosedError(
-                f"{self._line.transport.name} has said nothing for {CONFIRM_SECONDS:.0f} s; try again"
-            )
-        return self._judge(request, heard)
+        for _ in range(BUSY_TRIES):
+            confirmation = Confirmation(CONFIRM_SECONDS, self._line.transport.gap)
+            heard = await self._line.converse(request.frame.to_bytes() + BARRIER.to_bytes(), confirmation)
+            if confirmation.verdict is None:
+                raise TransportClosedError(
+                    f"{self._line.transport.name} has said nothing for {CONFIRM_SECONDS:.0f} s; try again"
+                )
+            if confirmation.verdict is not Verdict.BUSY:
+                return self._confirmed(request, heard, confirmation.verdict)
+        raise self._error(Verdict.BUSY)
 
     async def _doubt(self, request: Request, silence: Silence) -> Outcome:
         """Learn from the first silence what the gateway is; give what the request met."""
@@ -75,13 +91,23 @@ class SharedBus:
         transport = self._line.transport
         confirmation = Confirmation(self._line.answer_window, transport.gap)
         heard = await self._line.converse(BARRIER.to_bytes(), confirmation)
-        if confirmation.came:
+        if confirmation.verdict is not None:
             self.gateway = Gateway.CONFIRMS
-            return self._judge(request, heard)
+            if confirmation.verdict is Verdict.BUSY:
+                return await self._ask_with_barrier(request)
+            return self._confirmed(request, heard, confirmation.verdict)
         self.gateway = Gateway.PLAIN
         self._line.known_allowance = None
         # Bytes that came nevertheless are most likely the answer, too late.
         return await self._line.transact(request) if heard else silence
+
+    def _confirmed(self, request: Request, answer: bytes, verdict: Verdict) -> Outcome:
+        if not answer and verdict is not Verdict.DONE:
+            raise self._error(verdict)
+        return self._judge(request, answer)
+
+    def _error(self, verdict: Verdict) -> GatewayError:
+        return GatewayError(f"{self._line.transport.name}: {_REASONS[verdict]}")
 
     def _judge(self, request: Request, answer: bytes) -> Outcome:
         """Tell what the bytes of a whole answer are: as on a wire, only that time has passed already."""

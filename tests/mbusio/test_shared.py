@@ -7,10 +7,10 @@ import pytest
 from mbus.link.frames import LongFrame, ShortFrame
 from mbus.link.transaction import Ack, Expects, Garbled, Reply, Silence
 from mbus.procedures.steps import Request
-from mbusio.barrier import BARRIER, BARRIER_ANSWER
-from mbusio.errors import TransportClosedError
+from mbusio.barrier import BARRIER, Verdict
+from mbusio.errors import GatewayError, TransportClosedError
 from mbusio.line import Line
-from mbusio.shared import Gateway, SharedBus
+from mbusio.shared import BUSY_TRIES, Gateway, SharedBus
 from mbusio.transport import MemoryTransport, memory_pair
 from support.virtual_time import in_virtual_time
 
@@ -23,11 +23,13 @@ class ScriptedGateway:
     """Answers requests in turn from a script; None is silence.
 
     :param confirms: whether it answers `BARRIER`.
+    :ivar verdicts: its next answers to that; then it is `Verdict.DONE`.
     :ivar busy: seconds that another client holds the bus before the next request goes out.
     """
 
     def __init__(self, far: MemoryTransport, *answers: bytes | None, confirms: bool) -> None:
         self.busy = 0.0
+        self.verdicts: list[Verdict] = []
         self.asked: list[bytes] = []
         self._far = far
         self._answers = list(answers)
@@ -45,7 +47,8 @@ class ScriptedGateway:
     async def _carry_out(self, request: bytes) -> None:
         if request == BARRIER.to_bytes():
             if self._confirms:
-                await self._far.write(BARRIER_ANSWER.to_bytes())
+                verdict = self.verdicts.pop(0) if self.verdicts else Verdict.DONE
+                await self._far.write(verdict.frame.to_bytes())
             return
         self.asked.append(request)
         busy, self.busy = self.busy, 0.0
@@ -116,7 +119,7 @@ async def test_a_late_first_answer_is_the_answer_once_the_gateway_has_confirmed(
 
 @in_virtual_time
 async def test_a_response_that_contains_the_confirmation_s_bytes_does_not_end_early() -> None:
-    response = LongFrame(0x08, 1, 0x78, b"\x0f" + BARRIER_ANSWER.to_bytes() + b"\x00" * 20)
+    response = LongFrame(0x08, 1, 0x78, b"\x0f" + Verdict.DONE.frame.to_bytes() + b"\x00" * 20)
     data = response.to_bytes()
     bus, _, _ = make(None, data[:13], data[13:], confirms=True)
     await bus.transact(NKE)
@@ -180,3 +183,45 @@ async def test_questions_to_the_gateway_are_not_counted_as_requests_to_meters() 
     await bus.transact(NKE)
     await bus.transact(NKE)
     assert (bus.counters.nke, bus.counters.silence, bus.counters.garbled) == (2, 1, 0)
+
+
+@pytest.mark.parametrize("asked_before", [0, 1])
+@pytest.mark.parametrize(
+    ("verdict", "says"), [(Verdict.DOWN, "no connection to its bus"), (Verdict.REFUSED, "allow_writes")]
+)
+@in_virtual_time
+async def test_silence_that_the_gateway_does_not_confirm_is_an_error_with_its_reason(
+    verdict: Verdict, says: str, asked_before: int
+) -> None:
+    bus, gateway, _ = make(None, None, confirms=True)
+    for _ in range(asked_before):
+        await bus.transact(NKE)
+    gateway.verdicts = [verdict]
+    with pytest.raises(GatewayError, match=says):
+        await bus.transact(NKE)
+
+
+@pytest.mark.parametrize("asked_before", [0, 1])
+@in_virtual_time
+async def test_what_the_gateway_had_no_time_for_is_asked_again(asked_before: int) -> None:
+    bus, gateway, _ = make(*[None] * asked_before, None, None, E5, confirms=True)
+    for _ in range(asked_before):
+        await bus.transact(NKE)
+    gateway.verdicts = [Verdict.BUSY, Verdict.BUSY]
+    assert await bus.transact(NKE) == Ack()
+
+
+@in_virtual_time
+async def test_a_gateway_that_never_has_time_is_given_up() -> None:
+    bus, gateway, _ = make(*[None] * (BUSY_TRIES + 1), confirms=True)
+    gateway.verdicts = [Verdict.BUSY] * (BUSY_TRIES + 1)
+    with pytest.raises(GatewayError, match="busy"):
+        await bus.transact(NKE)
+
+
+@in_virtual_time
+async def test_an_answer_counts_whatever_became_of_the_bus_behind_it() -> None:
+    bus, gateway, _ = make(None, E5, confirms=True)
+    await bus.transact(NKE)
+    gateway.verdicts = [Verdict.DOWN]
+    assert await bus.transact(NKE) == Ack()

@@ -16,8 +16,10 @@ from mbus.addressing import SELECTED
 from mbus.application.commands import snd_nke
 from mbus.link.transaction import Ack, Expects, Garbled, Outcome, Reply, Silence
 from mbus.procedures.steps import Request
+from mbusio.barrier import Verdict
 from mbusio.errors import BusIOError, TransportClosedError
 from mbusmaster.bus.answers import Gate
+from mbusmaster.bus.requests import Withheld
 from mbusmaster.bus.sharing import Carry, Sharing
 from mbusmaster.bus.turns import LeaseTimes, Priority, Turns, Waiting
 from mbusmaster.errors import BusCrowdedError, BusDownError, ClientClosedError
@@ -99,7 +101,6 @@ class Turn(Waiting):
         on_bytes: Callable[[bytes], None] | None,
         wanted: Callable[[], bool],
         done: asyncio.Future[Outcome],
-        give_up_at: float,
         ticket: int,
     ) -> None:
         super().__init__(seat.number, seat.priority, request.frame, ticket)
@@ -108,7 +109,6 @@ class Turn(Waiting):
         self.on_bytes = on_bytes
         self.wanted = wanted
         self.done = done
-        self.give_up_at = give_up_at
 
     def hear(self, data: bytes) -> None:
         """Give bytes of the answer to the client, unless it has given up."""
@@ -215,12 +215,15 @@ class Arbiter:
         *,
         on_bytes: Callable[[bytes], None] | None = None,
         wanted: Callable[[], bool] = lambda: True,
-        patience: float = float("inf"),
+        patience: float | None = None,
     ) -> Outcome:
         """Carry out one request of a client when its turn comes; give what became of it.
 
-        A request that had to stay off the bus ends as `Silence`. Cancelled before its turn, the request is forgotten; during
-        it, the answer runs out unheard. Raise `BusDownError` when there is no line, or it breaks.
+        :param patience: seconds for which it may wait for its turn; None is for ever.
+
+        A request that had to stay off the bus ends as `Silence`, one that waited for too long as `Withheld`. Cancelled before
+        its turn, the request is forgotten; during it, the answer runs out unheard. Raise `BusDownError` when there is no line, or
+        it breaks.
         """
         if seat.closed:
             raise ClientClosedError(f"{seat.name} has left the bus")
@@ -230,13 +233,18 @@ class Arbiter:
         done: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         if seat.ticket is None:
             seat.ticket = next(self._tickets)
-        turn = Turn(seat, request, on_bytes, wanted, done, self._now() + patience, seat.ticket)
+        turn = Turn(seat, request, on_bytes, wanted, done, seat.ticket)
         seat.busy = True
         self._turns.put(turn, self._now())
         self._wake.set()
+        timer = (
+            None if patience is None else asyncio.get_running_loop().call_later(patience, self._give_up, turn)
+        )
         try:
             return await done
         finally:
+            if timer is not None:
+                timer.cancel()
             seat.busy = False
             turn.on_bytes = None
             self._turns.withdraw(turn)
@@ -255,6 +263,11 @@ class Arbiter:
                 continue
             await self._wait()
 
+    def _give_up(self, turn: Turn) -> None:
+        if self._turns.withdraw(turn):
+            turn.seat.counters.given_up += 1
+            turn.settle(Withheld(verdict=Verdict.BUSY))
+
     async def _wait(self) -> None:
         held = self._turns.held_until - self._now() if len(self._turns) else float("inf")
         with contextlib.suppress(TimeoutError):
@@ -266,9 +279,9 @@ class Arbiter:
 
     async def _carry_out(self, line: BusLine, turn: Turn) -> None:
         seat = turn.seat
-        if not turn.wanted() or self._now() > turn.give_up_at:
+        if not turn.wanted():
             seat.counters.given_up += 1
-            turn.settle(Silence())
+            turn.settle(Withheld(verdict=Verdict.BUSY))
             return
         seat.counters.requests += 1
         seat.ticket = None

@@ -5,12 +5,13 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self, TypeVar
 
-from mbus.link.transaction import Outcome, Silence
+from mbus.link.transaction import Outcome
 from mbus.procedures.steps import Note, Procedure, Request
 from mbusio import driver
+from mbusio.barrier import Verdict
 from mbusio.errors import BusIOError
 from mbusmaster.bus.arbiter import PATIENCE, Arbiter, ClientCounters, Seat
-from mbusmaster.bus.requests import MasterFrame, Refusal, refusal, request_of
+from mbusmaster.bus.requests import MasterFrame, Refusal, Withheld, refusal, request_of
 from mbusmaster.bus.turns import Priority
 from mbusmaster.errors import BusDownError
 
@@ -52,6 +53,11 @@ class Client:
         """What this client had from the bus."""
         return self._seat.counters
 
+    @property
+    def has_bus(self) -> bool:
+        """Whether the converter can be reached now."""
+        return self._arbiter.is_attached
+
     async def transparent(
         self,
         frame: MasterFrame,
@@ -61,23 +67,23 @@ class Client:
     ) -> Outcome:
         """Pass a frame of a foreign master on as it is, once; its answer goes to `on_bytes` as it arrives.
 
-        Silence stays silence, and so does everything that may not or cannot be passed on: the reason is told and counted.
+        Silence stays silence. What may not or cannot be passed on is silence too (`Withheld`): the reason is told and counted.
 
         :param wanted: tells false when the client has given the frame up, which then is not sent or its answer not heard.
         """
         reason = refusal(frame, allow_writes=self._allow_writes)
         if reason is not None:
             self._refuse(frame, reason)
-            return Silence()
+            return Withheld(verdict=Verdict.REFUSED)
         try:
             return await self._arbiter.submit(
                 self._seat, request_of(frame), on_bytes=on_bytes, wanted=wanted, patience=PATIENCE
             )
         except BusDownError:
-            return Silence()
+            return Withheld(verdict=Verdict.DOWN)
         except BusIOError as error:
             self._tell("bus", str(error))
-            return Silence()
+            return Withheld(verdict=Verdict.DOWN)
 
     async def run(self, procedure: Procedure[T], *, watch: Callable[[Note], None] | None = None) -> T:
         """Run one of `mbus`'s procedures on this client's share of the bus; give what it returns.

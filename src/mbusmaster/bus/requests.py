@@ -3,6 +3,7 @@
 Every frame of a transparent client is parsed, so that reading and writing can be told apart (MBUS.md 10.1, rule 7).
 """
 
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
@@ -19,8 +20,10 @@ from mbus.link.fields import (
     is_from_master,
 )
 from mbus.link.frames import LongFrame, ShortFrame
+from mbus.link.transaction import Silence
 from mbus.procedures.counters import SELECTION_CI
 from mbus.procedures.steps import Expects, Request
+from mbusio.barrier import Verdict
 
 MasterFrame = ShortFrame | LongFrame
 
@@ -37,6 +40,16 @@ class Refusal(StrEnum):
     WRITE = "write services are switched off"
     BROADCAST = "writing to every meter is switched off"
     BAUD = "changing a baud rate is never passed on"
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld(Silence):
+    """Silence that says nothing about any meter: the request did not reach the bus, or the bus was lost under it.
+
+    :ivar verdict: what a client hears that asks whether silence was silence.
+    """
+
+    verdict: Verdict = field(kw_only=True)
 
 
 def refusal(frame: MasterFrame, *, allow_writes: bool) -> Refusal | None:

@@ -9,7 +9,6 @@ is not waited for again until it goes on with a conversation quickly: all that i
 (`mbusmaster.bus.sharing`). No I/O, no clock: times are handed in.
 """
 
-import contextlib
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, Generic, TypeVar
@@ -127,10 +126,12 @@ class Turns(Generic[T]):
         if unfinished is not None and unfinished.continues(turn) and now < unfinished.until + TIMER_SLACK:
             self._slow.discard(turn.client)
 
-    def withdraw(self, turn: T) -> None:
-        """Take back a turn that has not begun; nothing happens if it has."""
-        with contextlib.suppress(ValueError):
-            self._waiting.remove(turn)
+    def withdraw(self, turn: T) -> bool:
+        """Take back a turn; tell false, with nothing changed, when it has begun or was never put."""
+        if turn not in self._waiting:
+            return False
+        self._waiting.remove(turn)
+        return True
 
     def leave(self, client: int) -> None:
         """A client is gone: the bus is not held for it."""

@@ -7,7 +7,7 @@ A master on a bus asks one thing at a time. So a client that sends a frame while
 together (they are carried out in order) or has given up the earlier one after its own timeout. That one is then not sent any
 more, or its answer is thrown away: the client would take it for the answer to its new question. The same frame again is the same
 question and keeps its place in the queue. A client that knows this gateway need not guess: it asks whether silence was silence
-(`mbusio.barrier`), which gives nothing up and is answered here, in its turn.
+(`mbusio.barrier`), which gives nothing up and is answered here, in its turn, with the verdict on what it asked since it last did.
 """
 
 import asyncio
@@ -19,9 +19,9 @@ from typing import Final
 from mbus.link.decoder import Dropped, Event, StreamDecoder
 from mbus.link.frames import SingleCharacter
 from mbus.link.transaction import Silence
-from mbusio.barrier import BARRIER, BARRIER_ANSWER
+from mbusio.barrier import BARRIER, Verdict
 from mbusmaster.bus.client import Client
-from mbusmaster.bus.requests import MasterFrame, is_initialisation
+from mbusmaster.bus.requests import MasterFrame, Withheld, is_initialisation
 
 READ_SIZE: Final = 4096
 PARTIAL_SECONDS: Final = 1.0
@@ -80,6 +80,7 @@ class Session:
         self._changed = asyncio.Event()
         self._held_back_until = float("-inf")
         self._ended = False
+        self._verdict = Verdict.DONE
         self.has_asked = False
 
     async def run(self) -> None:
@@ -200,13 +201,20 @@ class Session:
                 self._send(data)
 
         if pending.frame == BARRIER:
-            answer(BARRIER_ANSWER.to_bytes())
+            answer(self._take_verdict().frame.to_bytes())
             return
         while pending.is_wanted():
             pending.asked_again = False
             outcome = await self._client.transparent(pending.frame, answer, wanted=pending.is_wanted)
-            if not (isinstance(outcome, Silence) and pending.asked_again):
-                return
+            if isinstance(outcome, Silence) and pending.asked_again:
+                continue
+            if isinstance(outcome, Withheld) and not pending.given_up and self._verdict is Verdict.DONE:
+                self._verdict = outcome.verdict
+            return
+
+    def _take_verdict(self) -> Verdict:
+        verdict, self._verdict = self._verdict, Verdict.DONE
+        return verdict if self._client.has_bus else Verdict.DOWN
 
     def _send(self, data: bytes) -> None:
         if self._writer.is_closing():

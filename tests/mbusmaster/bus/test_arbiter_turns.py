@@ -7,9 +7,11 @@ import pytest
 from mbus.link.frames import LongFrame, ShortFrame
 from mbus.link.transaction import Ack, Expects, Silence
 from mbus.procedures.steps import BaudChange, Note, Procedure, Request, ask, tell
+from mbusio.barrier import Verdict
 from mbusio.errors import BaudError, TransportClosedError
 from mbusmaster.bus.arbiter import PATIENCE, Arbiter
 from mbusmaster.bus.client import Client
+from mbusmaster.bus.requests import Withheld
 from mbusmaster.bus.turns import LeaseTimes, Priority
 from mbusmaster.errors import BusDownError, ClientClosedError
 from support.arbiter import serving
@@ -205,7 +207,7 @@ async def test_a_request_that_waited_longer_than_anybody_listens_is_not_sent() -
     async with serving(bus) as arbiter:
         one, two = Client(arbiter, "one"), Client(arbiter, "two")
         outcomes = await asyncio.gather(one.transparent(nke(5), silent), two.transparent(nke(6), silent))
-    assert list(outcomes) == [Ack(), Silence()]
+    assert list(outcomes) == [Ack(), Withheld(verdict=Verdict.BUSY)]
     assert order(bus) == [5]
     assert two.counters.given_up == 1
 
@@ -229,7 +231,7 @@ async def test_without_a_line_transparent_clients_meet_silence_and_jobs_an_error
     arbiter = Arbiter(baud=2400)
     working = asyncio.create_task(arbiter.serve())
     client = Client(arbiter, "one")
-    assert await client.transparent(nke(5), silent) == Silence()
+    assert await client.transparent(nke(5), silent) == Withheld(verdict=Verdict.DOWN)
     with pytest.raises(BusDownError):
         await client.transact(Request(nke(5), Expects.ACK))
     working.cancel()
@@ -244,7 +246,7 @@ async def test_when_the_line_breaks_everybody_who_waits_is_told() -> None:
         first = asyncio.create_task(one.transparent(nke(5), silent))
         with pytest.raises(BusDownError):
             await two.transact(Request(nke(6), Expects.ACK))
-        assert await first == Silence()
+        assert await first == Withheld(verdict=Verdict.DOWN)
         assert not arbiter.is_attached
 
 
@@ -263,11 +265,11 @@ async def test_a_rate_that_cannot_be_set_is_silence_for_clients_and_the_line_sta
         job, one = Client(arbiter, "job"), Client(arbiter, "one")
         await job.set_baud(9600)
         assert await job.transact(Request(select(A), Expects.ACK)) == Ack()
-        assert await one.transparent(nke(5), silent) == Silence()
+        assert await one.transparent(nke(5), silent) == Withheld(verdict=Verdict.DOWN)
         job.close()
         await asyncio.sleep(1)
         assert arbiter.is_attached
-        assert await one.transparent(nke(5), silent) == Silence()
+        assert await one.transparent(nke(5), silent) == Withheld(verdict=Verdict.DOWN)
 
 
 class Seen(Note):
@@ -322,7 +324,7 @@ async def test_what_no_reading_client_sends_stays_off_the_bus() -> None:
     async with serving(bus) as arbiter:
         client = Client(arbiter, "one")
         for frame in REFUSED:
-            assert await client.transparent(frame, silent) == Silence(), frame
+            assert await client.transparent(frame, silent) == Withheld(verdict=Verdict.REFUSED), frame
     assert bus.sent == []
     assert client.counters.refused == len(REFUSED)
 

@@ -4,13 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from mbus.link.transaction import Ack, Silence
+from mbus.link.transaction import Ack
+from mbusio.barrier import Verdict
 from mbusio.errors import TransportOpenError
 from mbusio.transport import MemoryTransport, Transport, memory_pair
 from mbusmaster.bus import monitor as monitor_module
 from mbusmaster.bus.engine import BusEngine
 from mbusmaster.bus.health import BusState
 from mbusmaster.bus.monitor import ControlSocketMonitor, LineMonitorError
+from mbusmaster.bus.requests import Withheld
 from mbusmaster.settings import BusSettings
 from support.sharedbus import nke
 from support.virtual_time import in_virtual_time
@@ -61,7 +63,7 @@ async def test_a_converter_that_vanishes_is_a_state_and_comes_back() -> None:
     await converters.far.close()
     await asyncio.sleep(1)
     assert state(engine) is BusState.FAULT
-    assert await client.transparent(nke(5), silent) == Silence()
+    assert await client.transparent(nke(5), silent) == Withheld(verdict=Verdict.DOWN)
     attempts = converters.attempts
     await asyncio.sleep(300)
     assert 5 < converters.attempts - attempts < 40
