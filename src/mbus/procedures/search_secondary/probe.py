@@ -12,7 +12,7 @@ from typing import Final
 from mbus.addressing import ANY_MANUFACTURER, ANY_MEDIUM, ANY_VERSION, SELECTED, SecondaryAddress
 from mbus.application.commands import req_ud2, select, snd_nke
 from mbus.application.header import fits, identity_of
-from mbus.link.frames import ACK
+from mbus.link.frames import ACK, LONG_START
 from mbus.link.transaction import Ack, Expects, Fault, Garbled, Outcome, Reply, Silence
 from mbus.procedures.found import FoundMeter
 from mbus.procedures.search_secondary.costs import Outlook
@@ -30,6 +30,8 @@ LOST: Final = 0.5
 """Silence behind an acknowledgement is taken for a swallowed collision where that is more probable than this."""
 SWALLOWED: Final = 0.03
 """The same on a bus that has swallowed some and never shown one."""
+MOST_ACKNOWLEDGEMENTS: Final = 8
+"""More characters than these are seldom acknowledgements that collided."""
 HABIT: Final = 2
 """So many swallowed collisions are a habit."""
 
@@ -118,7 +120,7 @@ class Prober:
         for attempt in range(self.tries):
             last = attempt + 1 == self.tries
             outcome = yield from self._transact(mask, Request(select(mask), Expects.ACK))
-            if outcome.late and not last:
+            if not last and (outcome.late or _is_reading(outcome)):
                 # Whoever is late may have missed this select while sending, or be what seems to answer it.
                 continue
             if isinstance(outcome, Ack):
@@ -160,11 +162,20 @@ class Prober:
     def _transact(self, mask: SecondaryAddress, request: Request) -> Procedure[Outcome]:
         outcome = yield from ask(request)
         self.transactions += 1
-        if outcome.late and self._previous not in (None, mask):
+        # A reading behind a select was meant for the request before.
+        is_late = bool(outcome.late) or (request.expects is Expects.ACK and _is_reading(outcome))
+        if is_late and self._previous not in (None, mask):
             assert self._previous is not None
             self.belated.append(self._previous)
         self._previous = mask
         return outcome
+
+
+def _is_reading(outcome: Outcome) -> bool:
+    """Tell whether this is a reading, or damaged and more like one than like acknowledgements."""
+    if isinstance(outcome, Garbled):
+        return LONG_START in outcome.data or len(outcome.data) > MOST_ACKNOWLEDGEMENTS
+    return isinstance(outcome, Reply)
 
 
 def _doubt(garbled: Garbled) -> float:
