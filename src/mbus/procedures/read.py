@@ -60,7 +60,9 @@ def read_primary(
         return (yield from _read_at(address, stations, Manner(tries, more), initialise))
     except GarbledAnswerError as error:
         if address == TEST:
-            raise GarbledAnswerError(f"several meters seem to be on the line: {error}") from error
+            raise GarbledAnswerError(
+                "several meters seem to be on the line: their answers cannot be told apart"
+            ) from error
         raise
 
 
@@ -102,7 +104,7 @@ def read_secondary(
         if mask.is_unique:
             raise
         raise GarbledAnswerError(
-            f"several meters seem to fit {mask}; give the whole address of one: {error}"
+            f"several meters seem to fit {mask}: their answers cannot be told apart; give the whole address of one"
         ) from error
 
 
