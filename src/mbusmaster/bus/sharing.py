@@ -13,8 +13,8 @@ or complete                                sees a fresh start (1, 0, 1 …)
 … in the middle of several telegrams,      SND_NKE, then the telegrams that the client has are asked for again and thrown
 lease not over                             away, then its own request: it gets the telegram it would have got alone
 … in the middle, lease over                silence, until three leases have passed: then it counts as a new reading
-FD, selection replaced, conversation       its own selection is put in front, then as above
-open and lease not over
+FD, selection replaced, conversation open  its own selection is put in front, then as above
+or last telegram repeated, lease not over
 FD, selection replaced, conversation       silence: never another client's meter
 complete or lease over
 SND_NKE to FD, another client's selection  silence: for this client nobody is selected
@@ -101,9 +101,13 @@ class View:
 
     def telegrams_before(self, bit: bool) -> int:
         """Tell how many telegrams a fresh reading must skip so that a request with `bit` gets what it means."""
-        if not self.more:
-            return 0
-        return self.telegrams - (bit == self.last_bit)
+        if self.is_repeat(bit):
+            return self.telegrams - 1
+        return self.telegrams if self.more else 0
+
+    def is_repeat(self, bit: bool) -> bool:
+        """Tell whether a request with `bit` asks for the last telegram once more."""
+        return self.telegrams > 0 and bit == self.last_bit
 
     def start_again(self) -> None:
         """The slave was initialised or selected: nothing has been read."""
@@ -156,6 +160,7 @@ class Sharing:
         self._all = _Touches()
         self._wire: dict[int, _Wire] = {}
         self._selected_by: ClientId | None = None
+        self._selection: LongFrame | None = None
 
     def exchange(self, client: ClientId, request: Request) -> Exchange:
         """Carry out one request of a client; return its outcome, `Silence` where it had to stay off the bus."""
@@ -175,8 +180,8 @@ class Sharing:
 
     def selection_lifted(self) -> None:
         """SND_NKE to FD was sent on nobody's behalf."""
+        self._touch_selected(None)
         self._selected_by = None
-        self._touch(None, SELECTED)
 
     def doubt_everything(self) -> None:
         """The line was away: slaves may have lost power, or others may have used the bus."""
@@ -208,8 +213,8 @@ class Sharing:
             if self._selected_by not in (None, client):
                 # For this client nobody is selected; whose selection it is needs it, and would also answer.
                 return Silence()
+            self._touch_selected(client)
             self._selected_by = None
-            self._touch(client, SELECTED)
         else:
             view = views.setdefault(address, View())
             view.start_again()
@@ -280,11 +285,15 @@ class Sharing:
 
     def _may_restore(self, client: ClientId, address: int, view: View, bit: bool) -> bool:
         age = self._clock() - view.at
+        if view.is_complete() and age > self._lease:
+            # Nobody asks for the last telegram once more so much later.
+            view.start_again()
         before = view.telegrams_before(bit)
         if address == SELECTED:
             if self._selected_by == client:
                 return before == 0 or (age <= self._lease and before <= MAX_REPEATED_TELEGRAMS)
-            return not view.is_complete() and age <= self._lease and before <= MAX_REPEATED_TELEGRAMS
+            is_open = not view.is_complete() or view.is_repeat(bit)
+            return is_open and age <= self._lease and before <= MAX_REPEATED_TELEGRAMS
         if before == 0:
             return True
         if age > FORGET_AFTER_LEASES * self._lease:
@@ -297,10 +306,8 @@ class Sharing:
             # SND_UD was obeyed, or there is nothing to tell: what is read next is a new reading.
             view.telegrams, view.more, view.last_bit = 0, False, bit
         elif isinstance(outcome, Reply) and fits_selection(outcome.frame, view.selection):
-            if not view.more:
-                view.telegrams = 1
-            elif bit != view.last_bit:
-                view.telegrams += 1
+            if not view.is_repeat(bit):
+                view.telegrams = view.telegrams + 1 if view.more else 1
             view.more = more_follows(outcome.frame)
             view.last_bit = bit
             self._wire[address].response = outcome.frame
@@ -326,9 +333,15 @@ class Sharing:
             self._touch(client, address, view)
 
     def _touch_by_selection(self, client: ClientId, selection: LongFrame) -> None:
-        # A slave with one memory for all its addresses begins anew when it is selected.
+        self._selection = selection
+        self._touch_selected(client)
+
+    def _touch_selected(self, client: ClientId | None) -> None:
+        # A slave with one memory for all its addresses begins anew when it is selected, or initialised through FD.
         for address, wire in self._wire.items():
-            if is_one_slave(address) and (wire.response is None or fits_selection(wire.response, selection)):
+            if is_one_slave(address) and (
+                wire.response is None or fits_selection(wire.response, self._selection)
+            ):
                 self._touch(client, address)
         self._touch(client, SELECTED)
 

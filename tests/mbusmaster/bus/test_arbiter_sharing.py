@@ -98,6 +98,40 @@ async def test_a_telegram_that_a_client_repeats_is_the_same_one() -> None:
 
 
 @in_virtual_time
+async def test_the_last_telegram_of_a_reading_can_be_repeated_too() -> None:
+    meter, other = StrictMeter(5, A, telegrams=3), StrictMeter(6, B)
+    async with serving(SharedBus([meter, other])) as arbiter:
+        one, two = Client(arbiter, "one"), Client(arbiter, "two")
+        for address, first in ((5, nke(5)), (0xFD, select(A))):
+            await ask(one, first)
+            for number, bit in enumerate((1, 0, 1)):
+                assert await ask(one, req(address, bit)) == meter.telegram(number)
+            for _ in range(2):
+                await ask(two, req(5, 1))
+                await ask(two, select(B))
+                await ask(two, req(0xFD, 1))
+                assert await ask(one, req(address, 1)) == meter.telegram(2)
+
+
+@in_virtual_time
+async def test_a_selection_that_another_client_lifts_takes_no_telegram_from_a_reading() -> None:
+    meter = StrictMeter(5, A, telegrams=3)
+    async with serving(SharedBus([meter])) as arbiter:
+        one, two, three = (Client(arbiter, name) for name in ("one", "two", "three"))
+        await ask(two, select(A))
+        assert await ask(one, req(5, 1)) == meter.telegram(0)
+        await ask(two, nke(0xFD))
+        assert await ask(one, req(5, 0)) == meter.telegram(1)
+        await ask(three, select(A))
+        assert await ask(one, req(5, 1)) == meter.telegram(2)
+        await ask(three, req(0xFD, 1))
+        assert await ask(one, req(5, 0)) == meter.telegram(0)
+        three.close()
+        await asyncio.sleep(1)
+        assert await ask(one, req(5, 1)) == meter.telegram(1)
+
+
+@in_virtual_time
 async def test_a_client_that_never_initialises_gets_fresh_readings_with_either_bit() -> None:
     meter = StrictMeter(5, A, telegrams=2)
     bus = SharedBus([meter])
@@ -108,7 +142,8 @@ async def test_a_client_that_never_initialises_gets_fresh_readings_with_either_b
         await ask(two, req(5, 1))
         await ask(two, req(5, 0))
         bus.sent.clear()
-        # Its bit is 0 where a fresh start needs 1: the slave sees the opposite from here on.
+        # So much later it is no repetition. Its bit is 0 where a fresh start needs 1: the slave sees the opposite from here on.
+        await asyncio.sleep(10.5)
         assert await ask(one, req(5, 0)) == meter.telegram(0)
         assert await ask(one, req(5, 1)) == meter.telegram(1)
     assert hexes(bus) == ["10 40 05 45 16", "10 7B 05 80 16", "10 5B 05 60 16"]
@@ -329,6 +364,13 @@ READINGS: list[list[ShortFrame | LongFrame]] = [
     [nke(0xFD), select(B), req(0xFD, 1)],
     [nke(7)],
     [select("11111111")],
+    # Repetitions, also of the last telegram; readings that begin with the next bit, or are broken off.
+    [nke(5), req(5, 1), req(5, 1), req(5, 0), req(5, 0), req(5, 1), req(5, 1)],
+    [nke(5), req(5, 1), req(5, 0), req(5, 1), req(5, 0), req(5, 1), req(5, 0)],
+    [nke(5), req(5, 1)],
+    [select(A), req(0xFD, 1), req(0xFD, 1), req(0xFD, 0), req(0xFD, 1), req(0xFD, 1)],
+    [select(A), req(0xFD, 1), select(B), req(0xFD, 1), req(0xFD, 1)],
+    [select(A), nke(0xFD)],
 ]
 
 
