@@ -150,7 +150,7 @@ class PseudoTerminal:
                 asyncio.get_running_loop().remove_reader(self._master)
 
     def _leave_something_to_change(self) -> None:
-        # One call, so that nothing of what the client sets meanwhile is lost. It is announced too, and then there is nothing to do.
+        # One call, so that nothing of what the client sets meanwhile is lost. It is announced too; then there is nothing to do.
         if termios.tcgetattr(self._master)[_CONTROL_FLAGS] & termios.CLOCAL:
             fcntl.ioctl(self._master, termios.TIOCSSOFTCAR, struct.pack("i", 0))
 
