@@ -26,6 +26,16 @@ def test_a_url_names_a_kind_a_target_and_a_port(text: str, kind: str, target: st
     assert (endpoint.kind, endpoint.target, endpoint.port) == (kind, target, port)
 
 
+def test_host_and_port_alone_are_tcp() -> None:
+    endpoint = parse_url("gateway:2445?allowance=2")
+    assert (endpoint.kind, endpoint.target, endpoint.port, endpoint.allowance) == (
+        "tcp",
+        "gateway",
+        2445,
+        2.0,
+    )
+
+
 def test_the_standard_s_wire_is_the_default() -> None:
     endpoint = parse_url("/dev/ttyUSB0")
     assert (endpoint.baud, endpoint.parity, endpoint.allowance, endpoint.dtr) == (2400, "E", None, None)
@@ -52,7 +62,7 @@ def test_files_of_certificates_are_settings_of_tls() -> None:
     [
         ("", "names no bus"),
         ("ttyUSB0", "names no bus"),
-        ("gateway:2445", "names no bus"),
+        ("gateway:", "names no bus"),
         ("http://gateway", "http:// is unknown"),
         ("tcp://", "tcp://host:2445"),
         ("tcp://gateway:99999", "out of range"),

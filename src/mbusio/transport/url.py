@@ -13,7 +13,10 @@ from mbusio.transport.wire import Parity, Wire
 Kind = Literal["serial", "tcp", "tls", "rfc2217"]
 
 DEFAULT_PORTS: Final = {"tcp": 2445, "tls": 1445, "rfc2217": 2217}
-EXAMPLES: Final = "/dev/ttyUSB0, COM3, serial:///dev/ttyUSB0?baud=2400&parity=E, tcp://host:2445, tls://host:1445?ca=FILE, rfc2217://host:2217"
+EXAMPLES: Final = (
+    "/dev/ttyUSB0, COM3, serial:///dev/ttyUSB0?baud=2400&parity=E, "
+    "host:2445, tcp://host:2445, tls://host:1445?ca=FILE, rfc2217://host:2217"
+)
 LONGEST_WAIT: Final = 60.0
 """Seconds; a longer allowance or gap is a slip of the pen."""
 
@@ -26,6 +29,8 @@ _SETTINGS: Final[dict[Kind, tuple[str, ...]]] = {
     "rfc2217": (*_COMMON, *_WIRE),
 }
 _COM = re.compile(r"(\\\\\.\\)?COM\d+", re.IGNORECASE)
+_HOST_AND_PORT = re.compile(r"([^\s/:\[\]]+|\[[0-9A-Fa-f:]+\]):\d+")
+"""As the simulator and others write where they listen."""
 _SWITCH = {"1": True, "on": True, "true": True, "0": False, "off": False, "false": False}
 
 
@@ -62,6 +67,8 @@ def parse_url(text: str) -> Endpoint:
         device, _, query = text.partition("?")
         if device.startswith(("/", ".", "~")) or _COM.fullmatch(device):
             return _with_settings(Endpoint(text, "serial", device), query)
+        if _HOST_AND_PORT.fullmatch(device):
+            return replace(parse_url(f"tcp://{text}"), text=text)
         raise TransportURLError(f"{text!r} names no bus; write one of: {EXAMPLES}")
     if scheme not in _SETTINGS:
         raise TransportURLError(f"{text!r}: {scheme}:// is unknown; write one of: {EXAMPLES}")
