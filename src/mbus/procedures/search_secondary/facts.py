@@ -16,6 +16,7 @@ from mbus.procedures.search_secondary.masks import (
     digit_at,
     fix,
     matches,
+    shift_of,
     volume,
     wider,
 )
@@ -26,6 +27,7 @@ class Group:
     """A cell that was split.
 
     :ivar position: the digit on which it was split.
+    :ivar shift: bits that lie below that digit in an identification.
     :ivar at_least: how many meters it is proven to hold.
     :ivar found: how many of them are known.
     """
@@ -36,6 +38,10 @@ class Group:
     parent: "Group | None"
     found: int = 0
     children: "dict[int, Group | Cell]" = field(default_factory=dict)
+    shift: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.shift = shift_of(self.position)
 
     @property
     def missing(self) -> int:
@@ -86,18 +92,20 @@ class Facts:
 
     def cell_at(self, identification: int) -> Cell | None:
         """Give the open cell in which an identification lies, None where it is settled."""
+        for care, values in self._settled.items():
+            if identification & care in values:
+                return None
         node: Group | Cell | None = self._root
         while isinstance(node, Group):
-            node = node.children.get(digit_at(identification, node.position))
-        if node is None or node.mask not in self.open or self._is_settled(identification):
-            return None
-        return node
+            node = node.children.get(identification >> node.shift & 15)
+        return node if node is not None and node.mask in self.open else None
 
     def known_in(self, mask: Mask) -> int:
         """Count the known meters under a mask."""
         count, seen = self._counts.get(mask, (0, 0))
         if seen < len(self.known):
-            count += sum(1 for meter in self.known[seen:] if matches(mask, meter))
+            care, value = mask
+            count += sum([meter & care == value for meter in self.known[seen:]])
             self._counts[mask] = count, len(self.known)
         return count + sum(1 for narrow in self.nameless if covers(mask, narrow))
 
@@ -107,7 +115,7 @@ class Facts:
         node: Group | Cell | None = self._root if matches(self.base, identification) else None
         while isinstance(node, Group):
             node.found += 1
-            node = node.children.get(digit_at(identification, node.position))
+            node = node.children.get(identification >> node.shift & 15)
 
     def add_nameless(self, mask: Mask) -> None:
         """A meter is proven to be alone under a mask, and does not say who it is."""
@@ -173,6 +181,3 @@ class Facts:
     def _covered(self, mask: Mask) -> bool:
         care, value = mask
         return any(wide & care == wide and value & wide in values for wide, values in self._settled.items())
-
-    def _is_settled(self, identification: int) -> bool:
-        return any(identification & care in values for care, values in self._settled.items())

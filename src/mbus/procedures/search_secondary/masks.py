@@ -32,20 +32,25 @@ def text_of(mask: Mask) -> str:
     return f"{value | (~care & 0xFFFFFFFF):08X}"
 
 
+def shift_of(position: int) -> int:
+    """Give the bits that lie below a digit; position 0 is the most significant."""
+    return 4 * (ID_DIGITS - 1 - position)
+
+
 def nibble(position: int) -> int:
-    """Give the bits of a digit; position 0 is the most significant."""
-    return 15 << 4 * (ID_DIGITS - 1 - position)
+    """Give the bits of a digit."""
+    return 15 << shift_of(position)
 
 
 def digit_at(identification: int, position: int) -> int:
     """Give one digit of an identification."""
-    return identification >> 4 * (ID_DIGITS - 1 - position) & 15
+    return identification >> shift_of(position) & 15
 
 
 def fix(mask: Mask, position: int, digit: int) -> Mask:
     """Give the part of a mask that has this digit at this position."""
     care, value = mask
-    return care | nibble(position), value | digit << 4 * (ID_DIGITS - 1 - position)
+    return care | nibble(position), value | digit << shift_of(position)
 
 
 def covers(wide: Mask, narrow: Mask) -> bool:
@@ -97,6 +102,7 @@ def number_of(identification: int) -> int | None:
     return int(text) if text.isdecimal() else None
 
 
+@lru_cache(maxsize=65536)
 def identification_of(number: int) -> int:
     """Give the identification that spells a decimal number of at most eight digits."""
     return int(f"{number:08d}", 16)

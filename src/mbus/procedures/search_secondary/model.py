@@ -25,7 +25,9 @@ MOST: Final = 0.99
 MANY: Final = 20
 """Once so many meters are known, one more changes the expectations little."""
 REPEATS: Final = 15
-"""Rounds after which an estimate that feeds on itself has settled."""
+"""Rounds after which an estimate that feeds on itself has settled at the latest."""
+CLOSE: Final = 1e-3
+"""Change of such an estimate, as a share of it, that shows that it has settled."""
 SELDOM: Final = 8
 """Steps between two looks at expectations that change little."""
 
@@ -42,12 +44,6 @@ class Region:
     volume: float = 0.0
     rate: float = 0.0
     odds: float = 0.0
-
-    def add(self, other: "Region") -> None:
-        """Take more cells in."""
-        self.volume += other.volume
-        self.rate += other.rate
-        self.odds += other.odds
 
     def without(self, other: "Region") -> "Region":
         """Leave some of the cells out again."""
@@ -74,12 +70,14 @@ class Model:
         self._splits = -1
         self._steps = 0
         self._wholes: dict[Group, Region] = {}
+        self._needy_around: dict[Group | None, Group | None] = {}
         self._open_volume = 1.0
 
     def refresh(self) -> None:
         """Learn from the facts as they are now; small changes may wait for a few steps."""
         self._steps += 1
         self._wholes.clear()
+        self._needy_around.clear()
         is_due = self._seen < MANY or self._steps % SELDOM == 0
         if is_due or self._facts.splits != self._splits or self._is_surprised():
             self._splits = self._facts.splits
@@ -104,59 +102,64 @@ class Model:
         self._open_volume = sum(cell.volume for cell in self._facts.open.values())
         counted = PRIOR_METERS + self.isolated
         exposure = self._prior + 1.0 - self._open_volume
-        needy = self._needy_regions()
+        needy = [(self._missing(group), region) for group, region in self._needy_regions().items()]
         rate, certain = counted / exposure, counted
         for _ in range(REPEATS if needy else 0):
             meters, certain, volume = counted, counted, exposure
-            for group, region in needy.items():
+            for missing, region in needy:
                 expected = rate * region.volume
-                mean, surprise = _given_at_least(expected + region.odds, self._missing(group))
+                mean, surprise = _given_at_least(expected + region.odds, missing)
                 mean *= expected / (expected + region.odds)
                 meters += mean
                 certain += surprise * mean
                 volume += region.volume
-            rate = meters / volume
+            before, rate = rate, meters / volume
+            if abs(rate - before) < CLOSE * rate:
+                break
         self.meters = certain
         self.exposure = certain / rate
 
     def _needy_regions(self) -> dict[Group, Region]:
-        cells: dict[Group, list[Cell]] = {}
-        for cell in self._facts.open.values():
-            group = self._needy(cell)
-            if group is not None:
-                cells.setdefault(group, []).append(cell)
-        return {group: self.region(its_cells) for group, its_cells in cells.items()}
+        cells = self._by_need(self._facts.open.values())
+        return {group: self.region(its_cells) for group, its_cells in cells.items() if group is not None}
 
     def region(self, cells: Iterable[Cell]) -> Region:
         """Sum up the expectations about some cells."""
-        region = Region()
+        volume = rate = odds = 0.0
         for cell in cells:
-            self._include(region, cell)
-        return region
-
-    def _include(self, region: Region, cell: Cell) -> None:
-        region.volume += cell.volume
-        guessed = self._guessed.get(cell)
-        if guessed is not None:
-            region.rate += guessed.rate
-            region.odds += guessed.odds
+            volume += cell.volume
+            guessed = self._guessed.get(cell)
+            if guessed is not None:
+                rate += guessed.rate
+                odds += guessed.odds
+        return Region(volume, rate, odds)
 
     def outlook(self, cells: Iterable[Cell]) -> tuple[float, float]:
         """Give the probabilities that some cells together hold no meter, and exactly one."""
-        pooled, needy = Region(), dict[Group, Region]()
-        for cell in cells:
-            group = self._needy(cell)
-            region = pooled if group is None else needy.setdefault(group, Region())
-            self._include(region, cell)
-        none, one = self._unconditional(pooled)
-        for group, region in needy.items():
-            its_none, its_one = self._conditional(group, region)
+        by_need = self._by_need(cells)
+        none, one = self._unconditional(self.region(by_need.pop(None, ())))
+        for group, its_cells in by_need.items():
+            assert group is not None
+            its_none, its_one = self._conditional(group, self.region(its_cells))
             none, one = none * its_none, one * its_none + none * its_one
         return none, one
 
-    def _needy(self, cell: Cell) -> Group | None:
-        """Give the closest split cell around this one that holds more meters than are known."""
-        group = cell.parent
+    def _by_need(self, cells: Iterable[Cell]) -> dict[Group | None, list[Cell]]:
+        """Part cells by the closest split cell around them that holds more meters than are known."""
+        parts: dict[Group | None, list[Cell]] = {}
+        around = self._needy_around
+        for cell in cells:
+            parent = cell.parent
+            if parent not in around:
+                around[parent] = self._needy(parent)
+            group = around[parent]
+            if group in parts:
+                parts[group].append(cell)
+            else:
+                parts[group] = [cell]
+        return parts
+
+    def _needy(self, group: Group | None) -> Group | None:
         while group is not None and self._missing(group) <= 0:
             group = group.parent
         return group
@@ -212,21 +215,26 @@ class Model:
         belonging = (len(self._numbers) - self.isolated + 0.5) / (len(self._numbers) + 1)
         self.guesses.clear()
         self._guessed.clear()
+        cells: dict[int, Cell] = {}
+
+        def is_open(number: int) -> bool:
+            cell = self._facts.cell_at(identification_of(number))
+            if cell is not None:
+                cells[number] = cell
+            return cell is not None
+
         for part in parts:
-            for number, chance in neighbours(part, 1.0 if len(part) > 1 else belonging, self._is_open):
-                self._place(identification_of(number), chance)
+            for number, chance in neighbours(part, 1.0 if len(part) > 1 else belonging, is_open):
+                self._place(identification_of(number), cells[number], chance)
 
-    def _is_open(self, number: int) -> bool:
-        return self._facts.cell_at(identification_of(number)) is not None
-
-    def _place(self, identification: int, chance: float) -> None:
-        cell = self._facts.cell_at(identification)
-        assert cell is not None, "only open numbers are guessed"
+    def _place(self, identification: int, cell: Cell, chance: float) -> None:
         self.guesses[identification] = chance
         certainty = min(chance, MOST)
-        self._guessed.setdefault(cell, Region()).add(
-            Region(0.0, -math.log1p(-certainty), certainty / (1 - certainty))
-        )
+        region = self._guessed.get(cell)
+        if region is None:
+            region = self._guessed[cell] = Region()
+        region.rate -= math.log1p(-certainty)
+        region.odds += certainty / (1 - certainty)
 
 
 def _given_at_least(expected: float, least: int) -> tuple[float, float]:

@@ -9,7 +9,7 @@ from typing import Final
 
 from mbus.procedures.search_secondary.costs import CHILDREN, Offer, Outlook, offer, offer_beside, settling
 from mbus.procedures.search_secondary.facts import Cell, Facts
-from mbus.procedures.search_secondary.masks import Mask, digit_at, free_positions, matches, wider
+from mbus.procedures.search_secondary.masks import Mask, digit_at, free_positions, wider
 from mbus.procedures.search_secondary.model import Model
 
 DIVE: Final = 2
@@ -55,7 +55,8 @@ class Planner:
     def split(self, cell: Cell) -> None:
         """Replace a cell by its children on the digit that tells most of the likely meters in it apart."""
         likely = [guess for guess, chance in self._model.guesses.items() if chance > HOPEFUL]
-        inside = [meter for meter in (*likely, *self._facts.known) if matches(cell.mask, meter)]
+        care, value = cell.mask
+        inside = [meter for meter in (*likely, *self._facts.known) if meter & care == value]
         free = free_positions(cell.mask[0])
         self._facts.split(
             cell, max(free, key=lambda position: len({digit_at(meter, position) for meter in inside}))

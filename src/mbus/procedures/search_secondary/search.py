@@ -170,9 +170,10 @@ class _Search:
 
         :param alone: whether to believe that one meter is alone there when only one is heard in time.
         """
-        sweep = Sweep(mask, self.state.meters, FEW)
-        sweep.learn_meters()
         finding = yield from self._examine(mask)
+        if finding.verdict is Verdict.EMPTY:
+            return
+        sweep = Sweep(mask, self.state.meters, FEW)
         if finding.verdict is Verdict.ALONE and not alone:
             finding = replace(finding, verdict=Verdict.SEVERAL)
         yield from self._enter(sweep, sweep.facts.base, finding)
