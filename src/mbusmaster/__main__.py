@@ -139,10 +139,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _count(text: str) -> int:
-    number = int(text)
-    if not 0 <= number <= 250:
-        raise argparse.ArgumentTypeError("a bus carries 0 to 250 meters")
-    return number
+    if not text.isdecimal() or int(text) > 250:
+        raise argparse.ArgumentTypeError(f"a bus carries 0 to 250 meters, not {text!r}")
+    return int(text)
 
 
 if __name__ == "__main__":

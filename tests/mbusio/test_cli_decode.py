@@ -9,6 +9,7 @@ import pytest
 
 from mbusio.cli import main
 from support.needs import shared_telegrams
+from support.system import nobody_takes
 
 ENERGY = "68 15 15 68 08 11 72 17 58 85 06 2D 2C 08 04 04 00 00 00 04 06 E7 91 00 00 3C 16"
 
@@ -193,3 +194,18 @@ def test_decoding_loads_neither_serial_ports_nor_tables() -> None:
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stderr.strip() == "[]"
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(
+    ("where", "said"), [("/dev/full", "mbus: cannot write: No space left on device\n"), (None, "")]
+)
+def test_output_that_nobody_takes_ends_with_1_and_at_most_one_line(where: str | None, said: str) -> None:
+    assert nobody_takes(where, "mbusio.cli", "decode", "--json", ENERGY, "-") == (1, said)
+
+
+@pytest.mark.process
+def test_closed_output_is_no_trace_on_standard_error() -> None:
+    command = f"{sys.executable} -m mbusio.cli decode --json '{ENERGY}' >&-"
+    run = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stderr) == (0, "")

@@ -55,7 +55,17 @@ def test_without_the_default_settings_file_the_log_says_that_the_defaults_are_in
     assert "the defaults are in force" in caplog.text
 
 
-@pytest.mark.parametrize("arguments", [[], ["sing"], ["demo", "--meters", "251"], ["demo", "--baud", "1200"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["sing"],
+        ["demo", "--meters", "251"],
+        ["demo", "--meters", "-1"],
+        ["demo", "--meters", "x"],
+        ["demo", "--baud", "1200"],
+    ],
+)
 def test_wrong_usage_ends_with_2(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(arguments)

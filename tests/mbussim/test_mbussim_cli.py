@@ -10,7 +10,7 @@ import pytest
 
 from mbussim.cli import main
 from support.needs import shared_telegrams
-from support.system import running
+from support.system import nobody_takes, running
 
 
 def output(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, object]:
@@ -162,3 +162,35 @@ def test_the_module_runs_as_a_program() -> None:
         [sys.executable, "-m", "mbussim", "round", "--meters", "2", "--json"], capture_output=True, check=True
     )
     assert json.loads(done.stdout)["meters"] == 2
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(
+    ("where", "said"), [("/dev/full", "mbussim: cannot write: No space left on device\n"), (None, "")]
+)
+def test_figures_that_nobody_takes_end_with_1_and_at_most_one_line(where: str | None, said: str) -> None:
+    assert nobody_takes(where, "mbussim", "search", "--meters", "2") == (1, said)
+
+
+def test_an_interrupted_search_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(search: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mbussim.search.search_population", interrupted)
+    assert main(["search", "--meters", "2"]) == 130
+
+
+@pytest.mark.parametrize("command", ["serve", "search", "round"])
+def test_help_shows_examples(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([command, "--help"])
+    assert ended.value.code == 0
+    assert f"examples:\n  mbussim {command}" in capsys.readouterr().out
+
+
+def test_a_link_in_a_folder_that_is_not_there_makes_no_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["serve", "--pty", str(tmp_path / "slip" / "tty")]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []

@@ -1,6 +1,7 @@
 """Our own programs as separate processes, started as a user would start them and ended by whoever started them."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -45,3 +46,24 @@ def running(module: str, *arguments: str | Path, env: dict[str, str] | None = No
             process.wait()
             if process.stdout is not None:
                 process.stdout.close()
+
+
+def nobody_takes(where: str | None, module: str, *arguments: str) -> tuple[int, str]:
+    """Run ``python -m MODULE ARGUMENTS`` with a full device as output, or None for a pipe that nobody reads.
+
+    Give exit status and standard error.
+    """
+    read, write = os.pipe()
+    os.close(read)
+    with open(where, "wb") if where else os.fdopen(write, "wb") as output:
+        ended = subprocess.run(
+            [sys.executable, "-m", module, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    if where:
+        os.close(write)
+    return ended.returncode, ended.stderr

@@ -21,14 +21,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     module = import_module(f"mbusio.cli.{options.module}")
     try:
         code: int = module.run(options)
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except (BusIOError, MBusError, CommandError) as error:
         print(f"mbus: {' '.join(str(error).split())}", file=sys.stderr)
         return EXIT_FAILURE
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has enough; Python would complain once more when it flushes at the end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read our output has enough.
+        _drop_output()
+        return EXIT_FAILURE
+    except OSError as error:
+        print(f"mbus: cannot write: {error.strerror or error}", file=sys.stderr)
+        _drop_output()
         return EXIT_FAILURE
     return code
+
+
+def _drop_output() -> None:
+    # Python would complain once more when it flushes at the end.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

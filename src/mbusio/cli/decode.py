@@ -45,9 +45,8 @@ def run(options: argparse.Namespace) -> int:
     for source in _sources(options.inputs):
         try:
             _decode(source, printer, options.key)
-        except (CommandError, OSError) as error:
-            reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-            print(f"mbus: {source.name}: {reason}", file=sys.stderr)
+        except CommandError as error:
+            print(f"mbus: {source.name}: {error}", file=sys.stderr)
             failed = True
     return int(failed)
 
@@ -110,13 +109,16 @@ def _from_file(name: str) -> Iterator[bytes]:
         is_nearly_hex = set(name) <= set("0123456789abcdefABCDEF \t\n:,;-")
         slip = "; check for a digit too many or too few" if is_nearly_hex else ""
         raise CommandError(f"neither hex text (digits in pairs) nor a file that exists{slip}")
-    with Path(name).open("rb") as file:
-        start = file.read(LARGEST_BINARY)
-        if _is_binary(start):
-            yield start
-            return
-        file.seek(0)
-        yield from _from_lines(file.readline)
+    try:
+        with Path(name).open("rb") as file:
+            start = file.read(LARGEST_BINARY)
+            if _is_binary(start):
+                yield start
+                return
+            file.seek(0)
+            yield from _from_lines(file.readline)
+    except OSError as error:
+        raise CommandError(error.strerror or str(error)) from error
 
 
 def _is_binary(start: bytes) -> bool:

@@ -2,12 +2,14 @@
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 
 from mbussim.cli import round as reading_round
 from mbussim.cli import search, serve
 
+INTERRUPTED = 130
 EPILOG = """examples:
   mbussim serve --meters 20 --tcp 127.0.0.1:2400 --pty /tmp/ttyMBUS
   mbussim search --meters 250 --ids batches --collisions filtered --json
@@ -30,7 +32,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; return 0, 1 on failure, 2 on wrong usage (argparse exits with it too)."""
+    """Run a command; return 0, 1 on failure, 2 on wrong usage (argparse exits with it too), 130 when interrupted."""
     options = parser().parse_args(arguments)
     try:
         result = options.run(options)
@@ -41,9 +43,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"mbussim: {error}; choose another address or path\n")
         return 1
     except KeyboardInterrupt:
-        return 0
-    if result is not None:
-        show(result, as_json=options.json)
+        return INTERRUPTED
+    return 0 if result is None else _print(result, as_json=options.json)
+
+
+def _print(result: dict[str, object], *, as_json: bool) -> int:
+    try:
+        show(result, as_json=as_json)
+        sys.stdout.flush()
+    except OSError as error:
+        if not isinstance(error, BrokenPipeError):
+            sys.stderr.write(f"mbussim: cannot write: {error.strerror or error}\n")
+        # Python would complain once more when it flushes at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     return 0
 
 

@@ -5,6 +5,11 @@ from typing import Any
 
 from mbussim.cli.arguments import add_baud, add_json, number
 
+EPILOG = """examples:
+  mbussim round --meters 250 --baud 9600
+  mbussim round --meters 60 --secondary --missing 3 --json
+"""
+
 
 def add(commands: Any) -> None:
     """Add the command."""
@@ -12,6 +17,8 @@ def add(commands: Any) -> None:
         "round",
         help="run one reading round in virtual time, against the physical bound",
         description="Read known meters once, in virtual time, and compare with what the wire alone needs.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.add_argument(
         "--meters", type=number(1, 1250), default=250, metavar="N", help="how many (default 250)"

@@ -6,6 +6,12 @@ from typing import Any
 from mbussim.bus import Collisions
 from mbussim.cli.arguments import add_baud, add_json, add_population, probability
 
+EPILOG = """examples:
+  mbussim search --meters 60 --ids sequential
+  mbussim search --meters 250 --ids batches --collisions filtered --json
+  mbussim search --meters 60 --loss 0.01 --thorough --json
+"""
+
 
 def add(commands: Any) -> None:
     """Add the command."""
@@ -13,6 +19,8 @@ def add(commands: Any) -> None:
         "search",
         help="run the secondary search on a population, in virtual time",
         description="Run mbus's own secondary search on a made-up population in virtual time and count what it cost.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_population(command, 250)
     add_baud(command)

@@ -106,7 +106,6 @@ class PseudoTerminal:
     def _place_link(self) -> None:
         if self.link.exists() and not self.link.is_symlink():
             raise FileExistsError(errno.EEXIST, "in the way and not a link", str(self.link))
-        self.link.parent.mkdir(parents=True, exist_ok=True)
         temporary = self.link.with_name(f".{self.link.name}.{os.getpid()}")
         temporary.unlink(missing_ok=True)
         temporary.symlink_to(self._name)
