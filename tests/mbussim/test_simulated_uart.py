@@ -108,3 +108,13 @@ def test_any_superposition_gives_characters_and_never_an_error() -> None:
         whole = superpose(parts)
         assert all(0 <= character.value <= 255 for character in read(whole))
         assert len(read(whole)) <= whole.samples // (10 * SAMPLES) + 1
+
+
+def test_a_character_without_its_stop_bit_is_no_break_and_the_next_one_begins_at_once() -> None:
+    held = line(uart.character_bits(0x42)[:-1] + "1" * 16 + "0" * 5 + uart.character_bits(0x43))
+    characters = read(held, repeats_break=False)
+    assert [(character.value, character.bad) for character in characters] == [
+        (0x42, True),
+        (0x00, True),
+        (0x43, False),
+    ]

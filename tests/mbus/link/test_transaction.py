@@ -126,6 +126,29 @@ def test_an_answer_that_stops_is_cut_short_after_the_gap() -> None:
     assert run.now == pytest.approx(0.1 + LINE.longest_gap)
 
 
+def test_a_garbled_response_at_fd_ends_no_sooner_than_other_slaves_must_have_begun() -> None:
+    run = asked(TO_SELECTED).byte(ANSWER.to_bytes()[:-1], SENT + 0.03)
+    assert run.outcome() == Garbled(ANSWER.to_bytes()[:-1], Fault.CUT_SHORT)
+    assert run.now == pytest.approx(SENT + WINDOW)
+
+
+@pytest.mark.parametrize("bad", [True, False])
+def test_behind_a_zero_at_fd_the_longest_answer_may_be_hidden(bad: bool) -> None:
+    run = asked(TO_SELECTED).byte(b"\x00", SENT + 0.1, bad=bad)
+    assert run.outcome() == Garbled(b"\x00", Fault.COLLISION)
+    assert run.now == pytest.approx(SENT + WINDOW + timing.characters(261, BAUD))
+
+
+def test_what_comes_behind_a_hidden_answer_ends_it_after_the_gap() -> None:
+    run = asked(TO_SELECTED).byte(b"\x00", SENT + 0.1, bad=True).byte(b"\x41", SENT + 0.9, bad=True)
+    assert run.outcome() == Garbled(b"\x00\x41", Fault.DAMAGED)
+    assert run.now == pytest.approx(SENT + 0.9 + LINE.longest_gap)
+
+
+def test_a_zero_from_a_slave_that_is_asked_alone_hides_nobody() -> None:
+    assert asked().byte(b"\x00", 0.1, bad=True).ended() == pytest.approx(0.1 + LINE.longest_gap)
+
+
 def test_a_stop_byte_inside_the_answer_does_not_end_it() -> None:
     frame = LongFrame(0x08, 5, 0x72, b"\x16" * 40)
     run, at = asked(), 0.1

@@ -260,6 +260,10 @@ def examined(outcomes: Iterator[Outcome], mask: str = "1FFFFFFF") -> tuple[Findi
         ([Ack(), Reply(response(STRANGER)), Ack(), Reply(response(METER))], Verdict.ALONE),
         ([Ack(), Reply(response(STRANGER)), Ack(), Reply(response(STRANGER))], Verdict.SOME),
         ([Silence(late=b"\xe5"), Silence()], Verdict.EMPTY),
+        ([Ack(late=b"\xe5"), Silence()], Verdict.EMPTY),
+        ([Garbled(b"\xe5\xe5", Fault.COLLISION, late=b"\xe5"), Ack(), Reply(response(METER))], Verdict.ALONE),
+        ([Reply(response(STRANGER)), Silence()], Verdict.EMPTY),
+        ([Garbled(response(STRANGER).to_bytes()[:9], Fault.CUT_SHORT), Silence()], Verdict.EMPTY),
     ],
 )
 def test_answers_prove_what_they_prove(outcomes: list[Outcome], verdict: Verdict) -> None:
