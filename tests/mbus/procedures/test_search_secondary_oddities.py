@@ -12,7 +12,10 @@ from mbus.link.transaction import Ack, Fault, Garbled, Outcome, Reply, Silence
 from mbus.procedures.found import Found, FoundMeter
 from mbus.procedures.search_secondary import SearchState, search_secondary
 from mbus.procedures.steps import Note, Request
+from mbussim.bus import Bus
+from mbussim.meter import plain_meters
 from mbussim.population import population
+from mbussim.virtual import VirtualMaster
 from support.selectbus import Collisions, SelectBus, drive, response
 
 METER = SecondaryAddress("12345678", manufacturer_code("KAM"), 0x35, 0x04)
@@ -86,11 +89,48 @@ def test_finds_identifications_with_hex_digits(identifications: list[str], colli
     assert addresses(search(SelectBus(sorted(meters, key=str), collisions))) == meters
 
 
+def fixed_structure(address: SecondaryAddress, primary: int) -> LongFrame:
+    return LongFrame(0x08, primary, 0x73, address.to_bytes()[:4] + bytes.fromhex("0100E97E0000000035010000"))
+
+
 def test_a_fixed_structure_meter_is_found_by_its_identification() -> None:
     old = replace(METER, identification="40000321")
-    frame = LongFrame(0x08, 3, 0x73, old.to_bytes()[:4] + bytes.fromhex("0100E97E0000000035010000"))
-    found = search(SelectBus([*OTHERS, old], frames={len(OTHERS): frame}))
+    found = search(SelectBus([*OTHERS, old], frames={len(OTHERS): fixed_structure(old, 3)}))
     assert addresses(found) == {*OTHERS, SecondaryAddress("40000321")}
+
+
+@ALL_COLLISIONS
+def test_of_two_meters_with_one_identification_the_partly_named_one_has_the_address_that_selects_it_alone(
+    collisions: Collisions,
+) -> None:
+    old = replace(METER, medium=0x07)
+    frames = {len(OTHERS) + 1: fixed_structure(old, 3)}
+    found = search(SelectBus([*OTHERS, METER, old], collisions, frames=frames))
+    assert addresses(found) == {*OTHERS, METER, SecondaryAddress(METER.identification, medium=0x07)}
+
+
+def test_a_partly_named_meter_is_found_once_by_the_mask_that_asked_for_it_first() -> None:
+    old = replace(METER, medium=0x07)
+    frames = {len(OTHERS): fixed_structure(old, 3)}
+    assert addresses(search(SelectBus([*OTHERS, old], frames=frames), known=[old])) == {*OTHERS, old}
+    only = SecondaryAddress(medium=0x07)
+    assert addresses(search(SelectBus([*OTHERS, old], frames=frames), mask=only)) == {
+        *(meter for meter in OTHERS if meter.medium == 0x07),
+        replace(only, identification=METER.identification),
+    }
+
+
+@ALL_COLLISIONS
+def test_a_meter_that_no_mask_selects_without_another_is_told_as_standing_beside_it(
+    collisions: Collisions,
+) -> None:
+    without_fields = SecondaryAddress(METER.identification)
+    bus = Bus.of(plain_meters([*OTHERS, METER, without_fields]), collisions=collisions)
+    found = VirtualMaster(bus).run(search_secondary()).result
+    assert addresses(found) == {*OTHERS, METER, without_fields}
+    (beside,) = [meter for meter in found if meter.secondary == without_fields]
+    assert beside.reply is None
+    assert "beside" in beside.remark
 
 
 @ALL_COLLISIONS
