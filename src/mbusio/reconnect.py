@@ -9,7 +9,7 @@ open            failed              lost            wait `retry_at`, short again
 lost            `retry_at` is here  connecting      open the transport
 ==============  ==================  ==============  ==========================================
 
-A device that vanishes is a state, never a crash. The waits double from `FIRST_WAIT` to `LONGEST_WAIT`, each shortened at random
+A device that vanishes is a state, never a crash. The waits double from `FIRST_WAIT` to the longest, each shortened at random
 by up to half, so that many masters do not come back to a restarted gateway in the same instant.
 """
 
@@ -19,6 +19,8 @@ from typing import Final
 
 FIRST_WAIT: Final = 0.5
 LONGEST_WAIT: Final = 30.0
+LONGEST_LOCAL_WAIT: Final = 5.0
+"""For a device of this machine: looking for it costs nobody anything, and somebody may be standing there who plugs it in."""
 STEADY_SECONDS: Final = 10.0
 """A connection that held so long was a good one: the waits begin anew."""
 
@@ -35,19 +37,21 @@ class Reconnect:
     """The state of one connection.
 
     :param random: gives numbers from 0 up to 1, as `random.random`.
+    :param longest: wait, in seconds.
     :ivar reason: why the last attempt or connection ended; empty before.
     :ivar since: when the present state began.
     :ivar retry_at: when the next attempt is due; of meaning only in `State.LOST`.
     :ivar failures: attempts and short connections in a row that failed.
     """
 
-    def __init__(self, random: Callable[[], float], now: float) -> None:
+    def __init__(self, random: Callable[[], float], now: float, *, longest: float = LONGEST_WAIT) -> None:
         self.state = State.CONNECTING
         self.reason = ""
         self.since = now
         self.retry_at = now
         self.failures = 0
         self._random = random
+        self._longest = longest
 
     def opened(self, now: float) -> None:
         """The attempt succeeded."""
@@ -57,7 +61,7 @@ class Reconnect:
         """The attempt failed, or the open connection is gone."""
         if self.state is State.OPEN and now - self.since >= STEADY_SECONDS:
             self.failures = 0
-        wait = min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(self.failures, 10))
+        wait = min(self._longest, FIRST_WAIT * 2 ** min(self.failures, 10))
         self.failures += 1
         self.reason = reason
         self.retry_at = now + wait * (1 - self._random() / 2)

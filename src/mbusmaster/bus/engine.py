@@ -13,7 +13,7 @@ from typing import Final
 from mbus.link.transaction import Garbled
 from mbusio.errors import BusIOError
 from mbusio.line import Line
-from mbusio.reconnect import Reconnect
+from mbusio.reconnect import LONGEST_LOCAL_WAIT, LONGEST_WAIT, Reconnect
 from mbusio.transport import Transport, open_transport, parse_url
 from mbusmaster.bus.arbiter import Arbiter, Carried
 from mbusmaster.bus.client import Client
@@ -100,7 +100,10 @@ class BusEngine:
 
     async def _stay_connected(self) -> None:
         loop = asyncio.get_running_loop()
-        reconnect = Reconnect(random.random, loop.time())
+        is_local = parse_url(self.settings.url).kind == "serial"
+        reconnect = Reconnect(
+            random.random, loop.time(), longest=LONGEST_LOCAL_WAIT if is_local else LONGEST_WAIT
+        )
         while True:
             try:
                 transport = await self._open(self.settings)

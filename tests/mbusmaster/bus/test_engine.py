@@ -51,7 +51,7 @@ def silent(_: bytes) -> None:
 @in_virtual_time
 async def test_a_converter_that_vanishes_is_a_state_and_comes_back() -> None:
     converters = Converters(1)
-    engine = BusEngine(BusSettings(), open_transport=converters.open)
+    engine = BusEngine(BusSettings(url="tcp://converter:10001"), open_transport=converters.open)
     working = asyncio.create_task(engine.run())
     await engine.tried.wait()
     meter = asyncio.create_task(acknowledge(converters.far))
@@ -74,6 +74,20 @@ async def test_a_converter_that_vanishes_is_a_state_and_comes_back() -> None:
     assert await client.transparent(nke(5), silent) == Ack()
     for task in (meter, working):
         task.cancel()
+    await asyncio.wait({working})
+
+
+@in_virtual_time
+async def test_an_adapter_that_was_away_for_long_is_found_within_seconds() -> None:
+    converters = Converters(0)
+    engine = BusEngine(BusSettings(url="/dev/ttyUSB0"), open_transport=converters.open)
+    working = asyncio.create_task(engine.run())
+    await asyncio.sleep(3600)
+    assert state(engine) is BusState.FAULT
+    converters.pairs.append(memory_pair())
+    await asyncio.sleep(5)
+    assert state(engine) is BusState.IDLE
+    working.cancel()
     await asyncio.wait({working})
 
 
