@@ -1,10 +1,11 @@
 """Bounds for everything that strangers can make grow: connections, and lines in the log."""
 
-from collections import Counter, OrderedDict
+from collections import Counter
 from typing import Final
 
 LOG_AGAIN_SECONDS: Final = 600.0
-REMEMBERED_SOURCES: Final = 1000
+LOG_LINES: Final = 200
+"""In `LOG_AGAIN_SECONDS`, whoever they are about: addresses cost an attacker nothing."""
 
 
 class Admission:
@@ -48,18 +49,19 @@ class Admission:
 
 
 class Rarely:
-    """Says whether something is worth a line in the log: once for each source and kind of event, and again after a while."""
+    """Says whether something is worth a line in the log: once for each source and kind of event, and again after a while.
+
+    However many sources there are, the lines of a while are bounded.
+    """
 
     def __init__(self) -> None:
-        self._told: OrderedDict[tuple[str, str], float] = OrderedDict()
+        self._told: dict[tuple[str, str], float] = {}
 
     def allows(self, source: str, kind: str, now: float) -> bool:
         """Tell whether to log now; counts as logged if so."""
-        key = (source, kind)
-        if now - self._told.get(key, float("-inf")) < LOG_AGAIN_SECONDS:
+        for key in [key for key, at in self._told.items() if now - at >= LOG_AGAIN_SECONDS]:
+            del self._told[key]
+        if (source, kind) in self._told or len(self._told) >= LOG_LINES:
             return False
-        self._told[key] = now
-        self._told.move_to_end(key)
-        if len(self._told) > REMEMBERED_SOURCES:
-            self._told.popitem(last=False)
+        self._told[source, kind] = now
         return True

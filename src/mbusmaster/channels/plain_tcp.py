@@ -19,6 +19,8 @@ KEEPALIVE_INTERVAL: Final = 10
 KEEPALIVE_COUNT: Final = 3
 """With idle time and interval in seconds: a peer that vanished is noticed after a minute."""
 UNACKNOWLEDGED_MILLISECONDS: Final = 60_000
+QUIET_SECONDS: Final = 60.0
+"""A connection that is quiet for so long makes room for another one where there are too many."""
 
 _log = logging.getLogger(__name__)
 
@@ -139,19 +141,23 @@ class PlainTcpChannel:
             await connection.session.run()
 
     def _make_room(self, source: str) -> bool:
-        """Close a connection that never asked anything, so that one that only sits there keeps nobody out."""
+        """Close the connection that has been quiet for longest, so that one that only sits there keeps nobody out."""
+        now = asyncio.get_running_loop().time()
         own = self._admission.is_full_for(source)
-        for connection in self._connections:
-            if connection.leaving or (own and connection.source != source):
-                continue
-            if connection.session is not None and not connection.session.has_asked:
-                self._tell(
-                    connection.source, "crowded", "too many connections: one without a request is closed"
-                )
-                connection.leaving = True
-                connection.task.cancel()
-                return True
-        return False
+        quiet = [
+            (connection.session.quiet_seconds(now), connection)
+            for connection in self._connections
+            if connection.session and not connection.leaving and (not own or connection.source == source)
+        ]
+        seconds, longest = max(quiet, key=lambda one: one[0], default=(0.0, None))
+        if longest is None or seconds < QUIET_SECONDS:
+            return False
+        self._tell(
+            longest.source, "crowded", "too many connections: the one that is quiet for longest is closed"
+        )
+        longest.leaving = True
+        longest.task.cancel()
+        return True
 
     def _tell(self, source: str, kind: str, text: str) -> None:
         if self._rarely.allows(source, kind, asyncio.get_running_loop().time()):

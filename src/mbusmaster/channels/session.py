@@ -57,7 +57,6 @@ class Session:
     :param client: its share of the bus; closed by whoever made it.
     :param tell: is given a kind of event and a line for the log; whoever listens keeps repetitions out of it.
     :param idle_close: seconds without a frame after which the session ends.
-    :ivar has_asked: whether it ever sent a frame.
     """
 
     def __init__(
@@ -81,7 +80,7 @@ class Session:
         self._held_back_until = float("-inf")
         self._ended = False
         self._verdict = Verdict.DONE
-        self.has_asked = False
+        self._asked_at = float("-inf")
 
     async def run(self) -> None:
         """Serve the client until it leaves, is idle for too long, or reads nothing."""
@@ -96,6 +95,10 @@ class Session:
             pass
         finally:
             await self._close()
+
+    def quiet_seconds(self, now: float) -> float:
+        """Tell for how long it has asked nothing and waited for nothing; infinite when it never asked."""
+        return 0.0 if self._pending else now - self._asked_at
 
     async def _listen(self) -> None:
         loop = asyncio.get_running_loop()
@@ -162,7 +165,7 @@ class Session:
             elif isinstance(event, SingleCharacter):
                 self._tell("garbage", f"{event.code:02X} is nothing that a master sends")
             else:
-                found = self.has_asked = True
+                found = True
                 self._ask(event)
         return found
 
@@ -178,6 +181,7 @@ class Session:
                 earlier.at = now
                 return
             earlier.given_up = True
+        self._asked_at = now
         self._pending.append(_Pending(frame, now))
         self._changed.set()
 

@@ -3,6 +3,7 @@ import socket
 
 import pytest
 
+from mbusmaster.channels import plain_tcp
 from mbusmaster.channels.plain_tcp import ChannelError, PlainTcpChannel
 from mbusmaster.settings import PlainTcpSettings
 from support.gateway import ask, close, gateway
@@ -183,6 +184,21 @@ async def test_connections_that_never_asked_make_room_and_those_that_asked_stay(
         assert await ask(late, nke(5).to_bytes(), 1) == E5
         assert await ask(worker, nke(5).to_bytes(), 1) == E5
         await close(worker, *idle, late)
+
+
+async def test_where_all_have_asked_the_one_that_is_quiet_for_longest_makes_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(plain_tcp, "QUIET_SECONDS", 0.0)
+    async with gateway([StrictMeter(5, A)], max_clients=2) as running:
+        first, second = await running.connect(), await running.connect()
+        for client in (first, second, first):
+            assert await ask(client, nke(5).to_bytes(), 1) == E5
+        third = await running.connect()
+        assert await ask(third, nke(5).to_bytes(), 1) == E5
+        assert await second[0].read() == b""
+        assert await ask(first, nke(5).to_bytes(), 1) == E5
+        await close(first, second, third)
 
 
 async def test_when_all_connections_are_at_work_one_more_is_refused() -> None:
