@@ -7,9 +7,11 @@ from statistics import mean
 
 from bench.figure import Figure, middle
 from mbus.procedures.search_secondary import search_secondary
-from mbussim.bus import Collisions
+from mbussim.bus import Bus, Collisions
+from mbussim.meter import Traits, plain_meters
 from mbussim.population import population
 from mbussim.search import Search, search_population
+from mbussim.virtual import run
 from support.selectbus import SelectBus, drive
 
 SEEDS = 9
@@ -24,7 +26,7 @@ REACH = {
 def figures() -> list[Figure]:
     """Measure all searches, on all processors."""
     with ProcessPoolExecutor(os.cpu_count()) as pool:
-        return [*_counts(pool), *_losses(pool)]
+        return [*_counts(pool), *_mixed(pool), *_minutes(pool), *_losses(pool)]
 
 
 def measure(ids: str, n: int, collisions: str, seed: int) -> tuple[int, int]:
@@ -48,7 +50,7 @@ def missed(thorough: bool, seed: int) -> tuple[int, int]:
 
 def _counts(pool: ProcessPoolExecutor) -> list[Figure]:
     rows = []
-    for collisions in ("clean", "garbled", "filtered"):
+    for collisions in Collisions:
         wrong = 0
         for ids, reaches in REACH.items():
             for n, reach in reaches.items():
@@ -66,6 +68,43 @@ def _counts(pool: ProcessPoolExecutor) -> list[Figure]:
             Figure(f"missed or made up, {collisions} collisions", wrong, 0, "meters in all searches above")
         )
     return rows
+
+
+def minutes(collisions: str, seed: int) -> float:
+    """Give the bus minutes of a search among 250 meters with random ids, 150-byte replies, 30 ms delay, at 2400 baud."""
+    meters = plain_meters(population(250, "random", seed), reply_bytes=150, traits=Traits(delay=0.030))
+    return (
+        run(search_secondary(), Bus.of(meters, collisions=collisions, seed=seed), baud=2400).bus_seconds / 60
+    )
+
+
+def _mixed(pool: ProcessPoolExecutor) -> list[Figure]:
+    return [
+        Figure(
+            f"a mixed building, 250 meters, {collisions} collisions",
+            middle(
+                [
+                    cost
+                    for cost, _ in pool.map(partial(measure, "mixed", 250, collisions), range(1, SEEDS + 1))
+                ]
+            ),
+            None,
+            f"selects + requests, median of {SEEDS}",
+        )
+        for collisions in Collisions
+    ]
+
+
+def _minutes(pool: ProcessPoolExecutor) -> list[Figure]:
+    return [
+        Figure(
+            f"random ids, 250 meters with 150-byte replies and 30 ms delay, 2400 baud, {collisions} collisions",
+            middle(list(pool.map(partial(minutes, collisions), range(1, SEEDS + 1)))),
+            None,
+            f"bus minutes, median of {SEEDS}",
+        )
+        for collisions in Collisions
+    ]
 
 
 def _losses(pool: ProcessPoolExecutor) -> list[Figure]:

@@ -13,8 +13,8 @@ class FoundMeter:
     """A meter that a search has proven.
 
     :ivar primary: the address field of its response; None where it only acknowledged.
-    :ivar secondary: its secondary address as far as its response says, what that leaves open as in the mask that it answered; None
-        where it says nothing.
+    :ivar secondary: its secondary address as far as its response says, and what that leaves open as in the mask that it answered;
+        None where it says nothing.
     :ivar reply: the response that proved it, of use as its first reading; None where it only acknowledged.
     :ivar remark: what was odd about the answer (noise in front of it, no identity to check), else empty.
     """
