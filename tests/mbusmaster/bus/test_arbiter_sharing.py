@@ -409,6 +409,49 @@ def test_clients_at_once_get_what_each_gets_alone(clients: list[Script]) -> None
     assert answers_of(*clients) == [answers_of(script)[0] for script in clients]
 
 
+ANY_FRAMES: list[ShortFrame | LongFrame] = [
+    *(nke(address) for address in (5, 6, 7, 0xFD, 0xFF)),
+    *(req(address, bit) for address in (5, 6, 0xFD) for bit in (0, 1)),
+    *(select(identification) for identification in (A, B, "FFFFFFFF", "11111111")),
+]
+PAUSES = (0.0, 0.0, 0.05, 0.3, 1.0, 8.0, 12.0)
+
+
+def owners(script: Script) -> list[str]:
+    """For each frame, the first digit of the meters whose telegrams may answer it."""
+    selected = ""
+    given = []
+    for frame, _ in script:
+        if isinstance(frame, LongFrame):
+            identification = frame.data[:4][::-1].hex().upper()
+            selected = {A: A[0], B: B[0], "FFFFFFFF": A[0] + B[0]}.get(identification, "")
+        elif frame in (nke(0xFD), nke(0xFF)):
+            selected = ""
+        asked = {5: A[0], 6: B[0], 0xFD: selected}.get(frame.address, "")
+        given.append(asked if frame.control & 0x0F == 0x0B else "")
+    return given
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(
+        st.lists(st.tuples(st.sampled_from(ANY_FRAMES), st.sampled_from(PAUSES)), min_size=1, max_size=12),
+        min_size=2,
+        max_size=3,
+    )
+)
+def test_whatever_clients_send_nobody_gets_the_telegram_of_a_meter_that_was_not_asked(
+    clients: list[Script],
+) -> None:
+    for script, answers in zip(clients, answers_of(*clients), strict=True):
+        asked = [
+            owner for (frame, _), owner in zip(script, owners(script), strict=True) if frame != nke(0xFD)
+        ]
+        for owner, answer in zip(asked, answers, strict=True):
+            if answer.startswith(b"\x68"):
+                assert answer[7:11][::-1].hex()[0] in owner
+
+
 @in_virtual_time
 async def test_outcomes_are_told_as_they_were() -> None:
     async with serving(SharedBus([StrictMeter(5, A)])) as arbiter:
