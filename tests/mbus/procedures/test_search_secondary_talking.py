@@ -21,7 +21,7 @@ from mbussim.virtual import VirtualMaster
 from support.needs import shared_telegrams
 
 IN_CI = bool(os.environ.get("CI"))
-SEEDS = range(50 if IN_CI else 4)
+SEEDS = range(50 if IN_CI else 2)
 ALL_COLLISIONS = pytest.mark.parametrize("collisions", ["clean", "garbled", "filtered"])
 BREAKS = pytest.mark.parametrize(
     "repeats", [True, False] if IN_CI else [False], ids=lambda repeats: f"repeats={repeats}"
