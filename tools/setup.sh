@@ -61,8 +61,6 @@ command -v node >/dev/null || packages+=(nodejs libnode-dev)
 command -v npm >/dev/null || packages+=(npm)
 command -v g++ >/dev/null || packages+=(g++)
 command -v make >/dev/null || packages+=(make)
-command -v socat >/dev/null || packages+=(socat)
-command -v ser2net >/dev/null || packages+=(ser2net)
 [ ${#packages[@]} = 0 ] || need_packages "${packages[@]}"
 
 # libmbus comes as a native module of npm; the headers of Debian's node save it a download.

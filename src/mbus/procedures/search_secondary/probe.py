@@ -14,12 +14,11 @@ from mbus.application.commands import req_ud2, select, snd_nke
 from mbus.application.header import fits, identity_of
 from mbus.link.frames import ACK, LONG_START
 from mbus.link.transaction import Ack, Expects, Fault, Garbled, Outcome, Reply, Silence
+from mbus.procedures.exchange import BUSY_PAUSE
 from mbus.procedures.found import FoundMeter
 from mbus.procedures.search_secondary.costs import Outlook
 from mbus.procedures.steps import Pause, Procedure, Request, ask
 
-BUSY_PAUSE: Final = 0.1
-"""Seconds that a meter gets which answers a request for data by E5: it is busy (MBUS.md 2.5)."""
 UNLIKELY: Final = 0.02
 """A collision that looks like one is believed, unless it was expected with less probability than this."""
 DOUBTFUL: Final = 0.3
