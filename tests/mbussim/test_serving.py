@@ -98,7 +98,7 @@ async def test_everyone_behind_the_converter_hears_everything() -> None:
     async with serving() as server:
         first, speaking = await connect(server.offer()["tcp"])
         second, listening = await connect(server.offer()["tcp"])
-        await asyncio.sleep(0.05)
+        await settled(lambda: connected(server) == 2)
         speaking.write(NKE_1)
         assert await first.readexactly(1) == b"\xe5"
         assert await second.readexactly(1) == b"\xe5"
@@ -109,14 +109,14 @@ async def test_everyone_behind_the_converter_hears_everything() -> None:
 async def test_clients_are_bounded_and_those_that_leave_make_room() -> None:
     async with serving() as server:
         clients = [await connect(server.offer()["tcp"]) for _ in range(MAX_CLIENTS)]
-        await asyncio.sleep(0.05)
+        await settled(lambda: connected(server) == MAX_CLIENTS)
         reader, refused = await connect(server.offer()["tcp"])
         with suppress(ConnectionResetError):
             assert await reader.read(1) == b""
         await leave(refused)
         for _, writer in clients:
             await leave(writer)
-        await asyncio.sleep(0.05)
+        await settled(lambda: connected(server) == 0)
         reader, writer = await connect(server.offer()["tcp"])
         writer.write(NKE_1)
         assert await reader.readexactly(1) == b"\xe5"
@@ -244,6 +244,10 @@ async def test_a_serial_client_talks_over_the_pty_and_opens_it_again_and_again(t
             assert await asyncio.to_thread(ask_serial, link, NKE_1, 1) == b"\xe5"
             await settled(lambda: server._pty is not None and server._pty._held is not None)
     assert not link.is_symlink()
+
+
+def connected(server: Server) -> int:
+    return len(server._converter.ports)
 
 
 async def settled(condition: Callable[[], bool]) -> None:
