@@ -24,7 +24,20 @@ def _one_bus_becomes_a_list(tables: Tables) -> Tables:
     return tables
 
 
-MIGRATIONS: dict[int, Callable[[Tables], Tables]] = {1: _one_bus_becomes_a_list}
+def _a_master_goes_on_as_it_was(tables: Tables) -> Tables:
+    """Version 2 knew neither web pages nor any channel but plain TCP: what was not there does not open by itself."""
+    channels = tables.setdefault("channels", {})
+    channels["secured_tcp"] = {"enabled": False}
+    channels["serial_port"] = {"enabled": False}
+    channels["discovery"] = False
+    tables["web"] = {"enabled": False}
+    return tables
+
+
+MIGRATIONS: dict[int, Callable[[Tables], Tables]] = {
+    1: _one_bus_becomes_a_list,
+    2: _a_master_goes_on_as_it_was,
+}
 
 
 def migrate(tables: Tables) -> Tables:

@@ -4,19 +4,33 @@ Forms, documentation and validation all come from here. Models are frozen: a cha
 """
 
 from enum import StrEnum
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import parse_qs, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, IPvAnyAddress, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from mbusio.transport import parse_url
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Of the file's layout; `mbusmaster.settings.migrations` knows how to come here from older ones."""
 
 Baud = Literal[300, 2400, 9600, 19200]
+Device = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:@-]{0,14}$")]
+"""Name of a network device, as the system writes it."""
 RESTART: dict[str, Any] = {"needs_restart": True}
+SETUP_NETWORK: Final = IPv4Network("10.0.0.0/24")
+"""Of the USB cable between the master and the installer's computer (guide 3)."""
+
+
+def field_problem(field: str, message: str) -> PydanticCustomError:
+    """Make what a check over several fields raises, so that the form can show the message at one of them.
+
+    :param field: path of the field from the model that checks.
+    """
+    return PydanticCustomError("field", "{message}", {"field": field, "message": message})
 
 
 class Parity(StrEnum):
@@ -113,6 +127,15 @@ class BusSettings(_Model):
             json_schema_extra=RESTART,
         ),
     ] = False
+    allow_baud_switch: Annotated[
+        bool,
+        Field(
+            title="Allow baud rate switching",
+            description="A client that tells a meter to use another rate is followed for the time of its lease; then the "
+            "meter is switched back.",
+            json_schema_extra=RESTART,
+        ),
+    ] = False
     hold: Annotated[
         float,
         Field(
@@ -166,34 +189,17 @@ class BusSettings(_Model):
     @model_validator(mode="after")
     def _rates_in_order(self) -> Self:
         if not self.min_baud <= self.default_baud <= self.max_baud:
-            raise ValueError(
+            raise field_problem(
+                "min_baud" if self.min_baud > self.default_baud else "max_baud",
                 f"baud rates must rise from min_baud over default_baud to max_baud, "
-                f"these are {self.min_baud}, {self.default_baud}, {self.max_baud}"
+                f"these are {self.min_baud}, {self.default_baud}, {self.max_baud}",
             )
         return self
 
 
-class PlainTcpSettings(_Model):
-    """The transparent channel without encryption."""
+class _ListenerSettings(_Model):
+    """What every channel that listens on the network has."""
 
-    enabled: Annotated[
-        bool,
-        Field(
-            title="Enable unsecured TCP at port",
-            description="Anybody who reaches the port can read the meters: prefer the secured channel.",
-            json_schema_extra=RESTART,
-        ),
-    ] = False
-    port: Annotated[
-        int,
-        Field(
-            title="Port number",
-            description="TCP port of the channel; 0 takes any free one.",
-            ge=0,
-            le=65535,
-            json_schema_extra=RESTART,
-        ),
-    ] = 2445
     bind: Annotated[
         tuple[IPvAnyAddress, ...],
         Field(
@@ -204,7 +210,16 @@ class PlainTcpSettings(_Model):
             validate_default=True,
             json_schema_extra=RESTART,
         ),
-    ] = ("0.0.0.0", "::")  # type: ignore[assignment]  # noqa: S104 - the channel is off by default
+    ] = ("0.0.0.0", "::")  # type: ignore[assignment]  # noqa: S104 - nobody gets in without trust, or where it was switched on
+    interfaces: Annotated[
+        tuple[Device, ...],
+        Field(
+            title="Interfaces",
+            description="Network devices to listen at, such as eth0; empty is every one that has one of the addresses.",
+            max_length=16,
+            json_schema_extra=RESTART,
+        ),
+    ] = ()
     bus: Annotated[
         str | None,
         Field(
@@ -245,10 +260,393 @@ class PlainTcpSettings(_Model):
     ] = 900.0
 
 
+def _port(default_text: str) -> Any:
+    return Field(title="Port number", description=default_text, ge=0, le=65535, json_schema_extra=RESTART)
+
+
+class SecuredTcpSettings(_ListenerSettings):
+    """The transparent channel over TLS 1.3, for clients with a certificate that this master trusts."""
+
+    enabled: Annotated[
+        bool,
+        Field(
+            title="Enable secured TCP at port",
+            description="Encrypted, and only for clients whose certificate this master trusts.",
+            json_schema_extra=RESTART,
+        ),
+    ] = True
+    port: Annotated[int, _port("TCP port of the secured channel; 0 takes any free one.")] = 1445
+
+
+class PlainTcpSettings(_ListenerSettings):
+    """The transparent channel without encryption."""
+
+    enabled: Annotated[
+        bool,
+        Field(
+            title="Enable unsecured TCP at port",
+            description="Anybody who reaches the port can read the meters: prefer the secured channel.",
+            json_schema_extra=RESTART,
+        ),
+    ] = False
+    port: Annotated[int, _port("TCP port of the unsecured channel; 0 takes any free one.")] = 2445
+
+
+class Rfc2217Settings(_ListenerSettings):
+    """A serial port over the network (RFC 2217), without encryption: the client sets the baud rate."""
+
+    enabled: Annotated[
+        bool,
+        Field(
+            title="Enable RFC 2217 at port",
+            description="A serial port over the network whose baud rate the client sets; without encryption.",
+            json_schema_extra=RESTART,
+        ),
+    ] = False
+    port: Annotated[int, _port("TCP port of the serial port over the network; 0 takes any free one.")] = 2217
+
+
+class SerialPortSettings(_Model):
+    """The virtual serial port: over USB where the machine has such a gadget, else a pseudo-terminal on this machine."""
+
+    enabled: Annotated[
+        bool,
+        Field(
+            title="Enable virtual serial port",
+            description="Local reading over the USB cable, or by programs on this machine.",
+            json_schema_extra=RESTART,
+        ),
+    ] = True
+    device: Annotated[
+        str | None,
+        Field(
+            title="Device",
+            description="The USB gadget's serial device; empty takes /dev/ttyGS0 where there is one.",
+            max_length=128,
+            pattern=r"^/dev/.+$",
+            json_schema_extra=RESTART,
+        ),
+    ] = None
+    link: Annotated[
+        Path,
+        Field(
+            title="Link",
+            description="Name of the port on this machine where there is no USB gadget.",
+            json_schema_extra=RESTART,
+        ),
+    ] = Path("/run/mbusmaster/mbus")
+    bus: Annotated[
+        str | None,
+        Field(
+            title="Bus",
+            description="Name of the bus behind the port; empty is the first.",
+            json_schema_extra=RESTART,
+        ),
+    ] = None
+
+
 class ChannelsSettings(_Model):
     """The doors through which reading software reaches the bus."""
 
+    secure_only: Annotated[
+        bool,
+        Field(
+            title="Secure communication only",
+            description="While this is on, unsecured TCP and RFC 2217 cannot be switched on.",
+            json_schema_extra=RESTART,
+        ),
+    ] = False
+    secured_tcp: SecuredTcpSettings = Field(default=SecuredTcpSettings(), title="Secured TCP")
     plain_tcp: PlainTcpSettings = Field(default=PlainTcpSettings(), title="Unsecured TCP")
+    rfc2217: Rfc2217Settings = Field(default=Rfc2217Settings(), title="RFC 2217")
+    serial_port: SerialPortSettings = Field(default=SerialPortSettings(), title="Virtual serial port")
+    discovery: Annotated[
+        bool,
+        Field(
+            title="Announce on the network",
+            description="Lets programs find this master by mDNS (`mbus discover`).",
+            json_schema_extra=RESTART,
+        ),
+    ] = True
+
+    @model_validator(mode="after")
+    def _nothing_insecure_where_only_secure(self) -> Self:
+        for name, channel in (("plain_tcp", self.plain_tcp), ("rfc2217", self.rfc2217)):
+            if self.secure_only and channel.enabled:
+                raise field_problem(
+                    f"{name}.enabled", "cannot be switched on while only secure communication is allowed"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _ports_differ(self) -> Self:
+        taken: dict[int, str] = {}
+        for name in ("secured_tcp", "plain_tcp", "rfc2217"):
+            channel = getattr(self, name)
+            if not channel.enabled or channel.port == 0:
+                continue
+            if channel.port in taken:
+                raise field_problem(
+                    f"{name}.port", f"port {channel.port} is used by {taken[channel.port]} already"
+                )
+            taken[channel.port] = name
+        return self
+
+
+class DeviceSettings(_Model):
+    """What this master is called."""
+
+    name: Annotated[
+        str,
+        Field(
+            title="Name",
+            description="Shown on every page and sent to the reading software: the building, for example.",
+            max_length=64,
+        ),
+    ] = ""
+    serial_number: Annotated[
+        str | None,
+        Field(
+            title="Serial number",
+            description="Empty: what the machine says of itself.",
+            pattern=r"^[A-Za-z0-9._-]{1,64}$",
+            json_schema_extra=RESTART,
+        ),
+    ] = None
+
+
+class EthernetSettings(_Model):
+    """The connection to the local network (guide 3.1.2)."""
+
+    interface: Annotated[
+        Device | None,
+        Field(
+            title="Interface",
+            description="The network device that counts as Ethernet; empty: the one with the default route.",
+            json_schema_extra=RESTART,
+        ),
+    ] = None
+    dhcp: Annotated[
+        bool,
+        Field(
+            title="DHCP",
+            description="A DHCP server on the network gives all addresses.",
+            json_schema_extra=RESTART,
+        ),
+    ] = True
+    address: Annotated[
+        IPv4Address | None,
+        Field(title="IP address", description="Of this master.", json_schema_extra=RESTART),
+    ] = None
+    netmask: Annotated[
+        IPv4Address | None,
+        Field(title="Netmask", description="Such as 255.255.255.0.", json_schema_extra=RESTART),
+    ] = None
+    gateway: Annotated[
+        IPv4Address | None,
+        Field(
+            title="Gateway",
+            description="The way out of the network; may be empty.",
+            json_schema_extra=RESTART,
+        ),
+    ] = None
+    dns1: Annotated[
+        IPv4Address | None,
+        Field(title="DNS1", description="First name server; may be empty.", json_schema_extra=RESTART),
+    ] = None
+    dns2: Annotated[
+        IPv4Address | None,
+        Field(title="DNS2", description="Second name server; may be empty.", json_schema_extra=RESTART),
+    ] = None
+
+    @model_validator(mode="after")
+    def _is_a_network(self) -> Self:
+        if self.dhcp:
+            return self
+        if self.address is None:
+            raise field_problem("address", "is needed where there is no DHCP")
+        if self.netmask is None:
+            raise field_problem("netmask", "is needed where there is no DHCP")
+        try:
+            here = IPv4Interface(f"{self.address}/{self.netmask}")
+        except ValueError:
+            raise field_problem("netmask", f"{self.netmask} is no netmask") from None
+        if (
+            self.address in (here.network.network_address, here.network.broadcast_address)
+            and here.network.prefixlen < 31
+        ):
+            raise field_problem(
+                "address", f"{self.address} is the network's own address, not one of a machine in it"
+            )
+        if here.network.overlaps(SETUP_NETWORK):
+            raise field_problem(
+                "address", f"{SETUP_NETWORK} belongs to the setup interface; choose another network"
+            )
+        if self.gateway is not None and self.gateway not in here.network:
+            raise field_problem("gateway", f"{self.gateway} is not in the network {here.network}")
+        if self.gateway == self.address:
+            raise field_problem("gateway", "is the master itself")
+        return self
+
+
+class HostingSettings(_Model):
+    """Hosted reading: the master dials out to a head-end (guide 3.1.3)."""
+
+    enabled: Annotated[
+        bool,
+        Field(title="Hosting", description="Off: no reading schedule runs. On again: all of them go on."),
+    ] = False
+
+
+class TimeSource(StrEnum):
+    """Where the time comes from (guide 3.1.6)."""
+
+    PC = "pc"
+    SERVER = "server"
+    MANUAL = "manual"
+
+
+class TimeSettings(_Model):
+    """How the master keeps time (guide 3.1.6)."""
+
+    source: Annotated[
+        TimeSource,
+        Field(title="Time", description="One of: use PC time, use time server, set time manually."),
+    ] = TimeSource.SERVER
+    server: Annotated[
+        str | None,
+        Field(
+            title="Time server",
+            description="Name or address of an NTS server; empty is the standard server.",
+            max_length=253,
+            pattern=r"^[A-Za-z0-9]([A-Za-z0-9.:-]*[A-Za-z0-9])?$",
+        ),
+    ] = None
+    standard_server: Annotated[
+        str,
+        Field(
+            title="Standard time server",
+            description="The NTS server where none is named.",
+            max_length=253,
+            pattern=r"^[A-Za-z0-9]([A-Za-z0-9.:-]*[A-Za-z0-9])?$",
+        ),
+    ] = "nts.ready.kamstrup.com"
+
+
+class FirmwareSettings(_Model):
+    """Updates of this software (guide 3.1.7)."""
+
+    automatic: Annotated[
+        bool,
+        Field(title="Automatic update", description="Whenever the update server can be reached."),
+    ] = True
+
+
+class WebSettings(_Model):
+    """The web pages for set-up."""
+
+    enabled: Annotated[
+        bool,
+        Field(title="Web server", description="The pages for set-up and status.", json_schema_extra=RESTART),
+    ] = True
+    setup_interface: Annotated[
+        Device,
+        Field(
+            title="Setup interface",
+            description="Network device of the setup network (USB); where there is no such device, loopback.",
+            json_schema_extra=RESTART,
+        ),
+    ] = "usb0"
+    setup_address: Annotated[
+        IPv4Address,
+        Field(
+            title="Setup address",
+            description="Address of the pages on the setup interface.",
+            validate_default=True,
+            json_schema_extra=RESTART,
+        ),
+    ] = "10.0.0.1"  # type: ignore[assignment]
+    port: Annotated[int, _port("TCP port of the pages on the setup interface; 0 takes any free one.")] = 80
+    lan: Annotated[
+        bool,
+        Field(
+            title="Web pages on the LAN",
+            description="Encrypted, with a certificate of the master's own.",
+            json_schema_extra=RESTART,
+        ),
+    ] = False
+    lan_port: Annotated[int, _port("TCP port of the pages on the LAN; 0 takes any free one.")] = 443
+    lan_bind: Annotated[
+        tuple[IPvAnyAddress, ...],
+        Field(
+            title="LAN addresses",
+            description="Local addresses of the pages on the LAN.",
+            min_length=1,
+            max_length=16,
+            validate_default=True,
+            json_schema_extra=RESTART,
+        ),
+    ] = ("0.0.0.0", "::")  # type: ignore[assignment]  # noqa: S104 - off by default, TLS only
+    host_names: Annotated[
+        tuple[Annotated[str, Field(max_length=253, pattern=r"^[A-Za-z0-9.:\[\]-]+$")], ...],
+        Field(
+            title="Host names",
+            description="Further names under which browsers may ask for the pages; the machine's own are known.",
+            max_length=16,
+            json_schema_extra=RESTART,
+        ),
+    ] = ()
+    idle_minutes: Annotated[
+        int,
+        Field(
+            title="Idle end [minutes]", description="A login ends after so long without use.", ge=1, le=1440
+        ),
+    ] = 30
+    longest_hours: Annotated[
+        int,
+        Field(
+            title="Longest login [hours]", description="A login ends after so long in any case.", ge=1, le=168
+        ),
+    ] = 12
+
+
+class PanelSettings(_Model):
+    """The lamps and the button at the front."""
+
+    led_folder: Annotated[
+        Path,
+        Field(title="Lamps", description="Folder of the system's LEDs.", json_schema_extra=RESTART),
+    ] = Path("/sys/class/leds")
+    led_names: Annotated[
+        dict[
+            Literal["power_red", "mbus_red", "mbus_green", "data_green", "overload_red", "ethernet_green"],
+            str,
+        ],
+        Field(
+            title="Names of the lamps",
+            description="Which LED in the folder is which lamp; one that is not named is looked for as mbusmaster:COLOUR:LAMP.",
+            json_schema_extra=RESTART,
+        ),
+    ] = {}
+    button: Annotated[
+        str | None,
+        Field(
+            title="Reset button",
+            description="gpio:CHIP:LINE (gpio:/dev/gpiochip0:17; a ! in front of the line number: pressed is low) or "
+            "evdev:DEVICE:KEY (evdev:/dev/input/event0:KEY_RESTART).",
+            max_length=256,
+            pattern=r"^(gpio:/dev/[^:]+:!?[0-9]+|evdev:/dev/[^:]+:KEY_[A-Z0-9_]+)$",
+            json_schema_extra=RESTART,
+        ),
+    ] = None
+    virtual_button: Annotated[
+        bool,
+        Field(
+            title="Button on the page",
+            description="Shows the reset button on the status page of the setup interface: for demonstrations only.",
+            json_schema_extra=RESTART,
+        ),
+    ] = False
 
 
 class LogSettings(_Model):
@@ -268,7 +666,7 @@ class Settings(_Model):
     """All settings of a master."""
 
     version: Annotated[
-        Literal[2],
+        Literal[3],
         Field(
             title="Layout", description="Version of the file's layout.", json_schema_extra={"hidden": True}
         ),
@@ -285,7 +683,14 @@ class Settings(_Model):
         tuple[BusSettings, ...],
         Field(title="Buses", description="One section for each bus.", min_length=1, max_length=16),
     ] = (BusSettings(),)
+    device: DeviceSettings = Field(default=DeviceSettings(), title="Device")
+    ethernet: EthernetSettings = Field(default=EthernetSettings(), title="Ethernet")
+    hosting: HostingSettings = Field(default=HostingSettings(), title="Hosting")
     channels: ChannelsSettings = Field(default=ChannelsSettings(), title="Channels")
+    time: TimeSettings = Field(default=TimeSettings(), title="Time")
+    firmware: FirmwareSettings = Field(default=FirmwareSettings(), title="Firmware")
+    web: WebSettings = Field(default=WebSettings(), title="Web pages")
+    panel: PanelSettings = Field(default=PanelSettings(), title="Front panel")
     log: LogSettings = Field(default=LogSettings(), title="Log")
 
     @model_validator(mode="after")
@@ -293,8 +698,10 @@ class Settings(_Model):
         names = [bus.name for bus in self.buses]
         if len(set(names)) != len(names):
             raise ValueError(f"two buses have the same name: {', '.join(names)}")
-        if self.channels.plain_tcp.bus not in (None, *names):
-            raise ValueError(
-                f"channels.plain_tcp.bus names {self.channels.plain_tcp.bus!r}; there is only {', '.join(names)}"
-            )
+        for name in ("secured_tcp", "plain_tcp", "rfc2217", "serial_port"):
+            bus = getattr(self.channels, name).bus
+            if bus not in (None, *names):
+                raise field_problem(
+                    f"channels.{name}.bus", f"names {bus!r}; there is only {', '.join(names)}"
+                )
         return self
