@@ -20,7 +20,7 @@ from mbussim.population import population
 from mbussim.serving.app import Server, Serving
 from mbussim.serving.control import MAX_LINE
 from mbussim.serving.converter import BACKLOG, Converter
-from mbussim.serving.pseudo_terminal import PseudoTerminal
+from mbussim.serving.pseudo_terminal import SerialPort
 from mbussim.serving.tcp import MAX_CLIENTS
 from mbussim.slave import Slave
 
@@ -242,7 +242,7 @@ async def test_a_serial_client_talks_over_the_pty_and_opens_it_again_and_again(t
         assert "tcp" not in server.offer()
         for _ in range(5):
             assert await asyncio.to_thread(ask_serial, link, NKE_1, 1) == b"\xe5"
-            await settled(lambda: server._pty is not None and server._pty._held is not None)
+            await settled(lambda: server._pty is not None and server._pty.is_waiting)
     assert not link.is_symlink()
 
 
@@ -261,7 +261,7 @@ async def test_a_client_that_only_opens_and_closes_does_not_keep_the_next_one_ou
     async with serving(pty=link) as server:
         for _ in range(3):
             await asyncio.to_thread(ask_serial, link, b"", 0)
-            await settled(lambda: server._pty is not None and server._pty._held is not None)
+            await settled(lambda: server._pty is not None and server._pty.is_waiting)
         assert await asyncio.to_thread(ask_serial, link, NKE_1, 1) == b"\xe5"
 
 
@@ -271,14 +271,14 @@ async def test_the_rate_that_the_serial_client_sets_is_the_rate_of_its_request(t
         for baud in (300, 9600):
             assert await asyncio.to_thread(ask_serial, link, NKE_1, 1, baud) == b"\xe5"
             assert server._converter.bus.rate == baud
-            await settled(lambda: server._pty is not None and server._pty._held is not None)
+            await settled(lambda: server._pty is not None and server._pty.is_waiting)
 
 
 async def test_every_byte_passes_the_pty_unchanged(tmp_path: Path) -> None:
     link = tmp_path / "tty"
     bus = a_bus(0)
     converter = Converter(bus, asyncio.get_running_loop().time, fast=True)
-    terminal = PseudoTerminal(converter, link, 2400)
+    terminal = SerialPort(converter, link, 2400)
     await terminal.open()
     got = bytearray()
     converter.send = lambda data, baud: collect(got, data)  # type: ignore[method-assign]

@@ -15,7 +15,7 @@ from mbussim.meter import Meter
 from mbussim.replay import LeftOut
 from mbussim.serving.control import Control, ControlSocket, describe
 from mbussim.serving.converter import Converter
-from mbussim.serving.pseudo_terminal import PseudoTerminal
+from mbussim.serving.pseudo_terminal import SerialPort
 from mbussim.serving.tcp import TcpPort
 
 
@@ -53,7 +53,7 @@ class Server:
         self._left_out = left_out
         self._converter = Converter(installation.bus, asyncio.get_running_loop().time, fast=serving.fast)
         self._tcp = TcpPort(self._converter, *serving.tcp, serving.baud) if serving.tcp else None
-        self._pty = PseudoTerminal(self._converter, serving.pty, serving.baud) if serving.pty else None
+        self._pty = SerialPort(self._converter, serving.pty, serving.baud) if serving.pty else None
         control = Control(installation, lambda: self._converter.now, make, self._follow)
         self._control = ControlSocket(control, serving.control)
         self._plugged = False
