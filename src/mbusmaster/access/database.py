@@ -1,0 +1,310 @@
+"""The file of the users: made whole or not at all, written by one thread, watched for changes by other processes.
+
+A file that is damaged, or was made by a newer version, is never replaced by an empty one by itself: that would bring the default user back and
+open the door. `set_aside` does so when somebody at the device asks for it, and keeps the old file.
+"""
+
+import contextlib
+import logging
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Final, TypeVar
+
+from mbusmaster.access import migrations
+from mbusmaster.access.errors import AccessError, AccessStoreError
+
+FILE_NAME: Final = "access.db"
+DAMAGED_SUFFIX: Final = ".damaged"
+BUSY_SECONDS: Final = 5.0
+MOST_PENDING: Final = 1000
+"""Changes that nobody waits for and that are not on the disk yet; more are dropped and counted."""
+_BESIDE: Final = ("-wal", "-shm")
+_DAMAGE: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_REMEDY: Final = "`mbusmaster reset-users` or the button, held for 10 s, keeps it aside and begins anew"
+
+T = TypeVar("T")
+_log = logging.getLogger(__name__)
+
+
+def create(path: Path, *, is_set_up: bool = False) -> None:
+    """Make the file with empty tables; whoever finds it finds all of it, readable by its owner only. Raise `AccessStoreError`."""
+    new = path.with_name(f".{path.name}.{os.getpid()}.new")
+    with _told("make", path):
+        try:
+            os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            _belong_to_owner_of_folder(new)
+            with contextlib.closing(_connection(new)) as connection:
+                _migrate(connection, 0)
+                if is_set_up:
+                    connection.execute("UPDATE state SET is_set_up = 1")
+            _flush(new)
+            # Two processes at the same time: the first one's file stays.
+            with contextlib.suppress(FileExistsError):
+                os.link(new, path)
+        finally:
+            new.unlink(missing_ok=True)
+        _flush(path.parent)
+
+
+def set_aside(path: Path) -> None:
+    """Keep a file that cannot be used as ``*.damaged`` and put an empty one in its place. Raise `AccessStoreError`."""
+    aside = path.with_name(path.name + DAMAGED_SUFFIX)
+    with _told("set aside", path):
+        for suffix in ("", *_BESIDE):
+            Path(f"{aside}{suffix}").unlink(missing_ok=True)
+        # Last the file itself: without it, what is beside it still says that there was one.
+        for suffix in ("", *_BESIDE):
+            with contextlib.suppress(FileNotFoundError):
+                os.rename(f"{path}{suffix}", f"{aside}{suffix}")
+    create(path, is_set_up=True)
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open the file, bring its tables up to date. Raise `AccessStoreError` if it is missing, damaged, or newer than this program."""
+    with _told("open", path):
+        # SQLite takes an empty file for a new one: here it is one that lost its content.
+        if path.stat().st_size == 0:
+            raise AccessStoreError(f"{path} is damaged: it is empty; {_REMEDY}")
+        connection = _connection(path)
+        try:
+            found = connection.execute("PRAGMA user_version").fetchone()[0]
+            if found > migrations.VERSION:
+                raise AccessStoreError(
+                    f"{path} was made by a newer version of this program; install that, or: {_REMEDY}"
+                )
+            if found < 1:
+                raise AccessStoreError(f"{path} is damaged: it has no version; {_REMEDY}")
+            problem = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+            if problem != "ok":
+                raise AccessStoreError(f"{path} is damaged; {_REMEDY}")
+            _migrate(connection, found)
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+def transact(connection: sqlite3.Connection, job: Callable[[sqlite3.Connection], T], path: Path) -> T:
+    """Do a job in one transaction; when this returns, all of it is on the disk, and when it raises, nothing is."""
+    with _told("write", path):
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            result = job(connection)
+            connection.execute("COMMIT")
+        except BaseException:
+            with contextlib.suppress(sqlite3.Error):
+                connection.execute("ROLLBACK")
+            raise
+        return result
+
+
+def ensure(path: Path) -> None:
+    """Make the file where there is none and nothing says that there was one. Raise `AccessStoreError`."""
+    with _told("find", path):
+        if path.exists():
+            return
+        if os.path.lexists(f"{path}-wal"):
+            raise AccessStoreError(f"{path} is missing, only what belongs to it is there; {_REMEDY}")
+    create(path)
+
+
+class Database:
+    """The file as a running gateway uses it: read in the thread of the loop, written in a thread of its own.
+
+    :ivar problem: why it cannot be used; empty when it can.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.problem = "it has not been opened"
+        self._reader: sqlite3.Connection | None = None
+        self._writer: tuple[sqlite3.Connection, tuple[int, int]] | None = None
+        self._identity: tuple[int, int] | None = None
+        self._data_version = -1
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="access")
+        self._pending = 0
+
+    def open(self) -> None:
+        """Open the file, or say in `problem` why that cannot be; never raises."""
+        self._close_reader()
+        self._identity = _identity(self.path)
+        try:
+            self._reader = connect(self.path)
+            self._reader.execute("PRAGMA query_only = ON")
+        except (AccessStoreError, sqlite3.Error) as error:
+            self._close_reader()
+            problem = str(error)
+            if problem != self.problem:
+                _log.error("nobody can log in: %s", problem)
+            self.problem = problem
+            return
+        self._data_version = -1
+        self.problem = ""
+
+    def close(self) -> None:
+        """Write what is pending and close the file."""
+        self._thread.submit(self._close_writer).result()
+        self._thread.shutdown()
+        self._close_reader()
+        self.problem = "it is closed"
+
+    def has_changed(self) -> bool:
+        """Tell whether anything was written since the last call, by this process or another, or the file is another one now."""
+        if _identity(self.path) != self._identity:
+            self.open()
+            return True
+        if self._reader is None:
+            return False
+        version: int = self.read(lambda reader: reader.execute("PRAGMA data_version").fetchone()[0])
+        changed = version != self._data_version
+        self._data_version = version
+        return changed
+
+    def read(self, job: Callable[[sqlite3.Connection], T]) -> T:
+        """Give what a job reads. Raise `AccessStoreError`; a damaged file is closed."""
+        if self._reader is None:
+            raise AccessStoreError(self.problem)
+        try:
+            with _told("read", self.path):
+                return job(self._reader)
+        except AccessStoreError as error:
+            if isinstance(error.__cause__, sqlite3.Error) and _is_damage(error.__cause__):
+                self._close_reader()
+                self.problem = str(error)
+                _log.error("nobody can log in any more: %s", self.problem)
+            raise
+
+    def write(self, job: Callable[[sqlite3.Connection], T]) -> "Future[T]":
+        """Do a job in one transaction in the writing thread; done when it is on the disk. Fails with `AccessStoreError`."""
+        return self._thread.submit(self._write, job)
+
+    def post(self, job: Callable[[sqlite3.Connection], object], lost: str) -> None:
+        """Have a job done that nobody waits for; where that fails, the log says what was lost."""
+        if self._pending >= MOST_PENDING:
+            _log.error("too much to write at once, lost: %s", lost)
+            return
+        self._pending += 1
+        self._thread.submit(self._post, job, lost)
+
+    def settle(self) -> None:
+        """Wait until all that was handed in until now is on the disk."""
+        self._thread.submit(lambda: None).result()
+
+    def replace(self) -> "Future[None]":
+        """Set the file aside and begin with an empty one."""
+        return self._thread.submit(self._replace)
+
+    def _write(self, job: Callable[[sqlite3.Connection], T]) -> T:
+        identity = _identity(self.path)
+        if self._writer is not None and self._writer[1] != identity:
+            self._close_writer()
+        if self._writer is None:
+            connection = connect(self.path)
+            self._writer = (connection, identity or (0, 0))
+        return transact(self._writer[0], job, self.path)
+
+    def _post(self, job: Callable[[sqlite3.Connection], object], lost: str) -> None:
+        self._pending -= 1
+        try:
+            self._write(job)
+        except AccessError as error:
+            _log.error("lost: %s: %s", lost, error)
+
+    def _replace(self) -> None:
+        self._close_writer()
+        set_aside(self.path)
+
+    def _close_writer(self) -> None:
+        if self._writer is not None:
+            self._writer[0].close()
+            self._writer = None
+
+    def _close_reader(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
+
+def _connection(path: Path) -> sqlite3.Connection:
+    # What is made in one thread is closed in another when the gateway ends.
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=rw",
+        uri=True,
+        isolation_level=None,
+        timeout=BUSY_SECONDS,
+        check_same_thread=False,
+    )
+    try:
+        for pragma in (
+            "journal_mode = WAL",
+            "synchronous = FULL",
+            "foreign_keys = ON",
+            "secure_delete = ON",
+            "cache_size = -256",
+            "journal_size_limit = 1048576",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _migrate(connection: sqlite3.Connection, version: int) -> None:
+    for number, script in enumerate(migrations.MIGRATIONS[version:], version + 1):
+        # executescript would commit first; one statement after the other stays inside the transaction.
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            for statement in filter(str.strip, script.split(";")):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {number}")
+            connection.execute("COMMIT")
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _is_damage(error: sqlite3.Error) -> bool:
+    code = getattr(error, "sqlite_errorcode", None)
+    return code is not None and code & 0xFF in _DAMAGE
+
+
+@contextlib.contextmanager
+def _told(what: str, path: Path) -> Iterator[None]:
+    """Turn what the system and SQLite say into one sentence."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise AccessStoreError(f"cannot {what} {path}: it is not there") from error
+    except OSError as error:
+        raise AccessStoreError(f"cannot {what} {path}: {error.strerror or error}") from error
+    except sqlite3.Error as error:
+        if _is_damage(error):
+            raise AccessStoreError(f"{path} is damaged; {_REMEDY}") from error
+        raise AccessStoreError(f"cannot {what} {path}: {error}") from error
+
+
+def _belong_to_owner_of_folder(path: Path) -> None:
+    """A command that root runs must not make a file that the gateway cannot read."""
+    if os.geteuid() == 0:
+        folder = path.parent.stat()
+        os.chown(path, folder.st_uid, folder.st_gid)
+
+
+def _flush(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
