@@ -25,12 +25,14 @@ def _one_bus_becomes_a_list(tables: Tables) -> Tables:
 
 
 def _a_master_goes_on_as_it_was(tables: Tables) -> Tables:
-    """Version 2 knew neither web pages nor any channel but plain TCP: what was not there does not open by itself."""
-    channels = tables.setdefault("channels", {})
-    channels["secured_tcp"] = {"enabled": False}
-    channels["serial_port"] = {"enabled": False}
-    channels["discovery"] = False
-    tables["web"] = {"enabled": False}
+    """Version 2 knew only the bus and plain TCP: nothing else opens, sets the clock or updates itself unasked."""
+    channels = tables.get("channels", {})
+    if isinstance(channels, dict):
+        off = {"secured_tcp": {"enabled": False}, "serial_port": {"enabled": False}, "discovery": False}
+        tables["channels"] = {**off, **channels}
+    tables.setdefault("web", {"enabled": False})
+    tables.setdefault("time", {"source": "manual"})
+    tables.setdefault("firmware", {"automatic": False})
     return tables
 
 

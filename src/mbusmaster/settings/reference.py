@@ -3,43 +3,35 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
-from mbusmaster.settings.schema import Settings
+from mbusmaster.settings.schema import VERSION
+from mbusmaster.settings.tree import Node, Spot, root
 
-Node = dict[str, Any]
-
-_COLUMNS: Final = ("setting", "default", "allowed", "meaning")
+_COLUMNS: Final = ("setting", "default", "allowed", "restart", "meaning")
+_ALLOWED: Final = {"bool": "true, false", "address": "an IP address"}
 
 
 def markdown() -> str:
     """Give one table per section of the settings file, in the order of the schema."""
-    schema = Settings.model_json_schema()
-    return "\n\n".join(_section(title, rows) for title, rows in _sections("", schema, schema["$defs"]))
+    return "\n\n".join(_section(title, rows) for title, rows in _sections(root(), ""))
 
 
-def _sections(title: str, node: Node, known: dict[str, Node]) -> Iterator[tuple[str, list[str]]]:
-    """Give each section's heading as it stands in the file, and its rows; what has properties of its own is a section."""
+def _sections(here: Spot, title: str) -> Iterator[tuple[str, list[str]]]:
+    """Give each section's heading as it stands in the file, and its rows."""
     rows, below = [], []
-    for name, setting in node["properties"].items():
-        path = f"{title}.{name}" if title else name
-        shown = _resolved(setting, known)
-        items = _resolved(shown.get("items", {}), known)
-        if "properties" in shown:
-            below.append((path, shown))
-        elif "properties" in items:
-            below.append((path, {**items, "is_list": True}))
+    if not here.path:
+        rows.append(_row("version", here.node["properties"]["version"], str(VERSION), here))
+    for one in here.below():
+        name = one.path.rpartition(".")[2]
+        if one.kind == "section":
+            below.append((one, f"[{one.path}]"))
+        elif one.kind == "sections" and (entry := one.step("0")):
+            below.append((entry, f"[[{one.path}]]"))
         else:
-            rows.append(_row(name, shown))
+            rows.append(_row(name, one.node, _allowed(one), one))
     if rows:
-        yield (f"[[{title}]]" if node.get("is_list") else f"[{title}]") if title else "", rows
-    for path, shown in below:
-        yield from _sections(path, shown, known)
-
-
-def _resolved(setting: Node, known: dict[str, Node]) -> Node:
-    """Follow a reference; what stands beside it goes first."""
-    if "$ref" not in setting:
-        return setting
-    return {**known[setting["$ref"].rpartition("/")[2]], **setting}
+        yield title, rows
+    for one, heading in below:
+        yield from _sections(one, heading)
 
 
 def _section(title: str, rows: list[str]) -> str:
@@ -47,30 +39,38 @@ def _section(title: str, rows: list[str]) -> str:
     return "\n".join((f"`{title}`" if title else "At the top", "", head, *rows))
 
 
-def _row(name: str, setting: Node) -> str:
-    cells = (f"`{name}`", _default(setting.get("default")), _allowed(setting), setting.get("description", ""))
+def _row(name: str, node: Node, allowed: str, spot: Spot) -> str:
+    cells = (
+        f"`{name}`",
+        _default(node.get("default")),
+        allowed,
+        "yes" if spot.needs_restart else "–",
+        node.get("description", ""),
+    )
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
 
 def _default(value: object) -> str:
-    if value is None:
+    if value is None or value in ("", [], {}):
         return "–"
-    return ", ".join(_text(one) for one in value) if isinstance(value, list) else _text(value)
+    return ", ".join(map(_text, value)) if isinstance(value, list) else _text(value)
 
 
-def _allowed(setting: Node) -> str:
-    choices = setting.get("enum") or ([setting["const"]] if "const" in setting else [])
-    if choices:
-        return ", ".join(map(_text, choices))
-    if "minimum" in setting:
-        return f"{setting['minimum']} to {setting['maximum']}"
-    if "anyOf" in setting:
-        return next(_allowed(one) for one in setting["anyOf"] if one["type"] != "null")
-    kinds = {"boolean": "true, false", "array": f"a list of 1 to {setting.get('maxItems')}"}
-    return kinds.get(setting["type"], "text")
+def _allowed(spot: Spot) -> str:
+    node = spot.node
+    if spot.kind == "choice":
+        return ", ".join(map(_text, spot.choices))
+    if "minimum" in node:
+        return f"{node['minimum']} to {node['maximum']}"
+    if spot.kind == "table":
+        return f"{', '.join(map(_text, node['propertyNames']['enum']))} = text"
+    if spot.kind == "list":
+        least, most = node.get("minItems", 0), node["maxItems"]
+        return f"a list of {least} to {most}" if least else f"a list of up to {most}"
+    return _ALLOWED.get(spot.kind, "text")
 
 
-def _text(value: object) -> str:
+def _text(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return (

@@ -3,34 +3,104 @@
 Forms, documentation and validation all come from here. Models are frozen: a change is a new `Settings`.
 """
 
+from collections.abc import Iterator
 from enum import StrEnum
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import parse_qs, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, IPvAnyAddress, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    IPvAnyAddress,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from mbusio.transport import parse_url
+from mbusmaster.settings.messages import Problem, Template, problem
 
 VERSION: Final = 3
 """Of the file's layout; `mbusmaster.settings.migrations` knows how to come here from older ones."""
 
-Baud = Literal[300, 2400, 9600, 19200]
-Device = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:@-]{0,14}$")]
-"""Name of a network device, as the system writes it."""
 RESTART: dict[str, Any] = {"needs_restart": True}
+MACHINE: dict[str, Any] = {"needs_restart": True, "of_machine": True}
+"""Belongs to this machine: a restored configuration leaves it as it is here."""
 SETUP_NETWORK: Final = IPv4Network("10.0.0.0/24")
 """Of the USB cable between the master and the installer's computer (guide 3)."""
+_LONGEST_PATH: Final = 255
+_LONGEST_ADDRESS: Final = 64
 
 
-def field_problem(field: str, message: str) -> PydanticCustomError:
-    """Make what a check over several fields raises, so that the form can show the message at one of them.
+def refuse(*problems: Problem) -> PydanticCustomError:
+    """Make what a check raises, so that a form can show each message at its setting.
 
-    :param field: path of the field from the model that checks.
+    :param problems: their paths count from what is checked; empty is that itself.
     """
-    return PydanticCustomError("field", "{message}", {"field": field, "message": message})
+    return PydanticCustomError(
+        "problems", "{text}", {"text": "; ".join(one.text for one in problems), "problems": problems}
+    )
+
+
+def _must_be(key: Template, more: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Say what is right where a pattern refuses."""
+    return {**(more or {}), "must_be": key.name}
+
+
+def _written(value: object) -> object:
+    """An address is text: the number 5 is none."""
+    if isinstance(value, IPv4Address | IPv6Address):
+        return value
+    if isinstance(value, str):
+        if len(value) > _LONGEST_ADDRESS:
+            raise refuse(problem("", Template.TOO_LONG, maximum=_LONGEST_ADDRESS))
+        return _printable(value)
+    raise refuse(problem("", Template.TEXT))
+
+
+def _path(value: object) -> object:
+    text = str(value) if isinstance(value, Path) else value
+    if not isinstance(text, str):
+        raise refuse(problem("", Template.TEXT))
+    if not text:
+        raise refuse(problem("", Template.EMPTY))
+    if len(text) > _LONGEST_PATH:
+        raise refuse(problem("", Template.TOO_LONG, maximum=_LONGEST_PATH))
+    return _printable(value)
+
+
+def _printable(value: object) -> object:
+    if not all(one.isprintable() for one in str(value)):
+        raise refuse(problem("", Template.CONTROL_CHARACTERS))
+    return value
+
+
+Baud = Literal[300, 2400, 9600, 19200]
+Ipv4 = Annotated[IPv4Address, BeforeValidator(_written)]
+Ip = Annotated[IPvAnyAddress, BeforeValidator(_written)]
+FilePath = Annotated[Path, BeforeValidator(_path)]
+Device = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:@-]{0,14}$", json_schema_extra=_must_be(Template.NETWORK_DEVICE)
+    ),
+]
+"""Name of a network device, as the system writes it."""
+HostName = Annotated[
+    str,
+    Field(max_length=253, pattern=r"^[A-Za-z0-9.:\[\]-]+$", json_schema_extra=_must_be(Template.HOST_NAME)),
+]
+Lamp = Annotated[
+    str,
+    Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$", json_schema_extra=_must_be(Template.LAMP)),
+]
+"""Name of an LED, as the system writes it."""
 
 
 class Parity(StrEnum):
@@ -42,7 +112,15 @@ class Parity(StrEnum):
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _a_switch_is_no_number(cls, value: object, info: ValidationInfo) -> object:
+        """Refuse true where pydantic would take it for 1."""
+        if isinstance(value, bool) and cls.model_fields[info.field_name or ""].annotation in (int, float):
+            raise refuse(problem("", Template.NUMBER))
+        return value
 
 
 class BusSettings(_Model):
@@ -54,7 +132,7 @@ class BusSettings(_Model):
             title="Name",
             description="Short name of the bus: small letters, digits, '-' and '_'.",
             pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$",
-            json_schema_extra=RESTART,
+            json_schema_extra=_must_be(Template.BUS_NAME, RESTART),
         ),
     ] = "main"
     url: Annotated[
@@ -123,7 +201,7 @@ class BusSettings(_Model):
         bool,
         Field(
             title="Allow write services",
-            description="Lets clients of the channels write to meters: address, clock, application reset. Baud rates never.",
+            description="Lets clients of the channels write to meters: address, clock, application reset. Not baud rates.",
             json_schema_extra=RESTART,
         ),
     ] = False
@@ -172,36 +250,50 @@ class BusSettings(_Model):
             title="Line monitor",
             description="Where current and state of the line can be read: tcp://host:port or unix:///path; empty if nowhere.",
             max_length=512,
-            pattern=r"^(tcp://.+:[0-9]+|unix:///.+)$",
-            json_schema_extra=RESTART,
+            pattern=r"^(tcp://[^\s/]+:[0-9]{1,5}|unix:///\S+)$",
+            json_schema_extra=_must_be(Template.LINE_MONITOR, RESTART),
         ),
     ] = None
 
     @field_validator("url")
     @classmethod
     def _names_a_bus(cls, url: str) -> str:
-        parse_url(url)
-        for inside, beside in (("baud", "default_baud"), ("parity", "parity")):
-            if inside in parse_qs(urlsplit(url).query, keep_blank_values=True):
-                raise ValueError(f"write {beside} = … on a line of its own instead of {inside}= in the url")
+        _printable(url)
+        try:
+            parse_url(url)
+            inside = parse_qs(urlsplit(url).query, keep_blank_values=True)
+        except ValueError as error:
+            raise refuse(problem("", Template.BUS_URL, reason=str(error))) from None
+        taken = [
+            problem("", Template.BUS_URL_SETTING, name=name) for name in ("baud", "parity") if name in inside
+        ]
+        if taken:
+            raise refuse(*taken)
         return url
 
     @model_validator(mode="after")
     def _rates_in_order(self) -> Self:
-        if not self.min_baud <= self.default_baud <= self.max_baud:
-            raise field_problem(
-                "min_baud" if self.min_baud > self.default_baud else "max_baud",
-                f"baud rates must rise from min_baud over default_baud to max_baud, "
-                f"these are {self.min_baud}, {self.default_baud}, {self.max_baud}",
+        rates = {"min_baud": self.min_baud, "default_baud": self.default_baud, "max_baud": self.max_baud}
+        wrong = [
+            problem(name, Template.BAUD_ORDER, **rates)
+            for name, is_wrong in (
+                ("min_baud", self.min_baud > self.default_baud),
+                ("max_baud", self.default_baud > self.max_baud),
             )
+            if is_wrong
+        ]
+        if wrong:
+            raise refuse(*wrong)
         return self
 
 
 class _ListenerSettings(_Model):
-    """What every channel that listens on the network has."""
+    """What every channel that listens on the network has; each says for itself what the first two mean."""
 
+    enabled: bool = False
+    port: int = 0
     bind: Annotated[
-        tuple[IPvAnyAddress, ...],
+        tuple[Ip, ...],
         Field(
             title="Addresses",
             description="Local addresses to listen at.",
@@ -260,8 +352,8 @@ class _ListenerSettings(_Model):
     ] = 900.0
 
 
-def _port(default_text: str) -> Any:
-    return Field(title="Port number", description=default_text, ge=0, le=65535, json_schema_extra=RESTART)
+def _port(default_text: str, extra: dict[str, Any] = RESTART) -> Any:
+    return Field(title="Port number", description=default_text, ge=0, le=65535, json_schema_extra=extra)
 
 
 class SecuredTcpSettings(_ListenerSettings):
@@ -323,16 +415,16 @@ class SerialPortSettings(_Model):
             title="Device",
             description="The USB gadget's serial device; empty takes /dev/ttyGS0 where there is one.",
             max_length=128,
-            pattern=r"^/dev/.+$",
-            json_schema_extra=RESTART,
+            pattern=r"^/dev(/[A-Za-z0-9_][A-Za-z0-9_.:,@#+=-]*)+$",
+            json_schema_extra=_must_be(Template.SERIAL_DEVICE, MACHINE),
         ),
     ] = None
     link: Annotated[
-        Path,
+        FilePath,
         Field(
             title="Link",
             description="Name of the port on this machine where there is no USB gadget.",
-            json_schema_extra=RESTART,
+            json_schema_extra=MACHINE,
         ),
     ] = Path("/run/mbusmaster/mbus")
     bus: Annotated[
@@ -364,32 +456,20 @@ class ChannelsSettings(_Model):
         bool,
         Field(
             title="Announce on the network",
-            description="Lets programs find this master by mDNS (`mbus discover`).",
+            description="Lets programs find this master by mDNS, as mbus discover does.",
             json_schema_extra=RESTART,
         ),
     ] = True
 
     @model_validator(mode="after")
     def _nothing_insecure_where_only_secure(self) -> Self:
-        for name, channel in (("plain_tcp", self.plain_tcp), ("rfc2217", self.rfc2217)):
-            if self.secure_only and channel.enabled:
-                raise field_problem(
-                    f"{name}.enabled", "cannot be switched on while only secure communication is allowed"
-                )
-        return self
-
-    @model_validator(mode="after")
-    def _ports_differ(self) -> Self:
-        taken: dict[int, str] = {}
-        for name in ("secured_tcp", "plain_tcp", "rfc2217"):
-            channel = getattr(self, name)
-            if not channel.enabled or channel.port == 0:
-                continue
-            if channel.port in taken:
-                raise field_problem(
-                    f"{name}.port", f"port {channel.port} is used by {taken[channel.port]} already"
-                )
-            taken[channel.port] = name
+        wrong = [
+            problem(f"{name}.enabled", Template.NOT_SECURE)
+            for name, channel in (("plain_tcp", self.plain_tcp), ("rfc2217", self.rfc2217))
+            if self.secure_only and channel.enabled
+        ]
+        if wrong:
+            raise refuse(*wrong)
         return self
 
 
@@ -403,6 +483,7 @@ class DeviceSettings(_Model):
             description="Shown on every page and sent to the reading software: the building, for example.",
             max_length=64,
         ),
+        AfterValidator(_printable),
     ] = ""
     serial_number: Annotated[
         str | None,
@@ -410,7 +491,7 @@ class DeviceSettings(_Model):
             title="Serial number",
             description="Empty: what the machine says of itself.",
             pattern=r"^[A-Za-z0-9._-]{1,64}$",
-            json_schema_extra=RESTART,
+            json_schema_extra=_must_be(Template.SERIAL_NUMBER, MACHINE),
         ),
     ] = None
 
@@ -435,15 +516,25 @@ class EthernetSettings(_Model):
         ),
     ] = True
     address: Annotated[
-        IPv4Address | None,
-        Field(title="IP address", description="Of this master.", json_schema_extra=RESTART),
+        Ipv4 | None,
+        Field(
+            title="IP address",
+            description="Of this master.",
+            validate_default=True,
+            json_schema_extra=RESTART,
+        ),
     ] = None
     netmask: Annotated[
-        IPv4Address | None,
-        Field(title="Netmask", description="Such as 255.255.255.0.", json_schema_extra=RESTART),
+        Ipv4 | None,
+        Field(
+            title="Netmask",
+            description="Such as 255.255.255.0.",
+            validate_default=True,
+            json_schema_extra=RESTART,
+        ),
     ] = None
     gateway: Annotated[
-        IPv4Address | None,
+        Ipv4 | None,
         Field(
             title="Gateway",
             description="The way out of the network; may be empty.",
@@ -451,42 +542,61 @@ class EthernetSettings(_Model):
         ),
     ] = None
     dns1: Annotated[
-        IPv4Address | None,
+        Ipv4 | None,
         Field(title="DNS1", description="First name server; may be empty.", json_schema_extra=RESTART),
     ] = None
     dns2: Annotated[
-        IPv4Address | None,
+        Ipv4 | None,
         Field(title="DNS2", description="Second name server; may be empty.", json_schema_extra=RESTART),
     ] = None
 
+    @field_validator("address", "netmask")
+    @classmethod
+    def _is_there_without_dhcp(cls, value: IPv4Address | None, info: ValidationInfo) -> IPv4Address | None:
+        if value is None and info.data.get("dhcp") is False:
+            raise refuse(problem("", Template.STATIC_NEEDED))
+        return value
+
     @model_validator(mode="after")
     def _is_a_network(self) -> Self:
-        if self.dhcp:
+        """Check what was entered by hand; under DHCP it lies idle."""
+        if self.dhcp or self.address is None or self.netmask is None:
             return self
-        if self.address is None:
-            raise field_problem("address", "is needed where there is no DHCP")
-        if self.netmask is None:
-            raise field_problem("netmask", "is needed where there is no DHCP")
         try:
             here = IPv4Interface(f"{self.address}/{self.netmask}")
         except ValueError:
-            raise field_problem("netmask", f"{self.netmask} is no netmask") from None
-        if (
-            self.address in (here.network.network_address, here.network.broadcast_address)
-            and here.network.prefixlen < 31
-        ):
-            raise field_problem(
-                "address", f"{self.address} is the network's own address, not one of a machine in it"
-            )
-        if here.network.overlaps(SETUP_NETWORK):
-            raise field_problem(
-                "address", f"{SETUP_NETWORK} belongs to the setup interface; choose another network"
-            )
-        if self.gateway is not None and self.gateway not in here.network:
-            raise field_problem("gateway", f"{self.gateway} is not in the network {here.network}")
-        if self.gateway == self.address:
-            raise field_problem("gateway", "is the master itself")
+            raise refuse(problem("netmask", Template.NETMASK, value=str(self.netmask))) from None
+        if here.netmask != self.netmask or not 1 <= here.network.prefixlen <= 31:
+            raise refuse(problem("netmask", Template.NETMASK, value=str(self.netmask)))
+        wrong = [
+            problem(name, Template.NOT_A_MACHINE, value=str(value))
+            for name in ("address", "gateway", "dns1", "dns2")
+            if (value := getattr(self, name)) is not None and not _can_be_a_machine(value)
+        ]
+        if wrong:
+            raise refuse(*wrong)
+        if wrong := [*self._wrong_in(here.network)]:
+            raise refuse(*wrong)
         return self
+
+    def _wrong_in(self, network: IPv4Network) -> Iterator[Problem]:
+        ends = (network.network_address, network.broadcast_address) if network.prefixlen < 31 else ()
+        if self.address in ends:
+            yield problem("address", Template.NETWORKS_OWN, value=str(self.address))
+        elif network.overlaps(SETUP_NETWORK):
+            yield problem("address", Template.SETUP_NETWORK, network=str(SETUP_NETWORK))
+        if self.gateway is None:
+            return
+        if self.gateway not in network:
+            yield problem("gateway", Template.NOT_IN_NETWORK, value=str(self.gateway), network=str(network))
+        elif self.gateway == self.address:
+            yield problem("gateway", Template.OWN_GATEWAY)
+        elif self.gateway in ends:
+            yield problem("gateway", Template.NETWORKS_OWN, value=str(self.gateway))
+
+
+def _can_be_a_machine(address: IPv4Address) -> bool:
+    return not (address.is_multicast or address.is_reserved or address.is_unspecified or address.is_loopback)
 
 
 class HostingSettings(_Model):
@@ -520,6 +630,7 @@ class TimeSettings(_Model):
             description="Name or address of an NTS server; empty is the standard server.",
             max_length=253,
             pattern=r"^[A-Za-z0-9]([A-Za-z0-9.:-]*[A-Za-z0-9])?$",
+            json_schema_extra=_must_be(Template.HOST_NAME),
         ),
     ] = None
     standard_server: Annotated[
@@ -529,6 +640,7 @@ class TimeSettings(_Model):
             description="The NTS server where none is named.",
             max_length=253,
             pattern=r"^[A-Za-z0-9]([A-Za-z0-9.:-]*[A-Za-z0-9])?$",
+            json_schema_extra=_must_be(Template.HOST_NAME),
         ),
     ] = "nts.ready.kamstrup.com"
 
@@ -554,19 +666,21 @@ class WebSettings(_Model):
         Field(
             title="Setup interface",
             description="Network device of the setup network (USB); where there is no such device, loopback.",
-            json_schema_extra=RESTART,
+            json_schema_extra=MACHINE,
         ),
     ] = "usb0"
     setup_address: Annotated[
-        IPv4Address,
+        Ipv4,
         Field(
             title="Setup address",
             description="Address of the pages on the setup interface.",
             validate_default=True,
-            json_schema_extra=RESTART,
+            json_schema_extra=MACHINE,
         ),
     ] = "10.0.0.1"  # type: ignore[assignment]
-    port: Annotated[int, _port("TCP port of the pages on the setup interface; 0 takes any free one.")] = 80
+    port: Annotated[
+        int, _port("TCP port of the pages on the setup interface; 0 takes any free one.", MACHINE)
+    ] = 80
     lan: Annotated[
         bool,
         Field(
@@ -577,7 +691,7 @@ class WebSettings(_Model):
     ] = False
     lan_port: Annotated[int, _port("TCP port of the pages on the LAN; 0 takes any free one.")] = 443
     lan_bind: Annotated[
-        tuple[IPvAnyAddress, ...],
+        tuple[Ip, ...],
         Field(
             title="LAN addresses",
             description="Local addresses of the pages on the LAN.",
@@ -588,7 +702,7 @@ class WebSettings(_Model):
         ),
     ] = ("0.0.0.0", "::")  # type: ignore[assignment]  # noqa: S104 - off by default, TLS only
     host_names: Annotated[
-        tuple[Annotated[str, Field(max_length=253, pattern=r"^[A-Za-z0-9.:\[\]-]+$")], ...],
+        tuple[HostName, ...],
         Field(
             title="Host names",
             description="Further names under which browsers may ask for the pages; the machine's own are known.",
@@ -614,18 +728,18 @@ class PanelSettings(_Model):
     """The lamps and the button at the front."""
 
     led_folder: Annotated[
-        Path,
-        Field(title="Lamps", description="Folder of the system's LEDs.", json_schema_extra=RESTART),
+        FilePath,
+        Field(title="Lamps", description="Folder of the system's LEDs.", json_schema_extra=MACHINE),
     ] = Path("/sys/class/leds")
     led_names: Annotated[
         dict[
             Literal["power_red", "mbus_red", "mbus_green", "data_green", "overload_red", "ethernet_green"],
-            str,
+            Lamp,
         ],
         Field(
             title="Names of the lamps",
             description="Which LED in the folder is which lamp; one that is not named is looked for as mbusmaster:COLOUR:LAMP.",
-            json_schema_extra=RESTART,
+            json_schema_extra=MACHINE,
         ),
     ] = {}
     button: Annotated[
@@ -635,8 +749,8 @@ class PanelSettings(_Model):
             description="gpio:CHIP:LINE (gpio:/dev/gpiochip0:17; a ! in front of the line number: pressed is low) or "
             "evdev:DEVICE:KEY (evdev:/dev/input/event0:KEY_RESTART).",
             max_length=256,
-            pattern=r"^(gpio:/dev/[^:]+:!?[0-9]+|evdev:/dev/[^:]+:KEY_[A-Z0-9_]+)$",
-            json_schema_extra=RESTART,
+            pattern=r"^(gpio:/dev/[A-Za-z0-9_/-]+:!?[0-9]+|evdev:/dev/[A-Za-z0-9_/-]+:KEY_[A-Z0-9_]+)$",
+            json_schema_extra=_must_be(Template.BUTTON, MACHINE),
         ),
     ] = None
     virtual_button: Annotated[
@@ -644,7 +758,7 @@ class PanelSettings(_Model):
         Field(
             title="Button on the page",
             description="Shows the reset button on the status page of the setup interface: for demonstrations only.",
-            json_schema_extra=RESTART,
+            json_schema_extra=MACHINE,
         ),
     ] = False
 
@@ -672,11 +786,11 @@ class Settings(_Model):
         ),
     ] = VERSION
     state_folder: Annotated[
-        Path,
+        FilePath,
         Field(
             title="State folder",
             description="Where the master keeps what must survive a restart.",
-            json_schema_extra=RESTART,
+            json_schema_extra=MACHINE,
         ),
     ] = Path("/var/lib/mbusmaster")
     buses: Annotated[
@@ -696,12 +810,41 @@ class Settings(_Model):
     @model_validator(mode="after")
     def _names_are_known_and_unique(self) -> Self:
         names = [bus.name for bus in self.buses]
-        if len(set(names)) != len(names):
-            raise ValueError(f"two buses have the same name: {', '.join(names)}")
+        wrong = [
+            problem(f"buses.{index}.name", Template.BUS_NAME_TAKEN, name=name)
+            for index, name in enumerate(names)
+            if name in names[:index]
+        ]
         for name in ("secured_tcp", "plain_tcp", "rfc2217", "serial_port"):
             bus = getattr(self.channels, name).bus
             if bus not in (None, *names):
-                raise field_problem(
-                    f"channels.{name}.bus", f"names {bus!r}; there is only {', '.join(names)}"
+                wrong.append(
+                    problem(f"channels.{name}.bus", Template.NO_SUCH_BUS, name=bus, names=", ".join(names))
                 )
+        if wrong:
+            raise refuse(*wrong)
+        return self
+
+    @model_validator(mode="after")
+    def _ports_differ(self) -> Self:
+        """Each port has one listener, whatever the addresses: who moves one of them later must not stumble over the other."""
+        channels, web = self.channels, self.web
+        wanted = [
+            (f"channels.{name}.port", channel.port)
+            for name in ("secured_tcp", "plain_tcp", "rfc2217")
+            if (channel := getattr(channels, name)).enabled
+        ]
+        if web.enabled:
+            wanted.append(("web.port", web.port))
+            if web.lan:
+                wanted.append(("web.lan_port", web.lan_port))
+        seen: set[int] = set()
+        wrong = []
+        for path, port in wanted:
+            if port in seen:
+                wrong.append(problem(path, Template.PORT_TAKEN, port=port))
+            elif port:
+                seen.add(port)
+        if wrong:
+            raise refuse(*wrong)
         return self

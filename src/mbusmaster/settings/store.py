@@ -1,10 +1,10 @@
 """The settings file: read with a fall-back to the last good one, written so that no power cut leaves half of it.
 
 A write goes to a temporary file in the same folder, is flushed to the disk, takes the place of the old one in one step, and the
-folder is flushed too. The file that was good until then stays beside it as ``*.backup``.
+folder is flushed too. The file that was good until then stays beside it as ``*.backup``. A file that cannot be used, perhaps
+after somebody's hand slipped, stays as ``*.damaged`` when a new one takes its place.
 """
 
-import contextlib
 import os
 import tomllib
 from dataclasses import dataclass
@@ -16,11 +16,13 @@ from pydantic import ValidationError
 
 from mbusmaster.settings.errors import SettingsError
 from mbusmaster.settings.migrations import migrate
+from mbusmaster.settings.problems import problems_of
 from mbusmaster.settings.schema import Settings
 
 MAX_SIZE: Final = 1 << 20
 """A settings file is a few kilobytes; a bigger one is something else."""
 BACKUP_SUFFIX: Final = ".backup"
+DAMAGED_SUFFIX: Final = ".damaged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class Store:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.backup_path = path.with_name(path.name + BACKUP_SUFFIX)
+        self.damaged_path = path.with_name(path.name + DAMAGED_SUFFIX)
 
     def load(self) -> Loaded:
         """Give the settings; without a file the defaults, from a damaged file the backup.
@@ -70,17 +73,34 @@ class Store:
             raise SettingsError(f"{problem}; the backup is no better: {error}") from None
 
     def save(self, settings: Settings) -> None:
-        """Write the settings; keep the file before as the backup if it was good. Raise `SettingsError` if the disk refuses."""
+        """Write the settings; keep the file before, as the backup if it was good. Raise `SettingsError` if the disk refuses."""
         text = tomli_w.dumps(settings.model_dump(mode="json", exclude_none=True))
         try:
-            with contextlib.suppress(FileNotFoundError, SettingsError):
-                self._read(self.path)
-                write_atomically(self.backup_path, self.path.read_bytes())
+            self._keep_what_was()
             write_atomically(self.path, text.encode())
         except OSError as error:
             raise SettingsError(f"cannot write {self.path}: {error.strerror or error}") from error
 
+    def read(self) -> Settings:
+        """Give what the file proper says; raise `SettingsError`, or `FileNotFoundError` where there is none."""
+        return self._read(self.path)
+
+    def _keep_what_was(self) -> None:
+        try:
+            data = self._bytes(self.path)
+        except (FileNotFoundError, SettingsError):
+            return
+        try:
+            self._understood(self.path, data)
+        except SettingsError:
+            write_atomically(self.damaged_path, data)
+        else:
+            write_atomically(self.backup_path, data)
+
     def _read(self, path: Path) -> Settings:
+        return self._understood(path, self._bytes(path))
+
+    def _bytes(self, path: Path) -> bytes:
         try:
             with path.open("rb") as file:
                 data = file.read(MAX_SIZE + 1)
@@ -90,14 +110,17 @@ class Store:
             raise SettingsError(f"cannot read {path}: {error.strerror or error}") from error
         if len(data) > MAX_SIZE:
             raise SettingsError(f"{path} is bigger than {MAX_SIZE} bytes: that is no settings file")
+        return data
+
+    def _understood(self, path: Path, data: bytes) -> Settings:
         try:
             tables = tomllib.loads(data.decode())
-        except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             raise SettingsError(f"{path} is damaged: {error}") from error
         try:
             return Settings.model_validate(migrate(tables))
         except ValidationError as error:
-            raise SettingsError(f"{path} cannot be used", tuple(_problems(error))) from error
+            raise SettingsError(f"{path} cannot be used", problems_of(error)) from error
         except SettingsError as error:
             raise SettingsError(f"{path}: {error}") from error
 
@@ -122,25 +145,3 @@ def write_atomically(path: Path, data: bytes) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
-
-
-def _problems(error: ValidationError) -> list[str]:
-    """Say each problem in the words of the file: where, what, and what was there."""
-    details = error.errors(include_url=False)
-    problems = []
-    for detail in details:
-        if detail["type"] == "too_short" and any(_is_below(other["loc"], detail["loc"]) for other in details):
-            # A list lacks the member that was left out for a problem of its own.
-            continue
-        where = ".".join(str(part + 1) if isinstance(part, int) else part for part in detail["loc"])
-        if detail["type"] == "extra_forbidden":
-            problems.append(f"{where}: no such setting")
-        elif detail["type"] == "value_error":
-            problems.append(": ".join(filter(None, (where, str(detail["ctx"]["error"])))))
-        else:
-            problems.append(f"{where}: {detail['msg']}, not {str(detail['input'])[:80]!r}")
-    return problems
-
-
-def _is_below(place: tuple[int | str, ...], upper: tuple[int | str, ...]) -> bool:
-    return len(place) > len(upper) and place[: len(upper)] == upper

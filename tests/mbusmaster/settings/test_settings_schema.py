@@ -2,6 +2,7 @@ import pytest
 from pydantic import ValidationError
 
 from mbusmaster.settings import BusSettings, PlainTcpSettings, Settings
+from mbusmaster.settings.problems import problems_of
 
 
 def test_defaults_are_those_of_the_guide() -> None:
@@ -34,9 +35,9 @@ def test_a_bus_outside_its_limits_is_refused(change: dict[str, object]) -> None:
 @pytest.mark.parametrize(
     ("url", "says"),
     [
-        ("/dev/ttyUSB0?baud=9600", "default_baud = "),
-        ("serial:///dev/ttyUSB0?rts=off&parity=N", "parity = "),
-        ("tcp://10.0.0.5:10001?baud=300", "default_baud = "),
+        ("/dev/ttyUSB0?baud=9600", "baud="),
+        ("serial:///dev/ttyUSB0?rts=off&parity=N", "parity="),
+        ("tcp://10.0.0.5:10001?baud=300", "baud="),
     ],
 )
 def test_rate_and_parity_have_one_place(url: str, says: str) -> None:
@@ -46,13 +47,16 @@ def test_rate_and_parity_have_one_place(url: str, says: str) -> None:
 
 
 def test_two_buses_of_one_name_are_refused() -> None:
-    with pytest.raises(ValidationError, match="same name"):
+    with pytest.raises(ValidationError, match="another bus named main"):
         Settings(buses=(BusSettings(), BusSettings(url="/dev/ttyUSB1")))
 
 
 def test_a_channel_to_an_unknown_bus_is_refused() -> None:
-    with pytest.raises(ValidationError, match=r"channels\.plain_tcp\.bus"):
+    with pytest.raises(ValidationError) as caught:
         Settings.model_validate({"channels": {"plain_tcp": {"bus": "attic"}}})
+    assert [(one.path, one.text) for one in problems_of(caught.value)] == [
+        ("channels.plain_tcp.bus", "there is no bus attic; there is main")
+    ]
 
 
 def test_settings_cannot_be_changed_in_place() -> None:
