@@ -1,13 +1,14 @@
 """The file of the users: made whole or not at all, written by one thread, watched for changes by other processes.
 
-A file that is damaged, or was made by a newer version, is never replaced by an empty one by itself: that would bring the default user back and
-open the door. `set_aside` does so when somebody at the device asks for it, and keeps the old file.
+A file that is damaged, or was made by a newer version, is never replaced by an empty one by itself: that would bring the default
+user back and open the door. `set_aside` does so when somebody at the device asks for it, and keeps the old file.
 """
 
 import contextlib
 import logging
 import os
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -55,7 +56,7 @@ def set_aside(path: Path) -> None:
     with _told("set aside", path):
         for suffix in ("", *_BESIDE):
             Path(f"{aside}{suffix}").unlink(missing_ok=True)
-        # Last the file itself: without it, what is beside it still says that there was one.
+        # First the file itself: what is left beside it says that there was one.
         for suffix in ("", *_BESIDE):
             with contextlib.suppress(FileNotFoundError):
                 os.rename(f"{path}{suffix}", f"{aside}{suffix}")
@@ -63,7 +64,7 @@ def set_aside(path: Path) -> None:
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Open the file, bring its tables up to date. Raise `AccessStoreError` if it is missing, damaged, or newer than this program."""
+    """Open the file and bring its tables up to date. Raise `AccessStoreError` if it is missing, damaged or too new."""
     with _told("open", path):
         # SQLite takes an empty file for a new one: here it is one that lost its content.
         if path.stat().st_size == 0:
@@ -125,7 +126,8 @@ class Database:
         self._identity: tuple[int, int] | None = None
         self._data_version = -1
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="access")
-        self._pending = 0
+        self._room = threading.Semaphore(MOST_PENDING)
+        self._reading = threading.Lock()
 
     def open(self) -> None:
         """Open the file, or say in `problem` why that cannot be; never raises."""
@@ -168,7 +170,7 @@ class Database:
         if self._reader is None:
             raise AccessStoreError(self.problem)
         try:
-            with _told("read", self.path):
+            with _told("read", self.path), self._reading:
                 return job(self._reader)
         except AccessStoreError as error:
             if isinstance(error.__cause__, sqlite3.Error) and _is_damage(error.__cause__):
@@ -183,10 +185,9 @@ class Database:
 
     def post(self, job: Callable[[sqlite3.Connection], object], lost: str) -> None:
         """Have a job done that nobody waits for; where that fails, the log says what was lost."""
-        if self._pending >= MOST_PENDING:
+        if not self._room.acquire(blocking=False):
             _log.error("too much to write at once, lost: %s", lost)
             return
-        self._pending += 1
         self._thread.submit(self._post, job, lost)
 
     def settle(self) -> None:
@@ -207,11 +208,12 @@ class Database:
         return transact(self._writer[0], job, self.path)
 
     def _post(self, job: Callable[[sqlite3.Connection], object], lost: str) -> None:
-        self._pending -= 1
         try:
             self._write(job)
         except AccessError as error:
             _log.error("lost: %s: %s", lost, error)
+        finally:
+            self._room.release()
 
     def _replace(self) -> None:
         self._close_writer()

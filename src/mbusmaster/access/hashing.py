@@ -1,6 +1,6 @@
 """Hashes of passwords: argon2id, one at a time in the whole process, never in the event loop.
 
-One hash needs 19 MiB while it is computed (the smallest set of parameters that OWASP recommends), two at a time would need twice that.
+One hash needs 19 MiB while it is computed (the least that OWASP recommends); two at a time would need twice that.
 """
 
 import asyncio
@@ -99,7 +99,7 @@ def _hash_of_nobody(parameters: Parameters) -> str:
 
 @cache
 def _give_memory_back() -> None:
-    """Let the C library give the memory of a hash back to the system when it is done; glibc would keep it from the second hash on."""
+    """Let the C library give the memory of a hash back to the system; glibc would keep it from the second hash on."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(_M_MMAP_THRESHOLD, _MAP_BYTES)

@@ -16,8 +16,8 @@ _SIGNS: Final = "._-"
 def normal_name(text: str) -> str:
     """Give the form in which a name is kept (NFKC); raise `UserError` for what cannot be a name.
 
-    1 to 32 letters, digits, dots, underlines and hyphens, a letter or digit first. The name of the default user stays with it: a list that shows
-    "user" must mean the factory state.
+    1 to 32 letters, digits, dots, underlines and hyphens, a letter or digit first. The name of the default user stays with it:
+    where "user" is shown, it means the factory state.
     """
     name = unicodedata.normalize("NFKC", text) if len(text) <= _LONGEST_INPUT else text
     if not 1 <= len(name) <= LONGEST:

@@ -11,9 +11,9 @@ a user from all sources    20      1 s, doubled up to 30 s; not for a source fro
                                    at the device itself, so that strangers can slow a user down but never lock one out
 =========================  ======  =====================================================================================
 
-A try counts as failed from its beginning until it has succeeded: tries side by side, and tries that are broken off, slip past nothing. While one must
-wait, nothing is looked at, not even the right password, and nothing is counted. A source is an IPv4 address or an IPv6 network of 64 bits.
-Names that do not exist count like those that do.
+A try counts as failed from its beginning until it has succeeded: tries side by side, and tries that are broken off, slip past
+nothing. While one must wait, nothing is looked at, not even the right password, and nothing is counted. A source is an IPv4 address
+or an IPv6 network of 64 bits. Names that do not exist count like those that do.
 """
 
 import hashlib
