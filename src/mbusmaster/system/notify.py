@@ -13,10 +13,11 @@ def notify_ready() -> None:
     address = os.environ.get(VARIABLE, "")
     if not address.startswith(("/", "@")):
         return
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
+    kind = socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
+    with socket.socket(socket.AF_UNIX, kind) as sock:
         try:
             sock.connect("\0" + address[1:] if address[0] == "@" else address)
             sock.send(READY)
         except OSError:
-            # Nobody listens any more: then nobody waits either.
+            # Nobody listens any more, as after a restart: then nobody waits either.
             return

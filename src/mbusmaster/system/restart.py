@@ -57,7 +57,7 @@ def start_again(
     *,
     supervised: bool | None = None,
     command: Sequence[str] | None = None,
-    execute: Callable[[str, Sequence[str]], object] = os.execv,
+    execute: Callable[[str, list[str]], object] = os.execv,
 ) -> NoReturn:
     """End this process so that the gateway starts anew: same arguments, environment, folder and, unsupervised, process id.
 
