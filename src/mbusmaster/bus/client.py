@@ -10,8 +10,16 @@ from mbus.procedures.steps import Note, Procedure, Request
 from mbusio import driver
 from mbusio.barrier import Verdict
 from mbusio.errors import BusIOError
-from mbusmaster.bus.arbiter import PATIENCE, Arbiter, ClientCounters, Seat
-from mbusmaster.bus.requests import MasterFrame, Refusal, Withheld, refusal, request_of
+from mbusmaster.bus.arbiter import PATIENCE, Arbiter, Seat
+from mbusmaster.bus.counters import ClientCounters
+from mbusmaster.bus.requests import (
+    MasterFrame,
+    Refusal,
+    Withheld,
+    is_baud_switch,
+    refusal,
+    request_of,
+)
 from mbusmaster.bus.turns import Priority
 from mbusmaster.errors import BusDownError
 
@@ -24,8 +32,12 @@ class Client:
     """One user of a bus; leaves it when closed, also as a context manager.
 
     :param name: for logs and counters.
+    :param kind: what it came through, or what it is: "plain tcp", "scan".
+    :param source: where it comes from: an address, a user.
     :param allow_writes: whether `transparent` passes write services on.
+    :param allow_baud_switch: whether it passes baud rate switches on, to be followed and undone.
     :param tell: is given a kind of event and a line for the log; without it each kind is logged once.
+    :param report: is given each write service, whether it passed or not.
     """
 
     def __init__(
@@ -34,13 +46,19 @@ class Client:
         name: str,
         *,
         priority: Priority = Priority.TRANSPARENT,
+        kind: str = "",
+        source: str = "",
         allow_writes: bool = False,
+        allow_baud_switch: bool = False,
         tell: Callable[[str, str], None] | None = None,
+        report: WriteReports | None = None,
     ) -> None:
         self._arbiter = arbiter
-        self._seat: Seat = arbiter.join(name, priority)
+        self._seat: Seat = arbiter.join(name, priority, kind=kind, source=source)
         self._allow_writes = allow_writes
+        self._allow_baud_switch = allow_baud_switch
         self._tell = tell or self._log_once
+        self._report = report
         self._told: set[str] = set()
 
     @property
@@ -71,13 +89,26 @@ class Client:
 
         :param wanted: tells false when the client has given the frame up, which then is not sent or its answer not heard.
         """
-        reason = refusal(frame, allow_writes=self._allow_writes)
-        if reason is not None:
-            self._refuse(frame, reason)
-            return Withheld(verdict=Verdict.REFUSED)
+        reason = self._refusal(frame)
+        with self._reporting(frame, passed=reason is None) as became:
+            became.outcome = (
+                await self._pass_on(frame, on_bytes, wanted)
+                if reason is None
+                else self._refuse(frame, reason)
+            )
+        return became.outcome
+
+    async def _pass_on(
+        self, frame: MasterFrame, on_bytes: Callable[[bytes], None], wanted: Callable[[], bool]
+    ) -> Outcome:
         try:
             return await self._arbiter.submit(
-                self._seat, request_of(frame), on_bytes=on_bytes, wanted=wanted, patience=PATIENCE
+                self._seat,
+                request_of(frame),
+                on_bytes=on_bytes,
+                wanted=wanted,
+                patience=PATIENCE,
+                follow=True,
             )
         except BusDownError:
             return Withheld(verdict=Verdict.DOWN)
@@ -93,12 +124,21 @@ class Client:
         return await driver.run(procedure, self, watch=watch)
 
     async def transact(self, request: Request) -> Outcome:
-        """Carry out one transaction of a job of the master itself; raise `BusDownError` without a bus."""
-        return await self._arbiter.submit(self._seat, request)
+        """Carry out one transaction of a job of the master itself; raise `BusDownError` without a bus.
 
-    async def set_baud(self, baud: int) -> None:
+        Write services are reported; baud rate switches last, for they are the job's affair.
+        """
+        with self._reporting(request.frame, passed=True) as became:
+            became.outcome = await self._arbiter.submit(self._seat, request)
+        return became.outcome
+
+    def use_baud(self, baud: int) -> None:
         """Use another rate for this client's requests from now on; the others keep theirs."""
         self._seat.baud = baud
+
+    async def set_baud(self, baud: int) -> None:
+        """Do as `use_baud`, for procedures."""
+        self.use_baud(baud)
 
     def close(self) -> None:
         """Leave the bus."""
@@ -112,11 +152,38 @@ class Client:
     ) -> None:
         self.close()
 
-    def _refuse(self, frame: MasterFrame, reason: Refusal) -> None:
+    def _refusal(self, frame: MasterFrame) -> Refusal | None:
+        reason = refusal(
+            frame, allow_writes=self._allow_writes, allow_baud_switch=self._allow_baud_switch
+        )
+        if reason is None and is_baud_switch(frame):
+            return self._arbiter.switch_refusal(self._seat, frame)
+        return reason
+
+    @contextlib.contextmanager
+    def _reporting(self, frame: MasterFrame, *, passed: bool) -> Iterator["_Became"]:
+        became = _Became()
+        if not is_write(frame):
+            yield became
+            return
+        assert isinstance(frame, LongFrame), "write services are long frames"
+        self.counters.writes += passed
+        # Whom it is for is known now; afterwards another selection may stand.
+        meter = self._arbiter.meter_for(self._seat, frame)
+        try:
+            yield became
+        finally:
+            if self._report is not None:
+                now = asyncio.get_running_loop().time()
+                who = (self._seat.name, self._seat.source)
+                self._report.report(who, meter, frame, became.known, passed=passed, now=now)
+
+    def _refuse(self, frame: MasterFrame, reason: Refusal) -> Withheld:
         self.counters.refused += 1
         self._tell(
-            f"refused: {reason.name}", f"{frame.to_bytes()[:16].hex(' ').upper()} not passed on: {reason}"
+            f"refused: {reason.name}", f"{_beginning(frame)} not passed on: {reason}"
         )
+        return Withheld(verdict=Verdict.REFUSED)
 
     def _log_once(self, kind: str, text: str) -> None:
         if kind not in self._told:
