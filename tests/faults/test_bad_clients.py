@@ -102,6 +102,7 @@ async def test_a_client_that_never_reads_is_dropped(caplog: pytest.LogCaptureFix
     async with gateway([meter]) as running:
         good = await running.connect()
         deaf = await running.connect()
+        await works(deaf, 1)
         session = running.channel.clients
         # The system's own buffers would take thousands of answers: the answers are made big where they leave.
         sink = bytes(MEGABYTE)

@@ -3,7 +3,7 @@ import socket
 
 import pytest
 
-from mbusmaster.channels import plain_tcp
+from mbusmaster.channels import tcp
 from mbusmaster.channels.plain_tcp import ChannelError, PlainTcpChannel
 from mbusmaster.settings import PlainTcpSettings
 from support.gateway import ask, close, gateway
@@ -189,7 +189,7 @@ async def test_connections_that_never_asked_make_room_and_those_that_asked_stay(
 async def test_where_all_have_asked_the_one_that_is_quiet_for_longest_makes_room(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(plain_tcp, "QUIET_SECONDS", 0.0)
+    monkeypatch.setattr(tcp, "QUIET_SECONDS", 0.0)
     async with gateway([StrictMeter(5, A)], max_clients=2) as running:
         first, second = await running.connect(), await running.connect()
         for client in (first, second, first):
