@@ -84,6 +84,9 @@ class _Sink:
     def flush(self) -> None:
         """Do nothing: there is nothing behind it."""
 
+    def close(self) -> None:
+        """Do nothing: what is left is still to be taken."""
+
     def take(self) -> Iterator[bytes]:
         taken, self._pieces = b"".join(self._pieces), []
         if taken:
