@@ -1,0 +1,4 @@
+"""The web pages and the JSON API of the master: thin views on the services that the command line uses too.
+
+`app.create_app` puts the pages together, `server.WebServer` lets browsers in, `services.Services` is all that a page gets.
+"""

@@ -1,0 +1,35 @@
+"""What is wrong with a user, a password or a token, in the visitor's language."""
+
+from mbusmaster.access.errors import AccessError, Problem
+from mbusmaster.web.locale import gettext as _
+
+
+def access_problem(error: AccessError) -> str:
+    """Give the text for an error of users, passwords, logins and tokens."""
+    return _texts().get(error.kind, _("This is not possible."))
+
+
+def _texts() -> dict[Problem, str]:
+    return {
+        Problem.NAME_LENGTH: _("A name has 1 to 32 characters."),
+        Problem.NAME_CHARACTERS: _("A name is made of letters, digits, and . _ - after the first character."),
+        Problem.NAME_RESERVED: _("This name belongs to the default user. Choose another one."),
+        Problem.NAME_TAKEN: _("There is a user of this name already."),
+        Problem.NO_SUCH_USER: _("There is no such user any more."),
+        Problem.TOO_MANY_USERS: _("There are five users already: delete one first."),
+        Problem.LAST_USER: _("The last user cannot be deleted."),
+        Problem.NOT_FACTORY: _("The first user has been made already."),
+        Problem.PASSWORD_SHORT: _("A password has at least 12 characters."),
+        Problem.PASSWORD_LONG: _("This password is too long."),
+        Problem.PASSWORD_CHARACTERS: _("A password must not contain control characters."),
+        Problem.PASSWORD_NAME: _("The password must not be the name."),
+        Problem.PASSWORD_KNOWN: _("This password is well known. Choose another one."),
+        Problem.TITLE: _("Give the token a title that tells what it is for."),
+        Problem.EXPIRES: _("This date cannot be the end of a token."),
+        Problem.TOO_MANY_TOKENS: _("There are too many tokens: revoke one first."),
+        Problem.NO_SUCH_TOKEN: _("There is no such token any more."),
+        Problem.WRONG_LOGIN: _("User name or password is wrong."),
+        Problem.BUSY: _("Too many logins at the same time. Try again in a moment."),
+        Problem.SETUP_ONLY: _("The first login is possible on the setup interface (USB) only."),
+        Problem.UNUSABLE: _("The list of users cannot be read or written. See the log."),
+    }

@@ -1,0 +1,34 @@
+"""The languages of the pages, and how dates, times and numbers are written.
+
+Texts in the code are English; `gettext` gives them in the language of the request being answered, which `speaking` sets.
+"""
+
+from mbusmaster.web.locale.catalogue import LANGUAGES, gettext, ngettext, pgettext, speaking
+from mbusmaster.web.locale.formats import (
+    format_bytes,
+    format_date,
+    format_datetime,
+    format_number,
+    format_time,
+)
+from mbusmaster.web.locale.preferences import Preferences
+
+__all__ = [
+    "LANGUAGES",
+    "Preferences",
+    "format_bytes",
+    "format_date",
+    "format_datetime",
+    "format_number",
+    "format_time",
+    "gettext",
+    "mark",
+    "ngettext",
+    "pgettext",
+    "speaking",
+]
+
+
+def mark(text: str) -> str:
+    """Mark a text of a table for translation; `gettext` translates it when it is shown."""
+    return text

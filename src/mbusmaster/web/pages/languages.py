@@ -1,0 +1,72 @@
+"""Languages: what this browser wants to see, remembered for a year (guide 3.1)."""
+
+from datetime import UTC, datetime
+from typing import Final
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from mbusmaster.web.forms import form_values
+from mbusmaster.web.guard import Asking
+from mbusmaster.web.locale import format_date, format_number, format_time, speaking
+from mbusmaster.web.locale import gettext as _
+from mbusmaster.web.locale.preferences import AUTO, CHOICES, LANGUAGES, Preferences
+from mbusmaster.web.pages.door import Door
+from mbusmaster.web.render import flash, go_to, page
+from mbusmaster.web.services import Services
+from mbusmaster.web.visitor import PREFERENCES_COOKIE
+
+DOOR: Final = Door.OPEN
+YEAR: Final = 365 * 24 * 3600
+_EXAMPLE: Final = datetime(2026, 3, 25, 16, 7, 9, tzinfo=UTC)
+"""Day, month, hour and minute cannot be taken for each other."""
+
+
+def router(services: Services) -> APIRouter:
+    """Give the routes of the page."""
+    routes = APIRouter()
+
+    @routes.get("/languages")
+    async def languages(request: Request, who: Asking) -> Response:
+        return page(request, "languages.html", chosen=who.preferences, choices=_choices(who.preferences))
+
+    @routes.post("/languages")
+    async def remember(request: Request, who: Asking) -> Response:
+        preferences = who.preferences.with_choices(await form_values(request))
+        with speaking(preferences):
+            flash(request, "success", _("Saved for this browser."))
+        answer = go_to(request, "/languages")
+        answer.set_cookie(
+            PREFERENCES_COOKIE,
+            preferences.to_cookie(),
+            max_age=YEAR,
+            secure=request.url.scheme == "https",
+            httponly=True,
+            samesite="strict",
+        )
+        return answer
+
+    return routes
+
+
+def _choices(preferences: Preferences) -> dict[str, list[tuple[str, str]]]:
+    """Give for each preference its values, each with an example of itself."""
+    themes = {AUTO: _("As the system"), "light": _("Light"), "dark": _("Dark")}
+    return {
+        "language": list(LANGUAGES.items()),
+        "theme": [(value, themes[value]) for value in CHOICES["theme"]],
+        **{
+            name: [(value, _example(preferences, name, value)) for value in CHOICES[name]]
+            for name in ("date", "time", "number")
+        },
+    }
+
+
+def _example(preferences: Preferences, name: str, value: str) -> str:
+    with speaking(preferences.with_choices({name: value})):
+        shown = {
+            "date": format_date(_EXAMPLE),
+            "time": format_time(_EXAMPLE),
+            "number": format_number(12345.6),
+        }[name]
+    return _("As the language: %(example)s") % {"example": shown} if value == AUTO else shown

@@ -1,0 +1,136 @@
+"""Login and logout. The factory login leads only to the page that makes one's own user (guide 3, DESIGN 5.7)."""
+
+import secrets
+from typing import Final
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from mbusmaster.access.errors import LoginError
+from mbusmaster.web.forms import form_values
+from mbusmaster.web.guard import Asking, local_path
+from mbusmaster.web.locale import gettext as _
+from mbusmaster.web.locale import ngettext
+from mbusmaster.web.pages.door import Door
+from mbusmaster.web.render import Flash, go_to, page, renderer_of
+from mbusmaster.web.services import Services, Session
+from mbusmaster.web.visitor import SESSION_COOKIE, VISIT_COOKIE, Visitor, cookie_name
+
+DOOR: Final = Door.OPEN
+
+
+def router(services: Services) -> APIRouter:
+    """Give the routes of the page."""
+    routes = APIRouter()
+    access, audit = services.access, services.audit
+
+    @routes.get("/login")
+    async def login(request: Request, who: Asking, next: str = "") -> Response:
+        if who.session is not None:
+            return go_to(request, "/first-user" if who.session.is_factory else local_path(next))
+        return _form(request, services, who, next)
+
+    @routes.post("/login")
+    async def log_in(request: Request, who: Asking) -> Response:
+        values = await form_values(request)
+        name, next_page = values.get("name", ""), values.get("next", "")
+        try:
+            session = await access.log_in(
+                name, values.get("password", ""), source=who.source, setup=who.is_setup
+            )
+        except LoginError as error:
+            return _form(request, services, who, next_page, name=name, error=error)
+        log_out_here(services, who)
+        return log_in_as(request, session, "/first-user" if session.is_factory else local_path(next_page))
+
+    @routes.post("/logout")
+    async def log_out(request: Request, who: Asking) -> Response:
+        if log_out_here(services, who):
+            audit.record("logout", who=who.user, source=who.source)
+        answer = go_to(request, "/status")
+        forget_login(request, answer)
+        _greet(request, answer, _("You are logged out."))
+        return answer
+
+    return routes
+
+
+def _form(
+    request: Request,
+    services: Services,
+    who: Visitor,
+    next_page: str,
+    *,
+    name: str = "",
+    error: LoginError | None = None,
+) -> Response:
+    answer = page(
+        request,
+        "login.html",
+        status=200 if error is None else 429 if error.wait_seconds else 401,
+        next=local_path(next_page, ""),
+        name=name[:64],
+        message="" if error is None else _message(error),
+        is_factory=services.access.is_factory,
+        may_begin=who.is_setup,
+    )
+    if error is not None and error.wait_seconds:
+        answer.headers["retry-after"] = str(max(1, round(error.wait_seconds)))
+    return answer
+
+
+def _message(error: LoginError) -> str:
+    if error.wait_seconds:
+        seconds = max(1, round(error.wait_seconds))
+        return ngettext(
+            "Too many attempts. Try again in %(seconds)d second.",
+            "Too many attempts. Try again in %(seconds)d seconds.",
+            seconds,
+        ) % {"seconds": seconds}
+    return _("User name or password is wrong.")
+
+
+def log_out_here(services: Services, who: Visitor) -> bool:
+    """End the visitor's session on the server; tell whether there was one."""
+    if who.session is None:
+        return False
+    services.access.log_out(who.session.id)
+    return True
+
+
+def log_in_as(request: Request, session: Session, path: str, text: str = "") -> Response:
+    """Give the browser the id of its new session, and go on; nothing of the time before the login is good any more.
+
+    :param text: a message for the next page, translated already.
+    """
+    answer = go_to(request, path)
+    secure = request.url.scheme == "https"
+    answer.set_cookie(
+        cookie_name(SESSION_COOKIE, secure=secure),
+        session.id,
+        path="/",
+        secure=secure,
+        httponly=True,
+        samesite="strict",
+    )
+    answer.delete_cookie(cookie_name(VISIT_COOKIE, secure=secure), path="/", secure=secure, samesite="strict")
+    if text:
+        renderer_of(request).flashes.add(Visitor(session=session), Flash("success", text))
+    return answer
+
+
+def _greet(request: Request, answer: Response, text: str) -> None:
+    """Let the browser, which has no session any more, begin anew with a message."""
+    secure = request.url.scheme == "https"
+    visit = secrets.token_urlsafe(32)
+    name = cookie_name(VISIT_COOKIE, secure=secure)
+    answer.set_cookie(name, visit, path="/", secure=secure, httponly=True, samesite="strict")
+    renderer_of(request).flashes.add(Visitor(visit=visit), Flash("success", text))
+
+
+def forget_login(request: Request, answer: Response) -> None:
+    """Make the browser forget its session."""
+    secure = request.url.scheme == "https"
+    answer.delete_cookie(
+        cookie_name(SESSION_COOKIE, secure=secure), path="/", secure=secure, samesite="strict"
+    )

@@ -1,0 +1,141 @@
+"""Pages from templates: Jinja2 with escaping on, unknown names an error, texts in the visitor's language."""
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from fastapi import Request
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from mbusmaster.web import locale
+from mbusmaster.web.navigation import Group, menu
+from mbusmaster.web.services import Services
+from mbusmaster.web.setting_texts import setting_title
+from mbusmaster.web.static_files import StaticFiles
+from mbusmaster.web.visitor import Visitor, visitor
+
+TEMPLATES: Final = Path(__file__).with_name("templates")
+Kind = Literal["success", "warning", "error"]
+MAX_FLASHES: Final = 200
+"""Browsers for which a message waits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flash:
+    """A message that the next page of a browser shows once; the text is translated already."""
+
+    kind: Kind
+    text: str
+
+
+class Flashes:
+    """Messages that wait for the page after a redirect; kept here, so that no browser can make one up."""
+
+    def __init__(self) -> None:
+        self._waiting: OrderedDict[str, list[Flash]] = OrderedDict()
+
+    def add(self, who: Visitor, flash: Flash) -> None:
+        """Let the visitor's next page show a message."""
+        self._waiting.setdefault(who.csrf, [])[4:] = []
+        self._waiting[who.csrf].append(flash)
+        self._waiting.move_to_end(who.csrf)
+        if len(self._waiting) > MAX_FLASHES:
+            self._waiting.popitem(last=False)
+
+    def take(self, who: Visitor) -> list[Flash]:
+        """Give the visitor's messages and forget them."""
+        return self._waiting.pop(who.csrf, []) if self._waiting else []
+
+
+class Renderer:
+    """Makes pages and parts of pages."""
+
+    def __init__(self, services: Services, static: StaticFiles) -> None:
+        self.flashes = Flashes()
+        self.paths: frozenset[str] = frozenset()
+        """Of the pages that are there; the menu shows no others."""
+        self._services = services
+        self._environment = _environment(static)
+
+    def page(
+        self, who: Visitor, path: str, template: str, values: dict[str, Any], status: int = 200
+    ) -> HTMLResponse:
+        """Give a whole page."""
+        html = self._environment.get_template(template).render(
+            values,
+            visitor=who,
+            path=path,
+            menu=self._menu(path),
+            flashes=self.flashes.take(who),
+            pending=self._services.settings.pending(),
+            damage=self._services.settings.problem,
+            device=self._services.settings.running.device.name,
+        )
+        return HTMLResponse(html, status, headers={"vary": "Cookie, Accept-Language"})
+
+    def fragment(self, template: str, **values: Any) -> str:
+        """Give a part of a page, for htmx and event streams."""
+        return self._environment.get_template(template).render(values)
+
+    def _menu(self, path: str) -> tuple[Group, ...]:
+        return menu(self.paths, path)
+
+
+def renderer_of(request: Request) -> Renderer:
+    """Give the renderer of the app that answers a request."""
+    renderer: Renderer = request.app.state.renderer
+    return renderer
+
+
+def page(request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
+    """Answer with a page.
+
+    :param values: what the template shows, beside what every page has.
+    """
+    return renderer_of(request).page(visitor(request), request.url.path, template, values, status)
+
+
+def fragment(request: Request, template: str, **values: Any) -> HTMLResponse:
+    """Answer htmx with a part of a page."""
+    return HTMLResponse(renderer_of(request).fragment(template, visitor=visitor(request), **values))
+
+
+def flash(request: Request, kind: Kind, text: str) -> None:
+    """Let the visitor's next page show a message, translated already."""
+    renderer_of(request).flashes.add(visitor(request), Flash(kind, text))
+
+
+def go_to(request: Request, path: str) -> Response:
+    """Send the browser to another page after a form was taken; htmx then loads a whole page too."""
+    if request.headers.get("hx-request"):
+        return Response(status_code=204, headers={"hx-redirect": path})
+    return RedirectResponse(path, status_code=303)
+
+
+def _environment(static: StaticFiles) -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        extensions=["jinja2.ext.i18n"],
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    environment.install_gettext_callables(  # type: ignore[attr-defined]
+        locale.gettext, locale.ngettext, newstyle=True, pgettext=locale.pgettext
+    )
+    environment.globals.update(static=static.url, languages=locale.LANGUAGES)
+    filters: Iterable[Any] = (
+        locale.format_bytes,
+        locale.format_date,
+        locale.format_datetime,
+        locale.format_number,
+        locale.format_time,
+    )
+    environment.filters.update({one.__name__.removeprefix("format_"): one for one in filters})
+    environment.filters["setting_title"] = setting_title
+    return environment

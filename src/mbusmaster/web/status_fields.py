@@ -1,0 +1,122 @@
+"""The fields of the status page, in the order of the guide (3.1), as facts and as the page shows them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from mbusmaster.bus.health import BusState
+from mbusmaster.system.clock import TimeStatus
+from mbusmaster.system.hosted import OperationalStatus
+from mbusmaster.system.timetext import utc_text
+from mbusmaster.web.locale import gettext as _
+from mbusmaster.web.services import Services
+
+
+@dataclass(frozen=True, slots=True)
+class BusFact:
+    """How one bus is."""
+
+    name: str
+    state: BusState
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class StatusFacts:
+    """What the status page and the API tell."""
+
+    time: datetime
+    firmware_version: str
+    operational_status: OperationalStatus
+    buses: tuple[BusFact, ...]
+    ip_addresses: tuple[str, ...]
+    time_server_status: TimeStatus
+    time_server_reason: str
+    time_server: str
+    serial_number: str
+    web_page_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class StatusField:
+    """One line of the page, in the visitor's language.
+
+    :ivar name: stable, for tests and scripts.
+    """
+
+    name: str
+    label: str
+    value: str
+    note: str = ""
+
+
+def status_facts(services: Services) -> StatusFacts:
+    """Look at all parts, without asking anybody over a network."""
+    time = services.time.state
+    return StatusFacts(
+        time=services.now(),
+        firmware_version=services.identity.firmware_version,
+        operational_status=services.hosted.state.status,
+        buses=tuple(BusFact(bus.name, bus.health.state, bus.health.reason) for bus in services.buses),
+        ip_addresses=tuple(str(one.ip) for one in services.network.state().addresses),
+        time_server_status=time.status,
+        time_server_reason=time.reason,
+        time_server=time.server,
+        serial_number=services.identity.serial_number,
+        web_page_version=services.identity.web_page_version,
+    )
+
+
+def status_fields(services: Services) -> tuple[StatusField, ...]:
+    """Give the lines of the page."""
+    facts = status_facts(services)
+    several = len(facts.buses) > 1
+    return (
+        StatusField("time", _("Time (UTC)"), utc_text(facts.time)),
+        StatusField("firmware_version", _("Firmware version"), facts.firmware_version),
+        StatusField(
+            "operational_status", _("Operational status"), _operational_status(facts.operational_status)
+        ),
+        *(
+            StatusField(
+                "mbus_status",
+                _("M-Bus status %(bus)s") % {"bus": bus.name} if several else _("M-Bus status"),
+                _bus_state(bus.state),
+                bus.reason,
+            )
+            for bus in facts.buses
+        ),
+        StatusField("ip_address", _("IP address"), ", ".join(facts.ip_addresses) or _("none")),
+        StatusField(
+            "time_server_status",
+            _("Time server status"),
+            _time_status(facts.time_server_status),
+            _(facts.time_server_reason) if facts.time_server_reason else "",
+        ),
+        StatusField("time_server_address", _("Time server address"), facts.time_server or _("none")),
+        StatusField("serial_number", _("Serial number"), facts.serial_number),
+        StatusField("web_page_version", _("Web page version"), facts.web_page_version),
+    )
+
+
+def _operational_status(status: OperationalStatus) -> str:
+    return {OperationalStatus.LOCAL: _("Local"), OperationalStatus.HOSTED: _("Hosted")}[status]
+
+
+def _bus_state(state: BusState) -> str:
+    return {
+        BusState.IDLE: _("Running"),
+        BusState.ACTIVE: _("Running, active"),
+        BusState.FAULT: _("Fault"),
+        BusState.SHUT_DOWN: _("Shut down"),
+    }[state]
+
+
+def _time_status(status: TimeStatus) -> str:
+    return {
+        TimeStatus.UNSYNCHRONISED: _("Not synchronised"),
+        TimeStatus.AUTHENTICATED: _("Synchronised, authenticated"),
+        TimeStatus.NOT_AUTHENTICATED: _("Not authenticated"),
+        TimeStatus.UNREACHABLE: _("Not reachable"),
+        TimeStatus.NOT_USED: _("Not used"),
+        TimeStatus.NOT_AVAILABLE: _("Not available"),
+    }[status]
