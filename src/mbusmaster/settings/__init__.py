@@ -1,9 +1,12 @@
-"""One schema for every setting, and the file that keeps them.
+"""One schema for every setting, the file that keeps them, and how they are changed while the master runs.
 
-`schema` says what there is, `store` reads and writes the file, `migrations` brings older files up to date.
+`schema` says what there is, `tree` finds a setting in it by its dotted path, `messages` is all that can be said about one.
+`store` reads and writes the file, `migrations` brings older files up to date. `service` changes settings, `forms` and `reference`
+show them, `backup` carries them elsewhere.
 """
 
 from mbusmaster.settings.errors import SettingsError
+from mbusmaster.settings.messages import Problem, Template
 from mbusmaster.settings.schema import (
     BusSettings,
     ChannelsSettings,
@@ -12,16 +15,21 @@ from mbusmaster.settings.schema import (
     PlainTcpSettings,
     Settings,
 )
+from mbusmaster.settings.service import Change, SettingsService
 from mbusmaster.settings.store import Loaded, Store
 
 __all__ = [
     "BusSettings",
+    "Change",
     "ChannelsSettings",
     "Loaded",
     "LogSettings",
     "Parity",
     "PlainTcpSettings",
+    "Problem",
     "Settings",
     "SettingsError",
+    "SettingsService",
     "Store",
+    "Template",
 ]

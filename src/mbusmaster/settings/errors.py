@@ -25,6 +25,6 @@ class SettingsError(MasterError):
 
 def _line(problem: Problem) -> str:
     """Say a problem in the words of the file, where people count from 1."""
-    place = ".".join(str(int(part) + 1) if part.isdigit() else part for part in problem.path.split("."))
+    place = ".".join(str(int(part) + 1) if part.isdecimal() else part for part in problem.path.split("."))
     given = f", not {problem.given!r}" if problem.given else ""
     return f"{place}: {problem.text}{given}" if place else f"{problem.text}{given}"

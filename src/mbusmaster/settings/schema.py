@@ -88,17 +88,17 @@ FilePath = Annotated[Path, BeforeValidator(_path)]
 Device = Annotated[
     str,
     Field(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:@-]{0,14}$", json_schema_extra=_must_be(Template.NETWORK_DEVICE)
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:@\-]{0,14}$", json_schema_extra=_must_be(Template.NETWORK_DEVICE)
     ),
 ]
 """Name of a network device, as the system writes it."""
 HostName = Annotated[
     str,
-    Field(max_length=253, pattern=r"^[A-Za-z0-9.:\[\]-]+$", json_schema_extra=_must_be(Template.HOST_NAME)),
+    Field(max_length=253, pattern=r"^[A-Za-z0-9.:\[\]\-]+$", json_schema_extra=_must_be(Template.HOST_NAME)),
 ]
 Lamp = Annotated[
     str,
-    Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$", json_schema_extra=_must_be(Template.LAMP)),
+    Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:\-]{0,127}$", json_schema_extra=_must_be(Template.LAMP)),
 ]
 """Name of an LED, as the system writes it."""
 
@@ -131,7 +131,7 @@ class BusSettings(_Model):
         Field(
             title="Name",
             description="Short name of the bus: small letters, digits, '-' and '_'.",
-            pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$",
+            pattern=r"^[a-z0-9][a-z0-9_\-]{0,31}$",
             json_schema_extra=_must_be(Template.BUS_NAME, RESTART),
         ),
     ] = "main"
@@ -250,7 +250,7 @@ class BusSettings(_Model):
             title="Line monitor",
             description="Where current and state of the line can be read: tcp://host:port or unix:///path; empty if nowhere.",
             max_length=512,
-            pattern=r"^(tcp://[^\s/]+:[0-9]{1,5}|unix:///\S+)$",
+            pattern=r"^(tcp://[^\s\/]+:[0-9]{1,5}|unix:///\S+)$",
             json_schema_extra=_must_be(Template.LINE_MONITOR, RESTART),
         ),
     ] = None
@@ -415,7 +415,7 @@ class SerialPortSettings(_Model):
             title="Device",
             description="The USB gadget's serial device; empty takes /dev/ttyGS0 where there is one.",
             max_length=128,
-            pattern=r"^/dev(/[A-Za-z0-9_][A-Za-z0-9_.:,@#+=-]*)+$",
+            pattern=r"^/dev(/[A-Za-z0-9_][A-Za-z0-9_.:,@#+=\-]*)+$",
             json_schema_extra=_must_be(Template.SERIAL_DEVICE, MACHINE),
         ),
     ] = None
@@ -490,7 +490,7 @@ class DeviceSettings(_Model):
         Field(
             title="Serial number",
             description="Empty: what the machine says of itself.",
-            pattern=r"^[A-Za-z0-9._-]{1,64}$",
+            pattern=r"^[A-Za-z0-9._\-]{1,64}$",
             json_schema_extra=_must_be(Template.SERIAL_NUMBER, MACHINE),
         ),
     ] = None
@@ -629,7 +629,7 @@ class TimeSettings(_Model):
             title="Time server",
             description="Name or address of an NTS server; empty is the standard server.",
             max_length=253,
-            pattern=r"^[A-Za-z0-9]([A-Za-z0-9.:-]*[A-Za-z0-9])?$",
+            pattern=r"^[A-Za-z0-9]([A-Za-z0-9.:\-]*[A-Za-z0-9])?$",
             json_schema_extra=_must_be(Template.HOST_NAME),
         ),
     ] = None
@@ -639,7 +639,7 @@ class TimeSettings(_Model):
             title="Standard time server",
             description="The NTS server where none is named.",
             max_length=253,
-            pattern=r"^[A-Za-z0-9]([A-Za-z0-9.:-]*[A-Za-z0-9])?$",
+            pattern=r"^[A-Za-z0-9]([A-Za-z0-9.:\-]*[A-Za-z0-9])?$",
             json_schema_extra=_must_be(Template.HOST_NAME),
         ),
     ] = "nts.ready.kamstrup.com"
@@ -749,7 +749,7 @@ class PanelSettings(_Model):
             description="gpio:CHIP:LINE (gpio:/dev/gpiochip0:17; a ! in front of the line number: pressed is low) or "
             "evdev:DEVICE:KEY (evdev:/dev/input/event0:KEY_RESTART).",
             max_length=256,
-            pattern=r"^(gpio:/dev/[A-Za-z0-9_/-]+:!?[0-9]+|evdev:/dev/[A-Za-z0-9_/-]+:KEY_[A-Z0-9_]+)$",
+            pattern=r"^(gpio:/dev/[A-Za-z0-9_\/\-]+:!?[0-9]+|evdev:/dev/[A-Za-z0-9_\/\-]+:KEY_[A-Z0-9_]+)$",
             json_schema_extra=_must_be(Template.BUTTON, MACHINE),
         ),
     ] = None

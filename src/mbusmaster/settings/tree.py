@@ -1,6 +1,7 @@
 """The schema as a tree that a dotted path leads into: what a form, a table and a message need to know of one setting."""
 
 import functools
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
@@ -12,7 +13,9 @@ Kind = Literal["bool", "int", "float", "choice", "text", "address", "list", "tab
 """``table``: names and texts; ``section``: settings below it; ``sections``: a list of such."""
 
 _LONGEST_PATH: Final = 200
-_MOST_DIGITS: Final = 3
+_INDEX: Final = re.compile(r"0|[1-9][0-9]{0,2}")
+_MOST_REMEMBERED: Final = 1000
+"""Paths come from outside too."""
 _KINDS: Final[dict[str, Kind]] = {"boolean": "bool", "integer": "int", "number": "float", "string": "text"}
 _ADDRESSES: Final = ("ipv4", "ipvanyaddress")
 
@@ -60,9 +63,9 @@ class Spot:
     def step(self, part: str) -> "Spot | None":
         """Give what one part of a path leads to; of a list of sections, any entry."""
         if self.kind == "sections":
-            if not (part.isascii() and part.isdecimal() and len(part) <= _MOST_DIGITS):
+            if not _INDEX.fullmatch(part):
                 return None
-            return _spot(f"{self.path}.{int(part)}", self.node["items"], self)
+            return _spot(f"{self.path}.{part}", self.node["items"], self)
         return next((one for one in self.below() if one.path.rpartition(".")[2] == part), None)
 
 
@@ -71,7 +74,7 @@ def root() -> Spot:
     return Spot("", _schema(), "section", optional=False, needs_restart=False, of_machine=False)
 
 
-@functools.cache
+@functools.lru_cache(_MOST_REMEMBERED)
 def spot(path: str) -> Spot | None:
     """Give what a dotted path leads to, such as ``buses.0.timeout``; None where there is nothing."""
     if len(path) > _LONGEST_PATH:
