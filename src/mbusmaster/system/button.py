@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -37,7 +37,7 @@ class Press:
 class Button(Protocol):
     """Where presses come from."""
 
-    def presses(self) -> AsyncIterator[Press]:
+    def presses(self) -> AsyncGenerator[Press, None]:
         """Give what happens from now on, without end; raise `ButtonError` where that cannot be read, or no longer."""
 
 
@@ -63,7 +63,7 @@ class VirtualButton:
         """Let it go."""
         self._change(False)
 
-    async def presses(self) -> AsyncIterator[Press]:
+    async def presses(self) -> AsyncGenerator[Press, None]:
         """Give what happens, to one who asks."""
         while True:
             yield await self._changes.get()
@@ -130,6 +130,7 @@ class ResetButton:
         finally:
             coming.cancel()
             await asyncio.wait({coming})
+            await presses.aclose()
 
     async def _act(self, seconds: float) -> None:
         _log.warning("the reset button was held for %g seconds", seconds)

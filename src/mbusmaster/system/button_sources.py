@@ -7,7 +7,7 @@ import asyncio
 import fcntl
 import struct
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from datetime import timedelta
 from typing import Any, Final, Protocol
 
@@ -47,7 +47,7 @@ class FileButton:
         self._name = name
         self._open = open_contact
 
-    async def presses(self) -> AsyncIterator[Press]:
+    async def presses(self) -> AsyncGenerator[Press, None]:
         """Give what happens from now on; raise `ButtonError`."""
         loop = asyncio.get_running_loop()
         readable = asyncio.Event()

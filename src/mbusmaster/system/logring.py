@@ -1,6 +1,7 @@
 """The last lines of a log, in a bounded part of memory."""
 
 import logging
+import sys
 import threading
 from collections import deque
 from collections.abc import Iterator
@@ -10,8 +11,8 @@ from typing import Final
 
 SYSTEM_BYTES: Final = 256 * 1024
 DEBUG_BYTES: Final = 1024 * 1024
-LINE_OVERHEAD: Final = 300
-"""Bytes that a line takes besides its text."""
+LINE_OVERHEAD: Final = 200
+"""Bytes of memory that a line takes besides its text."""
 LONGEST_LINE: Final = 4000
 
 
@@ -102,5 +103,4 @@ def _newest(
 
 
 def _size(text: str) -> int:
-    # A text with one letter outside Latin-1 takes two or four bytes for each.
-    return LINE_OVERHEAD + len(text) * (1 if text.isascii() else 4)
+    return LINE_OVERHEAD + sys.getsizeof(text)

@@ -114,8 +114,11 @@ def start_logging(level: str) -> Logs:
 
 
 def _one_line(text: str) -> str:
-    """One event is one line whatever a client put into it."""
-    return text.replace("\n", " | ").replace("\r", " ")
+    """One event is one line whatever a client put into it, and no line moves the cursor of a terminal."""
+    if text.isprintable():
+        return text
+    text = text.replace("\r\n", "\n").replace("\n", " | ")
+    return "".join(letter if letter.isprintable() else f"\\x{ord(letter):02x}" for letter in text)
 
 
 __all__ = ["LONGEST_CAPTURE", "LogLine", "Logs", "start_logging"]

@@ -1,7 +1,7 @@
 """The front panel as a service: looks at the facts while anybody looks at the lamps, and tells who waits for a change."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Final
 
 from mbusmaster.system.led_files import LedFiles
@@ -59,7 +59,7 @@ class Panel:
             if self._leds:
                 self._leds.put_out()
 
-    async def watch(self) -> AsyncIterator[PanelState]:
+    async def watch(self) -> AsyncGenerator[PanelState, None]:
         """Give the lamps now and after each change while `run` works; who is slow misses what was in between."""
         changed = asyncio.Event()
         self._watchers.add(changed)

@@ -111,6 +111,11 @@ def _pieces(texts: Iterable[str]) -> Iterator[bytes]:
         left -= len(text)
         waiting += text
         if len(waiting) >= _PIECE:
-            yield waiting.encode()
+            yield _encoded(waiting)
             waiting = ""
-    yield waiting.encode()
+    yield _encoded(waiting)
+
+
+def _encoded(text: str) -> bytes:
+    # Names of files may hold bytes that are no letters.
+    return text.encode("utf-8", "backslashreplace")
