@@ -198,6 +198,8 @@ class BodyLimit:
             message = await receive()
             taken += len(message.get("body", b""))
             if taken > limit:
+                if started:
+                    return {"type": "http.disconnect"}
                 raise _TooLongError
             return message
 

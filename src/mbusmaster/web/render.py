@@ -98,6 +98,32 @@ def page(request: Request, template: str, *, status: int = 200, **values: Any) -
     return renderer_of(request).page(visitor(request), request.url.path, template, values, status)
 
 
+def ask(
+    request: Request,
+    *,
+    title: str,
+    question: str,
+    yes: str,
+    path_yes: str,
+    path_no: str,
+    values: dict[str, str] | None = None,
+) -> HTMLResponse:
+    """Answer with a question; "yes" sends a form, also without JavaScript. All texts are translated already.
+
+    :param values: what the form sends along.
+    """
+    return page(
+        request,
+        "confirm.html",
+        title=title,
+        question=question,
+        yes=yes,
+        path_yes=path_yes,
+        path_no=path_no,
+        values=values or {},
+    )
+
+
 def fragment(request: Request, template: str, **values: Any) -> HTMLResponse:
     """Answer htmx with a part of a page."""
     return HTMLResponse(renderer_of(request).fragment(template, visitor=visitor(request), **values))

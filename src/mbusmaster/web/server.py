@@ -1,0 +1,144 @@
+"""Serves the pages in the running event loop, on sockets of our own: the setup interface, and over TLS the LAN."""
+
+import asyncio
+import contextlib
+import logging
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from fastapi import FastAPI
+from starlette.types import Receive, Scope, Send
+from uvicorn.config import Config
+from uvicorn.server import ServerState
+
+from mbusmaster.settings.schema import WebSettings
+from mbusmaster.web.connections import Connection, Crowd, configure
+from mbusmaster.web.doors import OpenDoor, open_doors
+from mbusmaster.web.errors import WebError
+from mbusmaster.web.visitor import INTERFACE, Interface
+
+HANDSHAKE_SECONDS: Final = 10.0
+GRACE_SECONDS: Final = 3.0
+"""For answers that are under way when the server stops."""
+BACKLOG: Final = 64
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """Of the master's own, for the LAN: PEM files."""
+
+    certificate: Path
+    key: Path
+
+
+class _At:
+    """The application as seen from one interface."""
+
+    def __init__(self, app: FastAPI, interface: Interface) -> None:
+        self._app = app
+        self._interface = interface
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope[INTERFACE] = self._interface
+        await self._app(scope, receive, send)
+
+
+class WebServer:
+    """The doors of the web application.
+
+    :param certificate: gives the certificate for the LAN; asked at the start and by `renew_certificate`.
+    """
+
+    def __init__(
+        self, app: FastAPI, settings: WebSettings, certificate: Callable[[], Certificate] | None = None
+    ) -> None:
+        self._app = app
+        self._settings = settings
+        self._certificate = certificate
+        self._context: ssl.SSLContext | None = None
+        self._doors: tuple[OpenDoor, ...] = ()
+        self._servers: list[asyncio.Server] = []
+        self._state = ServerState()
+        self._crowd = Crowd()
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """Where browsers find the pages, the setup interface first."""
+        return tuple(door.url for door in self._doors)
+
+    async def start(self) -> None:
+        """Open all doors; raise `WebError` if one cannot be had."""
+        self._context = self._tls() if self._settings.lan else None
+        self._doors = open_doors(self._settings)
+        configs = {name: configure(_At(self._app, name)) for name in {door.interface for door in self._doors}}
+        try:
+            for door in self._doors:
+                await self._open(door, configs[door.interface])
+        except OSError as error:
+            await self.stop()
+            raise WebError(f"the web pages cannot be served: {error.strerror or error}") from error
+        _log.info("the web pages are at %s", ", ".join(self.urls))
+
+    async def stop(self) -> None:
+        """Close the doors, let answers under way end, and cut off what does not."""
+        for server in self._servers:
+            server.close()
+        for door in self._doors:
+            door.listener.close()
+        self._servers.clear()
+        self._app.state.streams.close()
+        for connection in list(self._state.connections):
+            connection.shutdown()
+        if self._state.tasks:
+            await asyncio.wait(set(self._state.tasks), timeout=GRACE_SECONDS)
+        for task in set(self._state.tasks):
+            task.cancel()
+        for connection in list(self._state.connections):
+            connection.transport.abort()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(GRACE_SECONDS):
+                await self._crowd.empty()
+
+    def renew_certificate(self) -> None:
+        """Take another certificate for connections from now on; raise `WebError` if it cannot be used."""
+        if self._context is not None:
+            self._load(self._context)
+
+    async def _open(self, door: OpenDoor, config: Config) -> None:
+        def connection() -> Connection:
+            return Connection(config, self._state, self._crowd)
+
+        loop = asyncio.get_running_loop()
+        secure = self._context if door.is_secure else None
+        server = await loop.create_server(
+            connection,
+            sock=door.listener,
+            backlog=BACKLOG,
+            ssl=secure,
+            ssl_handshake_timeout=HANDSHAKE_SECONDS if secure else None,
+        )
+        self._servers.append(server)
+
+    def _tls(self) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
+        context.set_alpn_protocols(["http/1.1"])
+        self._load(context)
+        return context
+
+    def _load(self, context: ssl.SSLContext) -> None:
+        if self._certificate is None:
+            raise WebError("the web pages cannot be served on the LAN: there is no certificate for TLS")
+        files = self._certificate()
+        try:
+            context.load_cert_chain(files.certificate, files.key)
+        except (OSError, ssl.SSLError) as error:
+            raise WebError(
+                f"the web pages cannot be served on the LAN: the certificate {files.certificate} cannot be used "
+                f"({error.strerror or error}); delete it with its key, a new one is then made"
+            ) from error
