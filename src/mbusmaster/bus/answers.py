@@ -5,7 +5,15 @@ from enum import Enum
 from functools import lru_cache
 from typing import Final
 
-from mbus.addressing import SELECTED, TEST, SecondaryAddress
+from mbus.addressing import (
+    ANY_MANUFACTURER,
+    ANY_MEDIUM,
+    ANY_VERSION,
+    SELECTED,
+    TEST,
+    WILDCARD,
+    SecondaryAddress,
+)
 from mbus.application.header import FIXED_STRUCTURE_SIZE, LONG_SIZE, fits, identity_of
 from mbus.application.telegram import decode_telegram
 from mbus.errors import MBusError
@@ -40,6 +48,20 @@ def fits_selection(frame: LongFrame, selection: LongFrame | None) -> bool:
     if mask.medium == 0:
         mask = SecondaryAddress(mask.identification, mask.manufacturer, mask.version)
     return fits(mask, identity)
+
+
+def are_apart(one: SecondaryAddress, other: SecondaryAddress) -> bool:
+    """Tell whether no meter fits both masks."""
+    digits = zip(one.identification, other.identification, strict=True)
+    fields = (
+        (one.manufacturer, other.manufacturer, ANY_MANUFACTURER),
+        (one.version, other.version, ANY_VERSION),
+        # Some slaves with another medium take a selection that asks for medium 00 (MBUS.md 3.2).
+        (one.medium or ANY_MEDIUM, other.medium or ANY_MEDIUM, ANY_MEDIUM),
+    )
+    return any(a != b and WILDCARD not in (a, b) for a, b in digits) or any(
+        a != b and wildcard not in (a, b) for a, b, wildcard in fields
+    )
 
 
 # The same response is looked at by those who share the bus and by those who decide whose turn is next.

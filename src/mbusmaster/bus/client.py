@@ -1,10 +1,12 @@
 """A client's share of a bus: what a channel or a job of the master holds."""
 
+import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Self, TypeVar
 
+from mbus.link.frames import LongFrame
 from mbus.link.transaction import Outcome
 from mbus.procedures.steps import Note, Procedure, Request
 from mbusio import driver
@@ -21,6 +23,7 @@ from mbusmaster.bus.requests import (
     request_of,
 )
 from mbusmaster.bus.turns import Priority
+from mbusmaster.bus.writes import WriteReports, is_write, what_is_written
 from mbusmaster.errors import BusDownError
 
 T = TypeVar("T")
@@ -90,13 +93,9 @@ class Client:
         :param wanted: tells false when the client has given the frame up, which then is not sent or its answer not heard.
         """
         reason = self._refusal(frame)
-        with self._reporting(frame, passed=reason is None) as became:
-            became.outcome = (
-                await self._pass_on(frame, on_bytes, wanted)
-                if reason is None
-                else self._refuse(frame, reason)
-            )
-        return became.outcome
+        if reason is not None:
+            return self._refuse(frame, reason)
+        return await self._reported(frame, self._pass_on(frame, on_bytes, wanted))
 
     async def _pass_on(
         self, frame: MasterFrame, on_bytes: Callable[[bytes], None], wanted: Callable[[], bool]
@@ -128,9 +127,7 @@ class Client:
 
         Write services are reported; baud rate switches last, for they are the job's affair.
         """
-        with self._reporting(request.frame, passed=True) as became:
-            became.outcome = await self._arbiter.submit(self._seat, request)
-        return became.outcome
+        return await self._reported(request.frame, self._arbiter.submit(self._seat, request))
 
     def use_baud(self, baud: int) -> None:
         """Use another rate for this client's requests from now on; the others keep theirs."""
@@ -153,37 +150,41 @@ class Client:
         self.close()
 
     def _refusal(self, frame: MasterFrame) -> Refusal | None:
-        reason = refusal(
-            frame, allow_writes=self._allow_writes, allow_baud_switch=self._allow_baud_switch
-        )
+        reason = refusal(frame, allow_writes=self._allow_writes, allow_baud_switch=self._allow_baud_switch)
         if reason is None and is_baud_switch(frame):
             return self._arbiter.switch_refusal(self._seat, frame)
         return reason
 
-    @contextlib.contextmanager
-    def _reporting(self, frame: MasterFrame, *, passed: bool) -> Iterator["_Became"]:
-        became = _Became()
+    async def _reported(self, frame: MasterFrame, asking: Awaitable[Outcome]) -> Outcome:
+        """Await what becomes of a request, and report it where it writes."""
         if not is_write(frame):
-            yield became
-            return
-        assert isinstance(frame, LongFrame), "write services are long frames"
-        self.counters.writes += passed
+            return await asking
+        self.counters.writes += 1
         # Whom it is for is known now; afterwards another selection may stand.
         meter = self._arbiter.meter_for(self._seat, frame)
+        outcome: Outcome | None = None
         try:
-            yield became
+            outcome = await asking
         finally:
-            if self._report is not None:
-                now = asyncio.get_running_loop().time()
-                who = (self._seat.name, self._seat.source)
-                self._report.report(who, meter, frame, became.known, passed=passed, now=now)
+            self._report_write(frame, meter, outcome, passed=True)
+        return outcome
+
+    def _report_write(self, frame: LongFrame, meter: str, outcome: Outcome | None, *, passed: bool) -> None:
+        if self._report is not None:
+            now = asyncio.get_running_loop().time()
+            who = (self._seat.name, self._seat.source)
+            self._report.report(who, meter, frame, outcome, passed=passed, now=now)
 
     def _refuse(self, frame: MasterFrame, reason: Refusal) -> Withheld:
         self.counters.refused += 1
-        self._tell(
-            f"refused: {reason.name}", f"{_beginning(frame)} not passed on: {reason}"
-        )
-        return Withheld(verdict=Verdict.REFUSED)
+        refused = Withheld(verdict=Verdict.REFUSED)
+        shown = frame.to_bytes()[:16].hex(" ").upper()
+        if is_write(frame):
+            meter = self._arbiter.meter_for(self._seat, frame)
+            shown = f"{what_is_written(frame)} at {meter}"
+            self._report_write(frame, meter, refused, passed=False)
+        self._tell(f"refused: {reason.name}", f"{shown} not passed on: {reason}")
+        return refused
 
     def _log_once(self, kind: str, text: str) -> None:
         if kind not in self._told:

@@ -4,10 +4,12 @@ A converter that is pulled out is a state, not an error: requests meet silence u
 """
 
 import asyncio
+import contextlib
 import logging
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Final
 
 from mbus.link.transaction import Garbled
@@ -17,13 +19,21 @@ from mbusio.reconnect import LONGEST_LOCAL_WAIT, LONGEST_WAIT, Reconnect
 from mbusio.transport import Transport, open_transport, parse_url
 from mbusmaster.bus.arbiter import Arbiter, Carried
 from mbusmaster.bus.client import Client
-from mbusmaster.bus.health import Health, HealthJudge
+from mbusmaster.bus.health import ACTIVE_SECONDS, BusState, Health, HealthJudge
+from mbusmaster.bus.listeners import Listeners
+from mbusmaster.bus.meters import Meters
 from mbusmaster.bus.monitor import ControlSocketMonitor, LineMonitor, LineMonitorError
-from mbusmaster.bus.turns import LeaseTimes, Priority
+from mbusmaster.bus.stations import StationBook
+from mbusmaster.bus.traffic import Traffic
+from mbusmaster.bus.turns import TIMER_SLACK, LeaseTimes, Priority
+from mbusmaster.bus.users import BusUsers
+from mbusmaster.bus.writes import WriteReports, WriteSeen
 from mbusmaster.settings import BusSettings, Parity
 
 MONITOR_SECONDS: Final = 5.0
 """Between two looks at the line monitor."""
+TIDY_SECONDS: Final = 5.0
+"""The end waits no longer for meters that are switched back."""
 _PARITY: Final = {Parity.EVEN: "E", Parity.NONE: "N", Parity.ODD: "O"}
 
 _log = logging.getLogger(__name__)
@@ -42,7 +52,10 @@ class BusEngine:
 
     :param open_transport: opens the way to the converter.
     :param monitor: of the line; None where there is none.
+    :param clock: gives the time, UTC.
     :ivar tried: the converter has been opened, or could not be.
+    :ivar traffic: what was on the bus, for those who look.
+    :ivar meters: counters of each meter.
     """
 
     def __init__(
@@ -51,13 +64,26 @@ class BusEngine:
         *,
         open_transport: Callable[[BusSettings], Awaitable[Transport]] = open_converter,
         monitor: LineMonitor | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.settings = settings
+        self.traffic = Traffic()
+        self.meters = Meters()
         self.arbiter = Arbiter(
             baud=settings.default_baud,
             times=LeaseTimes(settings.hold, settings.lease, settings.lease_limit),
+            rates=(settings.min_baud, settings.max_baud),
             watch=self._carried,
+            changed=self._review,
         )
+        self._clock = clock
+        self._stations = StationBook()
+        self._watchers: Listeners[Carried] = Listeners()
+        self._write_listeners: Listeners[WriteSeen] = Listeners()
+        self._writes = WriteReports(self._write_listeners.tell)
+        self._health_listeners: Listeners[Health] = Listeners()
+        self._last_health: Health | None = None
+        self._health_timer: asyncio.TimerHandle | None = None
         self._open = open_transport
         self._monitor = monitor
         if monitor is None and settings.line_monitor:
@@ -74,17 +100,47 @@ class BusEngine:
     @property
     def health(self) -> Health:
         """The state of the bus now."""
-        return self._judge.health(asyncio.get_running_loop().time(), working=self.arbiter.working)
+        now = asyncio.get_running_loop().time()
+        return self._judge.health(now, working=self.arbiter.working, warnings=self.arbiter.problems)
+
+    def users(self) -> BusUsers:
+        """Tell who holds the bus now, who waits, and who is connected."""
+        return self.arbiter.users()
+
+    def on_carried(self, listener: Callable[[Carried], None]) -> Callable[[], None]:
+        """Let somebody be told every transaction; give what ends it."""
+        return self._watchers.add(listener)
+
+    def on_write(self, listener: Callable[[WriteSeen], None]) -> Callable[[], None]:
+        """Let somebody be told every write service that clients ask for; give what ends it."""
+        return self._write_listeners.add(listener)
+
+    def on_health(self, listener: Callable[[Health], None]) -> Callable[[], None]:
+        """Let somebody be told whenever `health` has changed; give what ends it."""
+        self._last_health = self.health
+        return self._health_listeners.add(listener)
 
     def client(
         self,
         name: str,
         priority: Priority = Priority.TRANSPARENT,
         tell: Callable[[str, str], None] | None = None,
+        *,
+        kind: str = "",
+        source: str = "",
     ) -> Client:
-        """Let somebody use the bus (`tell` as in `Client`); raise `BusCrowdedError`."""
-        writes = self.settings.allow_writes
-        return Client(self.arbiter, name, priority=priority, allow_writes=writes, tell=tell)
+        """Let somebody use the bus (parameters as in `Client`); raise `BusCrowdedError`."""
+        return Client(
+            self.arbiter,
+            name,
+            priority=priority,
+            kind=kind,
+            source=source,
+            allow_writes=self.settings.allow_writes,
+            allow_baud_switch=self.settings.allow_baud_switch,
+            tell=tell,
+            report=self._writes,
+        )
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -95,6 +151,8 @@ class BusEngine:
                 if self._monitor is not None:
                     tasks.create_task(self._look_at_line(self._monitor))
         finally:
+            if self._health_timer is not None:
+                self._health_timer.cancel()
             if self._monitor is not None:
                 await self._monitor.close()
 
@@ -114,6 +172,7 @@ class BusEngine:
                 reason = await self._use(transport)
             reconnect.failed(reason, loop.time())
             self._judge.disconnected(reason)
+            self._review()
             self.tried.set()
             self._tell_once(reason)
             await asyncio.sleep(max(0.0, reconnect.retry_at - loop.time()))
@@ -125,13 +184,23 @@ class BusEngine:
         _log.info("bus %s: %s is open at %d baud", self.name, transport.name, line.baud)
         self._told = None
         self._judge.connected()
-        self.arbiter.attach(line)
+        self.arbiter.attach(line, switches_baud=transport.switches_baud)
+        self._review()
         self.tried.set()
         try:
             return await line.wait_lost()
+        except asyncio.CancelledError:
+            await self._tidy_up()
+            raise
         finally:
             self.arbiter.detach()
             await line.close()
+
+    async def _tidy_up(self) -> None:
+        """Leave no meter at a rate at which nobody will look for it."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(TIDY_SECONDS):
+                await self.arbiter.switch_back_all()
 
     async def _look_at_line(self, monitor: LineMonitor) -> None:
         failed = False
@@ -143,10 +212,16 @@ class BusEngine:
                 if not failed:
                     _log.warning("bus %s: the line monitor cannot be read: %s", self.name, error)
                 failed = True
+            self._review()
             await asyncio.sleep(MONITOR_SECONDS)
 
     def _carried(self, carried: Carried) -> None:
         self._judge.carried(carried, asyncio.get_running_loop().time())
+        at, station = self._clock(), self._stations.station_of(carried)
+        self.traffic.carried(carried, station, at)
+        self.meters.carried(carried, station, at)
+        self._watchers.tell(carried)
+        self._review()
         if _log.isEnabledFor(logging.DEBUG):
             outcome = carried.outcome
             _log.debug(
@@ -157,6 +232,22 @@ class BusEngine:
                 outcome.why if isinstance(outcome, Garbled) else type(outcome).__name__.lower(),
                 carried.seconds * 1000,
             )
+
+    def _review(self) -> None:
+        """Tell who wants to know when the state of the bus has changed; activity ends by time alone."""
+        if not self._health_listeners:
+            return
+        health = self.health
+        if health != self._last_health:
+            self._last_health = health
+            self._health_listeners.tell(health)
+        if health.state is BusState.ACTIVE and self._health_timer is None:
+            loop = asyncio.get_running_loop()
+            self._health_timer = loop.call_later(ACTIVE_SECONDS + TIMER_SLACK, self._review_later)
+
+    def _review_later(self) -> None:
+        self._health_timer = None
+        self._review()
 
     def _tell_once(self, reason: str) -> None:
         if reason != self._told:

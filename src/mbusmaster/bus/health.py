@@ -2,12 +2,13 @@
 
 ===========  ======================================================================================================
 shut down    the driver has cut the bus off (overload, short circuit, temperature)
-fault        the converter cannot be reached; the line is never quiet; meters that answered before all fall silent
+fault        the line monitor speaks of a short circuit or an overload; the converter cannot be reached; the line is
+             never quiet; meters that answered before all fall silent
 active       a transaction is on the bus, or was a moment ago
 idle         everything works and nobody asks
 ===========  ======================================================================================================
 
-The first line that is true counts. No I/O, no clock: facts and times are handed in.
+The first line that is true counts; `Cause` tells the faults apart for the lamps. No I/O, no clock: facts and times are handed in.
 """
 
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ SILENT_METERS: Final = 3
 """So many different meters that used to answer must fail in a row before the bus, and not the meters, is to blame."""
 READING_SECONDS: Final = 15.0
 """A reading of the line monitor that is older says nothing any more."""
+WARNING: Final = "warning"
+"""Word of the line monitor for more load than is good."""
 
 
 class BusState(StrEnum):
@@ -36,16 +39,43 @@ class BusState(StrEnum):
     SHUT_DOWN = "shut down"
 
 
+class Cause(StrEnum):
+    """What is behind a fault or a cut-off; `NONE` in the other states."""
+
+    NONE = "none"
+    CONVERTER = "converter"
+    """The level converter cannot be reached."""
+    NOISE = "noise"
+    """The line is never quiet."""
+    SILENT = "silent"
+    """Meters that answered before all fall silent."""
+    OVERLOAD = "overload"
+    SHORT_CIRCUIT = "short circuit"
+    OVERTEMPERATURE = "overtemperature"
+
+
 @dataclass(frozen=True, slots=True)
 class Health:
     """A state and why it is so; the reason is empty where all is well.
 
     :ivar line: the last reading of the line monitor, where there is one.
+    :ivar cause: of a fault or a cut-off.
+    :ivar warnings: what somebody should look at though the bus works, each a sentence.
     """
 
     state: BusState
     reason: str = ""
     line: LineReading | None = None
+    cause: Cause = Cause.NONE
+    warnings: tuple[str, ...] = ()
+
+
+_WORDS: Final = {
+    "short": Cause.SHORT_CIRCUIT,
+    "temperature": Cause.OVERTEMPERATURE,
+    "overload": Cause.OVERLOAD,
+}
+"""What the line monitor's words for trouble contain."""
 
 
 class HealthJudge:
@@ -92,17 +122,36 @@ class HealthJudge:
         ):
             self._silent.add(address)
 
-    def health(self, now: float, *, working: bool = False) -> Health:
-        """Give the state now; `working` says that a transaction is on the bus."""
+    def health(self, now: float, *, working: bool = False, warnings: tuple[str, ...] = ()) -> Health:
+        """Give the state now.
+
+        :param working: a transaction is on the bus.
+        :param warnings: to be added.
+        """
         line = self._line if now - self._line_at <= READING_SECONDS else None
-        if line is not None and line.shut_down:
-            return Health(BusState.SHUT_DOWN, line.condition, line)
+        if line is not None and line.condition == WARNING:
+            warnings = (f"the bus is loaded to {line.load:.0f} %", *warnings)
+
+        def found(state: BusState, reason: str = "", cause: Cause = Cause.NONE) -> Health:
+            return Health(state, reason, line, cause, warnings)
+
+        if line is not None and (cause := _electrical(line)) is not Cause.NONE:
+            return found(BusState.SHUT_DOWN if line.shut_down else BusState.FAULT, line.condition, cause)
         if self._down is not None:
-            return Health(BusState.FAULT, self._down, line)
+            return found(BusState.FAULT, self._down, Cause.CONVERTER)
         if self._babbles:
-            return Health(BusState.FAULT, "the line is never quiet", line)
+            return found(BusState.FAULT, "the line is never quiet", Cause.NOISE)
         if len(self._silent) >= SILENT_METERS:
-            return Health(BusState.FAULT, f"{len(self._silent)} meters that answered before are silent", line)
+            reason = f"{len(self._silent)} meters that answered before are silent"
+            return found(BusState.FAULT, reason, Cause.SILENT)
         if working or now - self._carried_at < ACTIVE_SECONDS:
-            return Health(BusState.ACTIVE, line=line)
-        return Health(BusState.IDLE, line=line)
+            return found(BusState.ACTIVE)
+        return found(BusState.IDLE)
+
+
+def _electrical(line: LineReading) -> Cause:
+    """Tell what the line monitor complains of; a driver that only says that it has cut off had too much load."""
+    for word, cause in _WORDS.items():
+        if word in line.condition:
+            return cause
+    return Cause.OVERLOAD if line.shut_down else Cause.NONE

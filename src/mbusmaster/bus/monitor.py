@@ -25,7 +25,7 @@ class LineReading:
     :ivar load: percent of what the master may deliver in normal use.
     :ivar temperature: °C of the driver.
     :ivar shut_down: the driver has cut the bus off.
-    :ivar condition: in the monitor's words: idle, active, warning, overload, short circuit.
+    :ivar condition: in the monitor's words: idle, active, warning, overload, short circuit, overtemperature.
     """
 
     current: float

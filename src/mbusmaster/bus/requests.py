@@ -5,7 +5,7 @@ Every frame of a transparent client is parsed, so that reading and writing can b
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeGuard
 
 from mbus.addressing import BROADCAST, LAST_PRIMARY, SELECTED, TEST
 from mbus.link.fields import (
@@ -29,7 +29,8 @@ MasterFrame = ShortFrame | LongFrame
 
 _SHORT_FUNCTIONS: Final = frozenset((SND_NKE, REQ_SKE, REQ_UD1, REQ_UD2))
 _LONG_FUNCTIONS: Final = frozenset((SND_UD, SND_UD2))
-_BAUD_CI: Final = range(0xB8, 0xC0)
+BAUD_CI: Final = range(0xB8, 0xC0)
+"""CI fields that tell a meter to use another rate, in the order of `mbus.link.timing.BAUD_RATES`."""
 _REPEATER: Final = 0xFB
 
 
@@ -39,7 +40,13 @@ class Refusal(StrEnum):
     NO_REQUEST = "not a request of a master"
     WRITE = "write services are switched off"
     BROADCAST = "writing to every meter is switched off"
-    BAUD = "changing a baud rate is never passed on"
+    BAUD = "switching baud rates is switched off"
+    BAUD_NOBODY = (
+        "a baud rate is switched for one meter only: by its primary address, or selected by its whole number"
+    )
+    BAUD_RATE = "the rate is not one of those between min_baud and max_baud"
+    BAUD_MANY = "too many meters are switched to another rate at the same time"
+    BAUD_CONVERTER = "the rate of this converter cannot be changed from here"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +59,7 @@ class Withheld(Silence):
     verdict: Verdict = field(kw_only=True)
 
 
-def refusal(frame: MasterFrame, *, allow_writes: bool) -> Refusal | None:
+def refusal(frame: MasterFrame, *, allow_writes: bool, allow_baud_switch: bool = False) -> Refusal | None:
     """Tell why a frame must not go out; None where it may."""
     if not is_from_master(frame.control) or frame.control & 0x80 or frame.address == 0xFC:
         return Refusal.NO_REQUEST
@@ -64,8 +71,8 @@ def refusal(frame: MasterFrame, *, allow_writes: bool) -> Refusal | None:
         return Refusal.NO_REQUEST
     if is_selection(frame):
         return None
-    if frame.ci in _BAUD_CI:
-        return Refusal.BAUD
+    if frame.ci in BAUD_CI:
+        return None if allow_baud_switch else Refusal.BAUD
     if allow_writes:
         return None
     return Refusal.BROADCAST if frame.address in (BROADCAST, TEST) else Refusal.WRITE
@@ -78,6 +85,13 @@ def is_selection(frame: MasterFrame) -> bool:
         and frame.ci in SELECTION_CI
         and frame.address == SELECTED
         and function_of(frame.control) == SND_UD
+    )
+
+
+def is_baud_switch(frame: MasterFrame) -> TypeGuard[LongFrame]:
+    """Tell whether a frame tells a meter to use another rate."""
+    return (
+        isinstance(frame, LongFrame) and frame.ci in BAUD_CI and function_of(frame.control) in _LONG_FUNCTIONS
     )
 
 

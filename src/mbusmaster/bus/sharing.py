@@ -173,15 +173,32 @@ class Sharing:
             return self._pass(request)
         return self._converse(client, request)
 
+    def selection_of(self, client: ClientId) -> LongFrame | None:
+        """Give the frame by which a client selected the meter that FD is for it; None while it has selected none."""
+        view = self._views.get(client, {}).get(SELECTED)
+        return None if view is None else view.selection
+
     def leave(self, client: ClientId) -> bool:
         """Forget a client; tell whether its selection is still on the bus and should be lifted."""
         self._views.pop(client, None)
         return self._selected_by == client
 
-    def selection_lifted(self) -> None:
-        """SND_NKE to FD was sent on nobody's behalf."""
-        self._touch_selected(None)
-        self._selected_by = None
+    def master_asked(self, request: Request, outcome: Outcome) -> None:
+        """A request was carried out on nobody's behalf: it means to slaves what any other does."""
+        frame = request.frame
+        if is_selection(frame) or frame.address == SELECTED:
+            self._selected_by = None
+            if isinstance(frame, LongFrame) and is_selection(frame):
+                self._selection = frame
+            self._touch_selected(None)
+            return
+        self._touch(None, frame.address)
+        wire = self._wire.setdefault(frame.address, _Wire())
+        if is_initialisation(frame):
+            wire.bit, wire.telegrams = False, 0
+        elif counts(frame.control):
+            wire.bit = count_bit(frame)
+            wire.telegrams = 1 + (isinstance(outcome, Reply) and more_follows(outcome.frame))
 
     def doubt_everything(self) -> None:
         """The line was away: slaves may have lost power, or others may have used the bus."""

@@ -9,6 +9,7 @@ is not waited for again until it goes on with a conversation quickly: all that i
 (`mbusmaster.bus.sharing`). No I/O, no clock: times are handed in.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, Generic, TypeVar
@@ -118,6 +119,14 @@ class Turns(Generic[T]):
 
     def __len__(self) -> int:
         return len(self._waiting)
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(tuple(self._waiting))
+
+    @property
+    def conversation(self) -> Conversation | None:
+        """The conversation that has the bus."""
+        return self._conversation
 
     def put(self, turn: T, now: float) -> None:
         """Queue a turn."""
