@@ -1,0 +1,173 @@
+"""Expected against found: what an installer signs when a building is done."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from mbusmaster.meterlist.expected import ExpectedMeter
+from mbusmaster.meterlist.merge import is_part_of
+from mbusmaster.meterlist.meter import Meter, Status
+from mbusmaster.meterlist.meters import MeterList
+
+
+class Kind(StrEnum):
+    """What became of a meter."""
+
+    FOUND = "found"
+    DIFFERING = "differing"
+    """It answers, and something is not as expected."""
+    MISSING = "missing"
+    UNEXPECTED = "unexpected"
+    """It is there, and nobody expects it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A column in which an expected meter is not as expected."""
+
+    column: str
+    expected: str
+    found: str
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One line of the report.
+
+    :ivar status: what was seen of it last.
+    :ivar remark: the same for a person.
+    """
+
+    kind: Kind
+    expected: ExpectedMeter | None
+    meter: Meter | None
+    status: Status
+    remark: str = ""
+    differences: tuple[Difference, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Commissioning:
+    """The report.
+
+    :ivar items: expected meters in the order of their list, then the unexpected ones by address.
+    :ivar last_checked: when the newest of these findings was made.
+    """
+
+    made_at: datetime
+    bus: str | None
+    items: tuple[Item, ...]
+    last_checked: datetime | None
+
+    def count(self, kind: Kind) -> int:
+        """Number of items of a kind."""
+        return sum(item.kind is kind for item in self.items)
+
+    @property
+    def expected(self) -> int:
+        """Number of expected meters."""
+        return sum(item.expected is not None for item in self.items)
+
+    @property
+    def percent(self) -> int | None:
+        """How many in a hundred expected meters answer, rounded down; None where none is expected."""
+        if not self.expected:
+            return None
+        return 100 * (self.count(Kind.FOUND) + self.count(Kind.DIFFERING)) // self.expected
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all that is expected answers as expected, and nothing else is there."""
+        return bool(self.expected) and self.count(Kind.FOUND) == len(self.items)
+
+
+def commissioning(meters: MeterList, now: datetime, bus: str | None = None) -> Commissioning:
+    """Compare the expected meters with those that were found, on one bus or on all."""
+    rows = meters.meters(bus)
+    expected = meters.expected.meters(bus)
+    pairs = match(expected, rows)
+    items = [_item(one, pairs.get(one.id)) for one in expected]
+    taken = {meter.id for meter in pairs.values()}
+    others = sorted(
+        (row for row in rows if row.id not in taken), key=lambda row: (row.bus, row.address.zfill(3))
+    )
+    # Who is silent and not expected is a meter that was taken away.
+    items += [
+        Item(Kind.UNEXPECTED, None, row, row.status, row.remark)
+        for row in others
+        if row.status not in (Status.SILENT, Status.NOT_ASKED)
+    ]
+    moments = [row.checked for row in rows if row.checked] + [one.checked for one in expected if one.checked]
+    return Commissioning(now, bus, tuple(items), max(moments, default=None))
+
+
+def match(expected: Iterable[ExpectedMeter], rows: Iterable[Meter]) -> dict[int, Meter]:
+    """Give the row of each expected meter that has one, by the number of the expected one; no row stands for two.
+
+    A whole secondary address counts most, then an identification, a fabrication number, and last a primary address alone.
+    """
+    free = {row.id: row for row in rows}
+    open_ = list(expected)
+    pairs: dict[int, Meter] = {}
+    for rule in _RULES:
+        for one in list(open_):
+            fitting = [row for row in free.values() if row.bus == one.bus and rule(one, row)]
+            if not fitting:
+                continue
+            # Of several, the one at the expected primary address, and one that answers.
+            best = min(
+                fitting, key=lambda row: (row.primary != one.primary, not row.status.is_contact, row.id)
+            )
+            pairs[one.id] = free.pop(best.id)
+            open_.remove(one)
+    return pairs
+
+
+def _same_address(one: ExpectedMeter, row: Meter) -> bool:
+    return one.secondary is not None and one.secondary == row.secondary
+
+
+def _same_identification(one: ExpectedMeter, row: Meter) -> bool:
+    if one.secondary is None or row.secondary is None:
+        return False
+    return is_part_of(one.secondary, row.secondary) or is_part_of(row.secondary, one.secondary)
+
+
+def _same_fabrication(one: ExpectedMeter, row: Meter) -> bool:
+    return one.secondary is None and one.fabrication is not None and one.fabrication == row.fabrication
+
+
+def _same_primary(one: ExpectedMeter, row: Meter) -> bool:
+    is_named = one.secondary is not None and row.secondary is not None
+    return not is_named and one.primary is not None and one.primary == row.primary
+
+
+_RULES: Final[tuple[Callable[[ExpectedMeter, Meter], bool], ...]] = (
+    _same_address,
+    _same_identification,
+    _same_fabrication,
+    _same_primary,
+)
+
+
+def _item(one: ExpectedMeter, row: Meter | None) -> Item:
+    if row is None:
+        return Item(Kind.MISSING, one, None, one.status, one.remark)
+    if row.status not in (Status.ANSWERS, Status.OTHER_BAUD):
+        return Item(Kind.MISSING, one, row, row.status, row.remark)
+    differences = tuple(_differences(one, row))
+    return Item(Kind.DIFFERING if differences else Kind.FOUND, one, row, row.status, row.remark, differences)
+
+
+def _differences(one: ExpectedMeter, row: Meter) -> Iterable[Difference]:
+    if one.primary is not None and one.primary != row.primary:
+        yield Difference("primary_address", str(one.primary), "" if row.primary is None else str(row.primary))
+    answering = [rate.baud for rate in row.rates if rate.answers]
+    if one.baud is not None and one.baud not in answering:
+        yield Difference("baud_rate", str(one.baud), ", ".join(map(str, answering)))
+    if one.medium is not None and row.medium is not None and one.medium != row.medium:
+        yield Difference("medium", one.medium, row.medium)
+    if one.fabrication is not None and row.fabrication is not None and one.fabrication != row.fabrication:
+        yield Difference("fabrication_number", one.fabrication, row.fabrication)
