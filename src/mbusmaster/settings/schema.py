@@ -190,7 +190,7 @@ class BusSettings(_Model):
     retries: Annotated[
         int,
         Field(
-            title="Max. retries",
+            title="Max retries",
             description="How often a hosted reading or a scan asks again before it tries another baud rate.",
             ge=1,
             le=3,
@@ -362,7 +362,7 @@ class SecuredTcpSettings(_ListenerSettings):
     enabled: Annotated[
         bool,
         Field(
-            title="Enable secured TCP at port",
+            title="Enable secured TCP at Port",
             description="Encrypted, and only for clients whose certificate this master trusts.",
             json_schema_extra=RESTART,
         ),
@@ -376,7 +376,7 @@ class PlainTcpSettings(_ListenerSettings):
     enabled: Annotated[
         bool,
         Field(
-            title="Enable unsecured TCP at port",
+            title="Enable unsecured TCP at Port",
             description="Anybody who reaches the port can read the meters: prefer the secured channel.",
             json_schema_extra=RESTART,
         ),
@@ -390,7 +390,7 @@ class Rfc2217Settings(_ListenerSettings):
     enabled: Annotated[
         bool,
         Field(
-            title="Enable RFC 2217 at port",
+            title="Enable RFC 2217 at Port",
             description="A serial port over the network whose baud rate the client sets; without encryption.",
             json_schema_extra=RESTART,
         ),

@@ -138,7 +138,86 @@ def test_a_file_of_layout_1_is_still_understood() -> None:
     assert settings.channels.plain_tcp.port == 10001
 
 
-@pytest.mark.parametrize("line", ["version = 99", "version = 0", "", "version = true", 'version = "2"'])
+def test_a_file_of_layout_2_goes_on_doing_what_it_did() -> None:
+    settings = Store(FILES / "version-2.toml").load().settings
+    bus, attic = settings.buses
+    assert (bus.parity, bus.default_baud, bus.max_baud, bus.timeout, bus.retries) == (
+        "none",
+        9600,
+        9600,
+        1,
+        2,
+    )
+    assert (bus.allow_writes, bus.allow_baud_switch) == (True, False)
+    assert (bus.hold, bus.lease, bus.lease_limit) == (1.5, 20, 60)
+    assert attic.url == "tcp://10.0.0.5:10001?allowance=1"
+    plain_tcp = settings.channels.plain_tcp
+    assert (plain_tcp.enabled, plain_tcp.port, plain_tcp.bus, plain_tcp.max_clients) == (
+        True,
+        24020,
+        "attic",
+        10,
+    )
+    assert (plain_tcp.max_clients_per_source, plain_tcp.idle_close) == (5, 60)
+    assert settings.log.level == "debug"
+
+
+@pytest.mark.parametrize("name", ["version-1.toml", "version-2.toml"])
+def test_an_older_file_opens_nothing_that_it_did_not_know(name: str) -> None:
+    settings = Store(FILES / name).load().settings
+    channels = settings.channels
+    assert not any(
+        (
+            channels.secured_tcp.enabled,
+            channels.rfc2217.enabled,
+            channels.serial_port.enabled,
+            channels.discovery,
+            settings.web.enabled,
+            settings.hosting.enabled,
+            settings.firmware.automatic,
+        )
+    )
+    assert settings.time.source == "manual"
+
+
+def test_an_older_file_may_already_ask_for_what_is_new(store: Store) -> None:
+    store.path.write_text("version = 2\n[channels.secured_tcp]\nport = 1446\n[web]\nport = 0\n")
+    settings = store.load().settings
+    assert (settings.channels.secured_tcp.enabled, settings.channels.secured_tcp.port) == (True, 1446)
+    assert (settings.web.enabled, settings.channels.discovery) == (True, False)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "version = 2\nchannels = 5\n",
+        "version = 1\nplain_tcp = 5\n",
+        "version = 1\nbus = [1]\n",
+        "version = 3\nlog = " + "[" * 5000,
+        "version = 3\n[web]\nport = " + "9" * 5000,
+        "version = 3\n[web]\nport = 0x" + "f" * 5000,
+        "version = 3\n[web]\nport = true\n",
+        "version = 3\n[web]\nlongest_hours = nan\n",
+        'version = 3\n[device]\nname = "\\u0000"\n',
+        "version = 3\n[device]\nname = 1979-05-27\n",
+    ],
+)
+def test_any_text_is_settings_or_an_error_that_names_the_file(store: Store, text: str) -> None:
+    store.path.write_text(text)
+    with pytest.raises(SettingsError, match=str(store.path)):
+        store.load()
+
+
+def test_a_damaged_file_is_kept_beside_the_new_one(store: Store) -> None:
+    store.save(a_setup("first"))
+    store.path.write_bytes(b"rubbish")
+    store.save(a_setup("second"))
+    assert store.damaged_path.read_bytes() == b"rubbish"
+
+
+@pytest.mark.parametrize(
+    "line", ["version = 99", "version = 4", "version = 0", "", "version = true", 'version = "2"']
+)
 def test_a_layout_that_is_not_known_is_refused(store: Store, line: str) -> None:
     store.path.write_text(line + "\n")
     with pytest.raises(SettingsError, match="layout"):
