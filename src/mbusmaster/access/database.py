@@ -50,8 +50,8 @@ def create(path: Path, *, is_set_up: bool = False) -> None:
         _flush(path.parent)
 
 
-def set_aside(path: Path) -> None:
-    """Keep a file that cannot be used as ``*.damaged`` and put an empty one in its place. Raise `AccessStoreError`."""
+def set_aside(path: Path) -> Path:
+    """Put an empty file in the place of one that cannot be used; give where that one is now. Raise `AccessStoreError`."""
     aside = path.with_name(path.name + DAMAGED_SUFFIX)
     with _told("set aside", path):
         for suffix in ("", *_BESIDE):
@@ -61,6 +61,7 @@ def set_aside(path: Path) -> None:
             with contextlib.suppress(FileNotFoundError):
                 os.rename(f"{path}{suffix}", f"{aside}{suffix}")
     create(path, is_set_up=True)
+    return aside
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -68,24 +69,34 @@ def connect(path: Path) -> sqlite3.Connection:
     with _told("open", path):
         # SQLite takes an empty file for a new one: here it is one that lost its content.
         if path.stat().st_size == 0:
-            raise AccessStoreError(f"{path} is damaged: it is empty; {_REMEDY}")
+            raise _damaged(path, "it is empty")
         connection = _connection(path)
         try:
-            found = connection.execute("PRAGMA user_version").fetchone()[0]
-            if found > migrations.VERSION:
-                raise AccessStoreError(
-                    f"{path} was made by a newer version of this program; install that, or: {_REMEDY}"
-                )
-            if found < 1:
-                raise AccessStoreError(f"{path} is damaged: it has no version; {_REMEDY}")
-            problem = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-            if problem != "ok":
-                raise AccessStoreError(f"{path} is damaged; {_REMEDY}")
-            _migrate(connection, found)
+            _check(connection, path)
         except BaseException:
             connection.close()
             raise
     return connection
+
+
+def _check(connection: sqlite3.Connection, path: Path) -> None:
+    found = connection.execute("PRAGMA user_version").fetchone()[0]
+    if found > migrations.VERSION:
+        newer = f"{path} was made by a newer version of this program; install that, or: {_REMEDY}"
+        raise AccessStoreError(newer, needs_reset=True)
+    if found < 1:
+        raise _damaged(path, "it has no version")
+    if connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+        raise _damaged(path, "its check failed")
+    _migrate(connection, found)
+    try:
+        if connection.execute("SELECT generation, era, is_set_up FROM state WHERE id = 1").fetchone() is None:
+            raise _damaged(path, "its state is missing")
+        connection.execute("SELECT users.id, tokens.id, audit.id FROM users, tokens, audit LIMIT 0")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
+            raise
+        raise _damaged(path, str(error)) from error
 
 
 def transact(connection: sqlite3.Connection, job: Callable[[sqlite3.Connection], T], path: Path) -> T:
@@ -108,19 +119,21 @@ def ensure(path: Path) -> None:
         if path.exists():
             return
         if os.path.lexists(f"{path}-wal"):
-            raise AccessStoreError(f"{path} is missing, only what belongs to it is there; {_REMEDY}")
+            raise AccessStoreError(
+                f"{path} is missing, only what belongs to it is there; {_REMEDY}", needs_reset=True
+            )
     create(path)
 
 
 class Database:
     """The file as a running gateway uses it: read in the thread of the loop, written in a thread of its own.
 
-    :ivar problem: why it cannot be used; empty when it can.
+    :ivar trouble: why it cannot be used; None when it can.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.problem = "it has not been opened"
+        self.trouble: AccessStoreError | None = AccessStoreError(f"{path} has not been opened")
         self._reader: sqlite3.Connection | None = None
         self._writer: tuple[sqlite3.Connection, tuple[int, int]] | None = None
         self._identity: tuple[int, int] | None = None
@@ -129,29 +142,29 @@ class Database:
         self._room = threading.Semaphore(MOST_PENDING)
         self._reading = threading.Lock()
 
-    def open(self) -> None:
-        """Open the file, or say in `problem` why that cannot be; never raises."""
+    def open(self, *, make: bool = False) -> None:
+        """Open the file, or say in `trouble` why that cannot be; never raises.
+
+        :param make: where there is none; otherwise that is trouble.
+        """
         self._close_reader()
-        self._identity = _identity(self.path)
         try:
+            if make:
+                ensure(self.path)
+            self._identity = _identity(self.path)
             self._reader = connect(self.path)
-            self._reader.execute("PRAGMA query_only = ON")
-        except (AccessStoreError, sqlite3.Error) as error:
-            self._close_reader()
-            problem = str(error)
-            if problem != self.problem:
-                _log.error("nobody can log in: %s", problem)
-            self.problem = problem
+        except AccessStoreError as error:
+            self._fail(error)
             return
         self._data_version = -1
-        self.problem = ""
+        self.trouble = None
 
     def close(self) -> None:
         """Write what is pending and close the file."""
         self._thread.submit(self._close_writer).result()
         self._thread.shutdown()
         self._close_reader()
-        self.problem = "it is closed"
+        self.trouble = AccessStoreError(f"{self.path} is closed")
 
     def has_changed(self) -> bool:
         """Tell whether anything was written since the last call, by this process or another, or the file is another one now."""
@@ -167,16 +180,15 @@ class Database:
 
     def read(self, job: Callable[[sqlite3.Connection], T]) -> T:
         """Give what a job reads. Raise `AccessStoreError`; a damaged file is closed."""
-        if self._reader is None:
-            raise AccessStoreError(self.problem)
         try:
             with _told("read", self.path), self._reading:
+                if self._reader is None:
+                    raise self.trouble or AccessStoreError(f"{self.path} is closed")
                 return job(self._reader)
         except AccessStoreError as error:
-            if isinstance(error.__cause__, sqlite3.Error) and _is_damage(error.__cause__):
+            if error.needs_reset and self.trouble is None:
                 self._close_reader()
-                self.problem = str(error)
-                _log.error("nobody can log in any more: %s", self.problem)
+                self._fail(error)
             raise
 
     def write(self, job: Callable[[sqlite3.Connection], T]) -> "Future[T]":
@@ -197,6 +209,11 @@ class Database:
     def replace(self) -> "Future[None]":
         """Set the file aside and begin with an empty one."""
         return self._thread.submit(self._replace)
+
+    def _fail(self, error: AccessStoreError) -> None:
+        if self.trouble is None or str(error) != str(self.trouble):
+            _log.error("nobody can log in: %s", error)
+        self.trouble = error
 
     def _write(self, job: Callable[[sqlite3.Connection], T]) -> T:
         identity = _identity(self.path)
@@ -277,6 +294,10 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
+def _damaged(path: Path, why: str) -> AccessStoreError:
+    return AccessStoreError(f"{path} is damaged: {why}; {_REMEDY}", needs_reset=True)
+
+
 def _is_damage(error: sqlite3.Error) -> bool:
     code = getattr(error, "sqlite_errorcode", None)
     return code is not None and code & 0xFF in _DAMAGE
@@ -293,7 +314,7 @@ def _told(what: str, path: Path) -> Iterator[None]:
         raise AccessStoreError(f"cannot {what} {path}: {error.strerror or error}") from error
     except sqlite3.Error as error:
         if _is_damage(error):
-            raise AccessStoreError(f"{path} is damaged; {_REMEDY}") from error
+            raise _damaged(path, str(error)) from error
         raise AccessStoreError(f"cannot {what} {path}: {error}") from error
 
 

@@ -78,7 +78,11 @@ class LoginError(AccessError):
 
 
 class AccessStoreError(AccessError):
-    """The file of the users cannot be read or written; the message says what to do."""
+    """The file of the users cannot be read or written; the message says what to do.
 
-    def __init__(self, message: str) -> None:
+    :ivar needs_reset: the file is there and of no use: only a reset, which sets it aside, helps.
+    """
+
+    def __init__(self, message: str, *, needs_reset: bool = False) -> None:
         super().__init__(message, Problem.UNUSABLE)
+        self.needs_reset = needs_reset

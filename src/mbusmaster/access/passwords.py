@@ -1,8 +1,8 @@
 """Which passwords are good enough: long, not the name, not one that is tried first.
 
 A password is worth a point for each character, but what a list or a habit covers is worth one point as a whole, however long: a
-well-known word (with the usual signs for letters), a row of the keyboard, letters or digits that follow each other, a year. What comes
-again is worth nothing.
+well-known word (with the usual signs for letters), a row of the keyboard, letters or digits that follow each other, a year. What
+comes again is worth nothing.
 """
 
 import re

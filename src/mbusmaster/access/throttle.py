@@ -12,8 +12,8 @@ a user from all sources    20      1 s, doubled up to 30 s; not for a source fro
 =========================  ======  =====================================================================================
 
 A try counts as failed from its beginning until it has succeeded: tries side by side, and tries that are broken off, slip past
-nothing. While one must wait, nothing is looked at, not even the right password, and nothing is counted. A source is an IPv4 address
-or an IPv6 network of 64 bits. Names that do not exist count like those that do.
+nothing. While one must wait, nothing is looked at, not even the right password, and nothing is counted. A source is an IPv4
+address or an IPv6 network of 64 bits. Names that do not exist count like those that do.
 """
 
 import hashlib
@@ -64,9 +64,11 @@ class Attempt:
     """A try to log in.
 
     :ivar wait_seconds: before which it is not looked at; 0 if it is, and it has been counted as failed.
+    :ivar next_wait_seconds: what comes before the next one if this one fails.
     """
 
     wait_seconds: float
+    next_wait_seconds: float = 0.0
     user: bytes = b""
     source: str = ""
     befores: tuple[tuple[_Count, float, float], ...] = field(default=(), repr=False)
@@ -103,7 +105,7 @@ class Throttle:
             of_user.fail(now, FREE_FOR_A_USER, FIRST_DELAY_FOR_A_USER, LONGEST_DELAY_FOR_A_USER)
             _keep(self._users, name, of_user, MOST_USERS)
         befores = tuple((count, before, count.until) for count, before in zip(counts, untils, strict=True))
-        return Attempt(0.0, name, place, befores)
+        return Attempt(0.0, max(0.0, *(count.until - now for count in counts)), name, place, befores)
 
     def succeeded(self, attempt: Attempt) -> None:
         """The password was right: what this user failed from this source is forgiven, and the source is one of the user's."""

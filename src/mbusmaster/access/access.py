@@ -1,0 +1,464 @@
+"""Users, logins, sessions and API tokens of one master: what the pages, the API, the button and the channels ask.
+
+Everything that decides about a login is kept in memory and read again when the file has changed, also by another process
+(``mbusmaster reset-users``): each question looks for that, and `watch` does every few seconds. Where the file cannot be used
+nobody can log in, the default user neither, and the rest of the master goes on; `reset` sets it aside.
+"""
+
+import asyncio
+import hashlib
+import hmac
+import logging
+import math
+import os
+import secrets
+import sqlite3
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, TypeVar
+
+from mbusmaster.access import rows
+from mbusmaster.access.audit import AuditKind, AuditLog, AuditRow, audit_row, write_row
+from mbusmaster.access.backup import pack, unpack
+from mbusmaster.access.database import FILE_NAME, Database
+from mbusmaster.access.errors import AccessStoreError, LoginError, Problem, TokenError
+from mbusmaster.access.hashing import Hasher
+from mbusmaster.access.names import FACTORY_NAME, key_of, normal_name
+from mbusmaster.access.passwords import FACTORY_PASSWORD, check_password, could_be_password, normal_password
+from mbusmaster.access.rows import Account, Kept, Token, User
+from mbusmaster.access.sessions import Holder, Session, Sessions
+from mbusmaster.access.throttle import Throttle
+
+WATCH_SECONDS: Final = 3.0
+MOST_CHECKING: Final = 16
+"""Passwords that wait to be looked at, one after the other; more are sent away."""
+BUSY_SECONDS: Final = 2.0
+TOKEN_PREFIX: Final = "mbm_"  # noqa: S105 - what tokens begin with
+TOKEN_WRITE_SECONDS: Final = 60.0
+"""The last use of a token is written no more often."""
+LONGEST_TITLE: Final = 64
+_TOKEN_BYTES: Final = 32
+_TOKEN_LENGTH: Final = len(TOKEN_PREFIX) + 43
+
+T = TypeVar("T")
+_log = logging.getLogger(__name__)
+
+
+class Access:
+    """One facade over the file of the users. Call it from the thread of the event loop only.
+
+    :param state: folder of the file.
+    :param clock: the time, aware; :param monotonic: seconds of a clock that never jumps.
+    :param idle_minutes: see `Sessions`, as is `longest_hours`.
+    :ivar audit: the audit log, in the same file.
+    """
+
+    def __init__(
+        self,
+        state: Path,
+        *,
+        clock: Callable[[], datetime],
+        monotonic: Callable[[], float],
+        idle_minutes: Callable[[], float],
+        longest_hours: Callable[[], float],
+        hasher: Hasher | None = None,
+    ) -> None:
+        self._database = Database(state / FILE_NAME)
+        self.audit = AuditLog(self._database, clock)
+        self._clock = clock
+        self._monotonic = monotonic
+        self._hasher = hasher or Hasher()
+        self._sessions = Sessions(monotonic, idle_minutes, longest_hours)
+        self._throttle = Throttle()
+        self._kept: Kept | None = None
+        self._listeners: list[Callable[[], None]] = []
+        self._checking = 0
+        self._was_set_up = False
+        self._token_written: dict[int, float] = {}
+
+    def open(self) -> None:
+        """Open the file, make it where there is none. Never raises: see `problem`."""
+        self._database.open(make=True)
+        self.refresh()
+
+    def close(self) -> None:
+        """Write what is pending, close the file and end the threads."""
+        self._hasher.close()
+        self._database.close()
+        self._kept = None
+
+    async def watch(self) -> None:
+        """Notice every few seconds what other processes changed, until cancelled."""
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            if self._database.trouble is not None:
+                self._database.open()
+            self.refresh()
+            self._sessions.sweep()
+
+    # What is so
+
+    @property
+    def problem(self) -> str:
+        """Why nobody can log in and what helps; empty where all is well."""
+        return str(self._database.trouble or "")
+
+    @property
+    def is_factory(self) -> bool:
+        """Nobody has made an own user, or all were reset. False where the file cannot be used."""
+        self.refresh()
+        return self._kept is not None and self._kept.is_factory
+
+    @property
+    def is_set_up(self) -> bool:
+        """Somebody has made an own user once: what was set up goes on, also after a reset and with a file of no use."""
+        self.refresh()
+        if self._kept is not None:
+            self._was_set_up = self._kept.is_set_up
+            return self._was_set_up
+        return self._was_set_up or os.path.exists(self._database.path)
+
+    def on_change(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Call a listener after each change of users, tokens or the factory state, in the loop; give what ends that."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    def refresh(self) -> None:
+        """Take over what has changed in the file; cheap where nothing has."""
+        try:
+            if not self._database.has_changed() and (self._kept is None) is (
+                self._database.trouble is not None
+            ):
+                return
+            found = None if self._database.trouble is not None else self._database.read(rows.load)
+        except AccessStoreError as error:
+            if self._database.trouble is None:
+                # A disk that fails for a moment: what is known goes on.
+                _log.warning("the users are as they were before: %s", error)
+                return
+            found = None
+        before, self._kept = self._kept, found
+        if (before and before.generation) == (found and found.generation) and (before is None) is (
+            found is None
+        ):
+            return
+        self._sessions.keep_only(self._is_good)
+        for listener in tuple(self._listeners):
+            listener()
+
+    # Users
+
+    def users(self) -> tuple[User, ...]:
+        """List the own users by name; none in the factory state, and where the file cannot be used."""
+        self.refresh()
+        try:
+            return self._database.read(rows.users)
+        except AccessStoreError:
+            return ()
+
+    async def add_user(
+        self, name: str, password: str, *, who: str = "", source: str = "", first: bool = False
+    ) -> User:
+        """Add a user; the first one takes the place of the default user. Once this returns, no power cut loses it.
+
+        :param first: for a session of the default user: it must still be there when the user is made.
+
+        Raise `UserError` with the field it is about, `AccessStoreError`.
+        """
+        normal = normal_name(name)
+        good = check_password(normal, password)
+        rows.check_room(list(self._usable().accounts), normal, first=first)
+        hashed = await self._hasher.make(good)
+        at = self._clock()
+        added = audit_row(at, AuditKind.USER_ADDED, who=who, source=source, detail=normal)
+        gone = audit_row(
+            at, AuditKind.USER_DELETED, who=who, source=source, detail=f"{FACTORY_NAME} (default user)"
+        )
+
+        def add(connection: sqlite3.Connection) -> None:
+            is_first = rows.add_user(connection, normal, hashed, at, first=first)
+            for row in (added, gone) if is_first else (added,):
+                write_row(connection, row)
+
+        await self._write(add)
+        return self._usable().accounts[key_of(normal)].user
+
+    async def change_password(
+        self, name: str, password: str, *, who: str = "", source: str = "", keep: Session | None = None
+    ) -> None:
+        """Give a user a new password; all the user's sessions but one end, tokens stay.
+
+        :param keep: the session that goes on: the one from which this comes.
+
+        Raise `UserError` with the field it is about, `AccessStoreError`.
+        """
+        account = self._account(name)
+        hashed = await self._hasher.make(check_password(account.user.name, password))
+        account = self._account(name)
+        at = self._clock()
+        row = audit_row(at, AuditKind.PASSWORD_CHANGED, who=who, source=source, detail=account.user.name)
+        if keep is not None:
+            self._sessions.announce(keep.id, account.epoch + 1)
+        await self._write(lambda connection: rows.set_password(connection, name, hashed, at), row)
+
+    async def delete_user(self, name: str, *, who: str = "", source: str = "") -> None:
+        """Delete a user, whose sessions and tokens end, but never the last one. Raise `UserError`, `AccessStoreError`."""
+        user = self._account(name).user
+        row = audit_row(self._clock(), AuditKind.USER_DELETED, who=who, source=source, detail=user.name)
+        await self._write(lambda connection: rows.delete_user(connection, name), row)
+
+    async def reset(self, *, who: str = "", source: str = "") -> None:
+        """Delete all users, sessions and tokens: the default user is back. A file that cannot be used is set aside.
+
+        The audit log stays, with an entry about this, and so does `is_set_up`. Raise `AccessStoreError`.
+        """
+        row = audit_row(self._clock(), AuditKind.RESET, who=who, source=source, detail="all users")
+        try:
+            await self._write(rows.wipe, row)
+        except AccessStoreError as error:
+            if not error.needs_reset:
+                raise
+            _log.warning("%s: it is set aside", error)
+            await asyncio.wrap_future(self._database.replace())
+            self._database.open()
+            await self._write(rows.wipe, row)
+        self._throttle.forget_all()
+
+    # Logins
+
+    async def log_in(self, name: str, password: str, *, source: str, setup: bool) -> Session:
+        """Begin a session.
+
+        :param source: address of the visitor, as the socket knows it.
+        :param setup: the visitor comes through the setup interface; only there the default user exists.
+
+        Raise `LoginError`: the same for a wrong name as for a wrong password, after the same time.
+        """
+        holder = await self._check(name, password, source=source, setup=setup)
+        at = self._clock()
+        row = audit_row(at, AuditKind.LOGIN, who=holder.name, source=source)
+
+        def remember(connection: sqlite3.Connection) -> None:
+            if holder.user is not None:
+                rows.logged_in(connection, holder.user, at)
+            write_row(connection, row)
+
+        self._database.post(remember, f"login of {holder.name!r} from {row.source!r}")
+        return self._sessions.start(holder, at.astimezone(UTC), source)
+
+    async def confirm(self, session: Session, password: str, *, source: str, setup: bool = False) -> None:
+        """Check the password of somebody who is logged in, before a change that matters. Raise `LoginError` as `log_in` does."""
+        await self._check(session.user, password, source=source, setup=setup)
+
+    def session(self, identity: str) -> Session | None:
+        """Give the session of an id, which counts as use; None where there is none or it has ended."""
+        self.refresh()
+        return self._sessions.find(identity)
+
+    def log_out(self, identity: str, *, source: str = "") -> None:
+        """End a session."""
+        ended = self._sessions.end(identity)
+        if ended is not None:
+            self.audit.record(AuditKind.LOGOUT, who=ended.user, source=source or ended.source)
+
+    def log_out_user(self, name: str, *, who: str = "", source: str = "") -> int:
+        """End all sessions of a user; give how many there were."""
+        account = None if self._kept is None else self._kept.accounts.get(key_of(name))
+        ended = 0 if account is None else self._sessions.end_of(account.user.id)
+        if account is not None and ended:
+            detail = f"all {ended} sessions of {account.user.name}"
+            self.audit.record(AuditKind.LOGOUT, who=who or account.user.name, source=source, detail=detail)
+        return ended
+
+    # API tokens
+
+    def tokens(self, user: str | None = None) -> tuple[Token, ...]:
+        """List the tokens of a user, or of all; none where the file cannot be used."""
+        self.refresh()
+        try:
+            return self._database.read(lambda reader: rows.tokens(reader, user))
+        except AccessStoreError:
+            return ()
+
+    async def create_token(
+        self, user: str, title: str, expires: datetime | None = None, *, source: str = ""
+    ) -> tuple[Token, str]:
+        """Make a token of a user; give it and its secret, which nobody can see again.
+
+        :param title: 1 to 64 characters in one line; :param expires: aware, in the future; None for never.
+
+        Raise `TokenError` with the field it is about, `UserError`, `AccessStoreError`.
+        """
+        at = self._clock()
+        title = " ".join(title.split())
+        if not title or len(title) > LONGEST_TITLE or not title.isprintable():
+            raise TokenError(f"a title has 1 to {LONGEST_TITLE} characters", Problem.TITLE, "title")
+        if expires is not None and expires <= at:
+            raise TokenError("the end must be in the future", Problem.EXPIRES, "expires")
+        owner = self._account(user).user.name
+        secret = TOKEN_PREFIX + secrets.token_urlsafe(_TOKEN_BYTES)
+        row = audit_row(at, AuditKind.TOKEN_CREATED, who=owner, source=source, detail=title)
+        token = await self._write(
+            lambda connection: rows.add_token(connection, user, title, _digest(secret), at, expires), row
+        )
+        return token, secret
+
+    async def revoke_token(self, user: str, token: int, *, source: str = "") -> None:
+        """End a token of a user. Raise `TokenError`, `UserError`, `AccessStoreError`."""
+        owner, at = self._account(user).user.name, self._clock()
+
+        def revoke(connection: sqlite3.Connection) -> None:
+            title = rows.delete_token(connection, user, token)
+            write_row(
+                connection, audit_row(at, AuditKind.TOKEN_REVOKED, who=owner, source=source, detail=title)
+            )
+
+        await self._write(revoke)
+
+    def token(self, secret: str, *, source: str) -> User | None:
+        """Give the user whose token this is; None where it is none, has ended or was revoked."""
+        self.refresh()
+        if self._kept is None or len(secret) != _TOKEN_LENGTH or not secret.startswith(TOKEN_PREFIX):
+            return None
+        found = self._kept.tokens.get(_digest(secret))
+        at = self._clock()
+        if found is None or (found.expires is not None and found.expires <= at):
+            return None
+        now = self._monotonic()
+        if now - self._token_written.get(found.id, float("-inf")) >= TOKEN_WRITE_SECONDS:
+            good = {key.id for key in self._kept.tokens.values()}
+            self._token_written = {key: when for key, when in self._token_written.items() if key in good}
+            self._token_written[found.id] = now
+            place = audit_row(at, "", source=source).source
+            self._database.post(
+                lambda connection: rows.token_used(connection, found.id, at, place), "last use of a token"
+            )
+        return found.user
+
+    # For the encrypted backup
+
+    def export_secrets(self) -> bytes:
+        """Give names and hashes of all users, for a backup that is encrypted. Raise `AccessStoreError`."""
+        return pack([(account.user.name, account.hash) for account in self._usable().accounts.values()])
+
+    async def import_secrets(self, data: bytes, *, who: str = "", source: str = "") -> int:
+        """Put the users of a backup in the place of all; sessions and tokens end. Give how many; 0 changes nothing.
+
+        Raise `AccessError` where these are no users, `AccessStoreError`.
+        """
+        accounts = unpack(data)
+        if accounts:
+            at = self._clock()
+            row = audit_row(
+                at, AuditKind.USERS_RESTORED, who=who, source=source, detail=f"{len(accounts)} users"
+            )
+            await self._write(lambda connection: rows.restore(connection, accounts, at), row)
+        return len(accounts)
+
+    async def _check(self, name: str, password: str, *, source: str, setup: bool) -> Holder:
+        """Give whose password this is. Raise `LoginError`."""
+        self.refresh()
+        if self._kept is None:
+            raise LoginError(f"nobody can log in: {self.problem}", Problem.UNUSABLE)
+        if self._checking >= MOST_CHECKING and not setup:
+            raise LoginError("too many logins at the same time; try again", Problem.BUSY, BUSY_SECONDS)
+        key = key_of(name)
+        attempt = self._throttle.begin(key, source, self._monotonic(), at_device=setup)
+        if attempt.wait_seconds > 0:
+            message = f"too many failed logins; try again in {math.ceil(attempt.wait_seconds)} s"
+            raise LoginError(message, Problem.WAIT, attempt.wait_seconds)
+        account = self._kept.accounts.get(key)
+        self._checking += 1
+        try:
+            holder = await self._right_holder(key, password, account)
+        finally:
+            self._checking -= 1
+        wait = attempt.next_wait_seconds
+        if holder is None:
+            what = "wrong password" if account is not None else "no such user"
+            # A name that is no user's is not written down: people type passwords there.
+            self._record_failure(account.user.name if account is not None else "", source, what, wait)
+            raise LoginError("wrong user name or password", Problem.WRONG_LOGIN, wait)
+        if holder.user is None and not setup:
+            message = "the default user logs in from the setup interface only"
+            self._record_failure(holder.name, source, message, wait)
+            raise LoginError(message, Problem.SETUP_ONLY, wait)
+        self._throttle.succeeded(attempt)
+        return holder
+
+    async def _right_holder(self, key: str, password: str, account: Account | None) -> Holder | None:
+        """Tell who has this name and this password, after the same time whether there is such a user or not."""
+        plausible = could_be_password(password)
+        given = normal_password(password) if plausible else ""
+        fits = await self._hasher.fits(account.hash if account is not None else None, given)
+        # In the meantime the user may have been deleted or have got another password.
+        self.refresh()
+        if self._kept is None or not plausible:
+            return None
+        if account is not None:
+            now = self._kept.accounts.get(key)
+            if not fits or now is None or (now.user.id, now.epoch) != (account.user.id, account.epoch):
+                return None
+            await self._renew_hash(account, given)
+            return Holder(account.user.id, account.user.name, account.epoch)
+        is_default = key == FACTORY_NAME and hmac.compare_digest(given.encode(), FACTORY_PASSWORD.encode())
+        if not is_default or not self._kept.is_factory:
+            return None
+        return Holder(None, FACTORY_NAME, self._kept.era)
+
+    async def _renew_hash(self, account: Account, password: str) -> None:
+        """Make a new hash where the parameters have changed since."""
+        if self._hasher.is_outdated(account.hash):
+            new = await self._hasher.make(password)
+            user, old = account.user.id, account.hash
+            self._database.post(
+                lambda connection: rows.replace_hash(connection, user, old, new), "a renewed hash"
+            )
+
+    def _record_failure(self, who: str, source: str, what: str, wait_seconds: float) -> None:
+        detail = f"{what}; next try in {math.ceil(wait_seconds)} s" if wait_seconds else what
+        self.audit.record(AuditKind.LOGIN_FAILED, who=who, source=source, detail=detail, outcome="refused")
+
+    def _is_good(self, holder: Holder, announced: int | None) -> bool:
+        """Tell whether a session of this holder can go on."""
+        kept = self._kept
+        if kept is None:
+            return False
+        if holder.user is None:
+            return kept.is_factory and holder.epoch == kept.era
+        account = kept.accounts.get(key_of(holder.name))
+        return (
+            account is not None
+            and account.user.id == holder.user
+            and account.epoch in (holder.epoch, announced)
+        )
+
+    def _usable(self) -> Kept:
+        self.refresh()
+        if self._kept is None:
+            raise self._database.trouble or AccessStoreError("the file of the users cannot be read")
+        return self._kept
+
+    def _account(self, name: str) -> Account:
+        account = self._usable().accounts.get(key_of(name))
+        if account is None:
+            raise rows.no_such_user()
+        return account
+
+    async def _write(self, job: Callable[[sqlite3.Connection], T], row: AuditRow | None = None) -> T:
+        """Do a job and write its entry of the audit log in one transaction, and take over what it changed."""
+
+        def both(connection: sqlite3.Connection) -> T:
+            result = job(connection)
+            if row is not None:
+                write_row(connection, row)
+            return result
+
+        result = await asyncio.wrap_future(self._database.write(both))
+        self.refresh()
+        return result
+
+
+def _digest(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode(errors="replace")).digest()

@@ -1,0 +1,277 @@
+"""Users and tokens as rows of the file: each function is part of a transaction that its caller makes."""
+
+import sqlite3
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final
+
+from mbusmaster.access.errors import Problem, TokenError, UserError
+from mbusmaster.access.names import key_of
+
+MOST_USERS: Final = 5
+"""Guide 3.3."""
+MOST_TOKENS: Final = 20
+"""Of one user."""
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A user, as a page shows one. Times are UTC."""
+
+    id: int
+    name: str
+    created: datetime
+    password_changed: datetime
+    last_login: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """An API token, as a page shows one: without the secret, which nobody can see again. Times are UTC.
+
+    :ivar user: name of the user whose it is.
+    :ivar expires: None for one that does not end by itself.
+    :ivar last_used: to the minute; None if never.
+    """
+
+    id: int
+    user: str
+    title: str
+    created: datetime
+    expires: datetime | None
+    last_used: datetime | None
+    last_source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What is needed to let a user in.
+
+    :ivar epoch: grows with each new password; sessions of another epoch have ended.
+    """
+
+    user: User
+    key: str
+    epoch: int
+    hash: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenKey:
+    """What is needed to let a program in."""
+
+    id: int
+    user: User
+    expires: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Everything that decides about a login, as it is in the file.
+
+    :ivar generation: grows with each change of it.
+    :ivar era: grows with each reset and with the first own user; sessions of the default user of another era have ended.
+    :ivar is_set_up: somebody has made an own user once; a reset does not change that.
+    :ivar accounts: by the key of the name.
+    :ivar tokens: by the hash of the secret.
+    """
+
+    generation: int
+    era: int
+    is_set_up: bool
+    accounts: dict[str, Account] = field(repr=False)
+    tokens: dict[bytes, TokenKey] = field(repr=False)
+
+    @property
+    def is_factory(self) -> bool:
+        """Nobody has made an own user: the default one is there."""
+        return not self.accounts
+
+
+def load(connection: sqlite3.Connection) -> Kept:
+    """Read it all: five users and a hundred tokens at the most."""
+    connection.execute("BEGIN")
+    try:
+        generation, era, is_set_up = connection.execute(
+            "SELECT generation, era, is_set_up FROM state WHERE id = 1"
+        ).fetchone()
+        rows = connection.execute(
+            "SELECT id, name, created, password_changed, last_login, key, epoch, hash FROM users ORDER BY key"
+        ).fetchall()
+        accounts = {row[5]: Account(_user(row), *row[5:]) for row in rows}
+        users = {account.user.id: account.user for account in accounts.values()}
+        tokens = {
+            digest: TokenKey(token, users[user], from_text(expires))
+            for digest, token, user, expires in connection.execute(
+                "SELECT digest, id, user, expires FROM tokens"
+            )
+        }
+    finally:
+        connection.execute("ROLLBACK")
+    return Kept(generation, era, bool(is_set_up), accounts, tokens)
+
+
+def users(connection: sqlite3.Connection) -> tuple[User, ...]:
+    """List the users in the order of their names."""
+    rows = connection.execute(
+        "SELECT id, name, created, password_changed, last_login FROM users ORDER BY key"
+    )
+    return tuple(map(_user, rows))
+
+
+def add_user(connection: sqlite3.Connection, name: str, hashed: str, at: datetime, *, first: bool) -> bool:
+    """Add a user; tell whether it is the first. Raise `UserError`.
+
+    :param first: it must be the first.
+    """
+    found = [row[0] for row in connection.execute("SELECT key FROM users")]
+    check_room(found, name, first=first)
+    connection.execute(
+        "INSERT INTO users (key, name, hash, created, password_changed) VALUES (?, ?, ?, ?, ?)",
+        (key_of(name), name, hashed, as_text(at), as_text(at)),
+    )
+    if not found:
+        connection.execute("UPDATE state SET is_set_up = 1, era = era + 1")
+    _changed(connection)
+    return not found
+
+
+def check_room(found: list[str], name: str, *, first: bool) -> None:
+    """Raise `UserError` if a user of this name cannot come to those with the keys found."""
+    if first and found:
+        message = "somebody else has made the first user in the meantime; log in as that user"
+        raise UserError(message, Problem.NOT_FACTORY, "name")
+    if key_of(name) in found:
+        raise UserError("there is a user of this name already", Problem.NAME_TAKEN, "name")
+    if len(found) >= MOST_USERS:
+        raise UserError(f"there are {MOST_USERS} users at the most; delete one first", Problem.TOO_MANY_USERS)
+
+
+def set_password(connection: sqlite3.Connection, name: str, hashed: str, at: datetime) -> None:
+    """Give a user a new password. Raise `UserError`."""
+    done = connection.execute(
+        "UPDATE users SET hash = ?, epoch = epoch + 1, password_changed = ? WHERE key = ?",
+        (hashed, as_text(at), key_of(name)),
+    )
+    if not done.rowcount:
+        raise no_such_user()
+    _changed(connection)
+
+
+def replace_hash(connection: sqlite3.Connection, user: int, old: str, new: str) -> None:
+    """Put another hash of the same password in the place of an old one."""
+    connection.execute("UPDATE users SET hash = ? WHERE id = ? AND hash = ?", (new, user, old))
+    _changed(connection)
+
+
+def delete_user(connection: sqlite3.Connection, name: str) -> None:
+    """Delete a user with all tokens, but never the last one. Raise `UserError`."""
+    found = [row[0] for row in connection.execute("SELECT key FROM users")]
+    if key_of(name) not in found:
+        raise no_such_user()
+    if len(found) == 1:
+        raise UserError("the last user cannot be deleted; add another one first", Problem.LAST_USER)
+    connection.execute("DELETE FROM users WHERE key = ?", (key_of(name),))
+    _changed(connection)
+
+
+def logged_in(connection: sqlite3.Connection, user: int, at: datetime) -> None:
+    """Remember when a user came last."""
+    connection.execute("UPDATE users SET last_login = ? WHERE id = ?", (as_text(at), user))
+
+
+def wipe(connection: sqlite3.Connection) -> None:
+    """Delete all users and tokens; the default user is back."""
+    connection.execute("DELETE FROM users")
+    connection.execute("UPDATE state SET era = era + 1")
+    _changed(connection)
+
+
+def restore(connection: sqlite3.Connection, accounts: list[tuple[str, str]], at: datetime) -> None:
+    """Put other users, as names and hashes, in the place of all; their tokens are gone."""
+    wipe(connection)
+    for name, hashed in accounts:
+        add_user(connection, name, hashed, at, first=False)
+
+
+def tokens(connection: sqlite3.Connection, user: str | None) -> tuple[Token, ...]:
+    """List the tokens of a user, or of all."""
+    rows = connection.execute(
+        "SELECT tokens.id, users.name, title, tokens.created, expires, last_used, last_source"
+        " FROM tokens JOIN users ON users.id = tokens.user WHERE ? IS NULL OR users.key = ? ORDER BY tokens.id",
+        (user, user if user is None else key_of(user)),
+    )
+    return tuple(map(_token, rows))
+
+
+def add_token(
+    connection: sqlite3.Connection,
+    user: str,
+    title: str,
+    digest: bytes,
+    at: datetime,
+    expires: datetime | None,
+) -> Token:
+    """Add a token; those of the user that have ended make room. Raise `TokenError`, `UserError`."""
+    owner = connection.execute("SELECT id, name FROM users WHERE key = ?", (key_of(user),)).fetchone()
+    if owner is None:
+        raise no_such_user()
+    connection.execute("DELETE FROM tokens WHERE user = ? AND expires <= ?", (owner[0], as_text(at)))
+    count = connection.execute("SELECT count(*) FROM tokens WHERE user = ?", owner[:1]).fetchone()[0]
+    if count >= MOST_TOKENS:
+        message = f"a user has {MOST_TOKENS} tokens at the most; revoke one first"
+        raise TokenError(message, Problem.TOO_MANY_TOKENS)
+    made = connection.execute(
+        "INSERT INTO tokens (user, title, digest, created, expires) VALUES (?, ?, ?, ?, ?)",
+        (owner[0], title, digest, as_text(at), expires and as_text(expires)),
+    )
+    _changed(connection)
+    return Token(int(made.lastrowid or 0), owner[1], title, at, expires, None, "")
+
+
+def delete_token(connection: sqlite3.Connection, user: str, token: int) -> str:
+    """Delete a token of a user; give its title. Raise `TokenError`."""
+    row = connection.execute(
+        "DELETE FROM tokens WHERE id = ? AND user = (SELECT id FROM users WHERE key = ?) RETURNING title",
+        (token, key_of(user)),
+    ).fetchone()
+    if row is None:
+        raise TokenError("there is no such token", Problem.NO_SUCH_TOKEN)
+    _changed(connection)
+    return str(row[0])
+
+
+def token_used(connection: sqlite3.Connection, token: int, at: datetime, source: str) -> None:
+    """Remember when and from where a token was used."""
+    connection.execute(
+        "UPDATE tokens SET last_used = ?, last_source = ? WHERE id = ?", (as_text(at), source, token)
+    )
+
+
+def as_text(at: datetime) -> str:
+    """Give a time as it is kept: UTC, to the millisecond, in an order that texts have too."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds")
+
+
+def from_text(text: str | None) -> datetime | None:
+    """Read it back."""
+    return None if text is None else datetime.fromisoformat(text)
+
+
+def no_such_user() -> UserError:
+    """Give what is raised where a user is not there."""
+    return UserError("there is no such user", Problem.NO_SUCH_USER, "name")
+
+
+def _changed(connection: sqlite3.Connection) -> None:
+    connection.execute("UPDATE state SET generation = generation + 1")
+
+
+def _user(row: tuple[int, str, str, str, str | None]) -> User:
+    created, changed = datetime.fromisoformat(row[2]), datetime.fromisoformat(row[3])
+    return User(row[0], row[1], created, changed, from_text(row[4]))
+
+
+def _token(row: tuple[int, str, str, str, str | None, str | None, str]) -> Token:
+    created = datetime.fromisoformat(row[3])
+    return Token(row[0], row[1], row[2], created, from_text(row[4]), from_text(row[5]), row[6])
