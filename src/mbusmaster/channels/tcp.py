@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -49,11 +49,15 @@ class UnwelcomeError(Exception):
     """The door lets somebody not in.
 
     :ivar kind: short name of the reason, by which the log keeps repetitions out.
+    :ivar farewell: closes the connection once it was told; None where it is closed already.
     """
 
-    def __init__(self, kind: str, text: str) -> None:
+    def __init__(
+        self, kind: str, text: str, farewell: Callable[[], Coroutine[None, None, None]] | None = None
+    ) -> None:
         super().__init__(text)
         self.kind = kind
+        self.farewell = farewell
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +213,8 @@ class TcpChannel:
             guest = await self._door.welcome(sock)
         except UnwelcomeError as error:
             self._tell(connection, error.kind, str(error))
+            if error.farewell is not None:
+                await error.farewell()
             return
         except OSError:
             # It hung up before it was served.
