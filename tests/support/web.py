@@ -1,19 +1,23 @@
 """The web application with real parts in a scratch folder, and a client that speaks to it in process."""
 
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
+from argon2 import Parameters, Type
 from fastapi import FastAPI
 
-from mbusmaster.settings import Settings
+from mbusmaster.access import Access, Hasher
+from mbusmaster.meterlist import MeterList, Scanner
+from mbusmaster.settings import Settings, SettingsService, Store
+from mbusmaster.system.button import VirtualButton
 from mbusmaster.system.clock import NoTimeService
-from mbusmaster.system.hosted import NoHostedReading
 from mbusmaster.system.identity import Identity, SerialSource
 from mbusmaster.system.leds import PanelFacts
 from mbusmaster.system.network import Network
@@ -23,92 +27,61 @@ from mbusmaster.web.services import Services
 from mbusmaster.web.visitor import INTERFACE
 
 NOW = datetime(2026, 11, 22, 9, 8, 7, tzinfo=UTC)
+CHEAP = Parameters(Type.ID, 19, 16, 32, 1, 8, 1)
 
 
-@dataclass
-class StandInSession:
-    id: str
-    user: str
-    is_factory: bool
-    csrf: str
+class Parts:
+    """Real parts of a master that has no bus, in a scratch folder, with a cheap hash of passwords."""
+
+    def __init__(self, folder: Path, settings: Settings | None = None) -> None:
+        store = Store(folder / "mbusmaster.toml")
+        store.save(settings or Settings())
+        self.settings = SettingsService(store, store.load())
+        self.access = Access(
+            folder,
+            clock=lambda: NOW,
+            monotonic=time.monotonic,
+            idle_minutes=lambda: 30,
+            longest_hours=lambda: 12,
+            hasher=Hasher(CHEAP),
+        )
+        self.access.open()
+        self.meters = MeterList(folder / "meters.db", clock=lambda: NOW)
+        self.button = VirtualButton()
+
+    def services(self, **parts: Any) -> Services:
+        """Give them, with other ones in the place of some."""
+        services = Services(
+            settings=self.settings,
+            access=self.access,
+            audit=self.access.audit,
+            meters=self.meters,
+            scanner=Scanner((), self.meters, clock=lambda: NOW),
+            identity=Identity("SN12345", SerialSource.SETTING, "1.2.3", "1.2.3"),
+            panel=Panel(lambda: PanelFacts(running=True)),
+            network=Network(None, root=Path("/nowhere")),
+            time=NoTimeService("nts.example"),
+            now=lambda: NOW,
+            button=self.button,
+        )
+        return replace(services, **parts)
+
+    def close(self) -> None:
+        self.meters.close()
+        self.access.close()
 
 
-@dataclass
-class StandInAccess:
-    """Until the real one is there."""
+@contextmanager
+def web_services(folder: Path, settings: Settings | None = None, **parts: Any) -> Iterator[Services]:
+    """Give services of real parts until the block ends.
 
-    users_: dict[str, str] = field(default_factory=dict)
-    sessions: dict[str, StandInSession] = field(default_factory=dict)
-    made: int = 0
-
-    @property
-    def is_factory(self) -> bool:
-        return not self.users_
-
-    def users(self) -> tuple[Any, ...]:
-        return tuple(self.users_)
-
-    async def add_user(self, name: str, password: str) -> None:
-        self.users_[name] = password
-
-    async def log_in(self, name: str, password: str, *, source: str, setup: bool) -> StandInSession:
-        from mbusmaster.access.errors import LoginError, Problem
-
-        factory = self.is_factory and setup and (name, password) == ("user", "Kamstrup1")
-        if not factory and (name not in self.users_ or self.users_[name] != password):
-            raise LoginError("wrong", Problem.WRONG_LOGIN)
-        self.made += 1
-        session = StandInSession(f"session-{self.made}", name, factory, f"token-{self.made}")
-        self.sessions[session.id] = session
-        return session
-
-    def session(self, id: str) -> StandInSession | None:
-        return self.sessions.get(id)
-
-    def log_out(self, id: str) -> None:
-        self.sessions.pop(id, None)
-
-    def token(self, secret: str, *, source: str) -> str | None:
-        return None
-
-
-@dataclass
-class StandInSettings:
-    running: Settings = field(default_factory=Settings)
-    problem: str = ""
-
-    @property
-    def stored(self) -> Settings:
-        return self.running
-
-    def change(self, changes: Any) -> tuple[Any, ...]:
-        return ()
-
-    def pending(self) -> tuple[Any, ...]:
-        return ()
-
-
-class StandInAudit:
-    def __init__(self) -> None:
-        self.records: list[tuple[str, str, str, str, str]] = []
-
-    def record(self, kind: str, *, who: str, source: str, detail: str = "", outcome: str = "ok") -> None:
-        self.records.append((kind, who, source, detail, outcome))
-
-
-def make_services(folder: Path, **parts: Any) -> Services:
-    services = Services(
-        settings=StandInSettings(),
-        access=StandInAccess(),
-        audit=StandInAudit(),
-        identity=Identity("SN12345", SerialSource.SETTING, "1.2.3", "1.2.3"),
-        now=lambda: NOW,
-        panel=Panel(lambda: PanelFacts(running=True)),
-        network=Network(None, root=folder),
-        time=NoTimeService("nts.example"),
-        hosted=NoHostedReading(),
-    )
-    return replace(services, **parts)
+    :param parts: of `Services` that are not as usual.
+    """
+    made = Parts(folder, settings)
+    try:
+        yield made.services(**parts)
+    finally:
+        made.close()
 
 
 class WebClient(httpx.AsyncClient):
@@ -154,12 +127,18 @@ class WebClient(httpx.AsyncClient):
 
 @asynccontextmanager
 async def web_client(
-    folder: Path, *, interface: str = "setup", base_url: str = "http://10.0.0.1", **parts: Any
+    folder: Path,
+    *,
+    interface: str = "setup",
+    base_url: str = "http://10.0.0.1",
+    settings: Settings | None = None,
+    **parts: Any,
 ) -> AsyncIterator[WebClient]:
     """Give a client of an application of its own.
 
     :param parts: of `Services` that are not as usual.
     """
-    services = make_services(folder, **parts)
-    async with WebClient(create_app(services), services, interface=interface, base_url=base_url) as client:
-        yield client
+    with web_services(folder, settings, **parts) as services:
+        app = create_app(services)
+        async with WebClient(app, services, interface=interface, base_url=base_url) as client:
+            yield client

@@ -1,6 +1,6 @@
 """What is wrong with a user, a password or a token, in the visitor's language."""
 
-from mbusmaster.access.errors import AccessError, Problem
+from mbusmaster.access import AccessError, Problem
 from mbusmaster.web.locale import gettext as _
 
 

@@ -116,6 +116,10 @@ class Connection(H11Protocol):
         if self.conn.their_state is h11.IDLE:
             if self.conn.trailing_data[0]:
                 self._start("header", HEADER_SECONDS)
+            elif "linger" in self._timers:
+                # The rest of a body came that nobody wanted: the next request may follow.
+                self._stop("linger")
+                self._start("header", HEADER_SECONDS)
             return
         self._stop("header")
         if self.conn.their_state is h11.SEND_BODY and "body" not in self._timers:
@@ -125,6 +129,7 @@ class Connection(H11Protocol):
         """Wait for the next request, unless this one is still being sent: what is too long never ends."""
         if self.conn.their_state is h11.SEND_BODY:
             self._start("linger", LINGER_SECONDS)
+            self.flow.resume_reading()
             return
         super().on_response_complete()
 

@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from mbusmaster.access import Access
 from mbusmaster.web.guard import SAFE_METHODS
 from mbusmaster.web.locale import Preferences, speaking
 from mbusmaster.web.locale import gettext as _
-from mbusmaster.web.services import Access
 from mbusmaster.web.visitor import (
     INTERFACE,
     PREFERENCES_COOKIE,

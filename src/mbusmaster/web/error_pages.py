@@ -56,11 +56,7 @@ def error_page(renderer: Renderer, who: Visitor, path: str, status: int, reason:
     """Give the page of an error."""
     title, usual = texts_of(status)
     values = {"title": title, "reason": reason or usual, "status": status}
-    answer = renderer.page(who, path, "error.html", values, status)
-    if status in (413, 421):
-        # What was not read of the body must not be taken for the next request.
-        answer.headers["connection"] = "close"
-    return answer
+    return renderer.page(who, path, "error.html", values, status)
 
 
 def handle_errors(app: FastAPI) -> None:

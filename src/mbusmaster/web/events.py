@@ -8,7 +8,7 @@ from typing import Final
 from fastapi import HTTPException, Request
 from starlette.responses import Response, StreamingResponse
 
-from mbusmaster.web.services import Access
+from mbusmaster.access import Access
 from mbusmaster.web.visitor import Visitor, visitor
 
 MAX_STREAMS: Final = 24

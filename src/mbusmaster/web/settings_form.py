@@ -7,10 +7,9 @@ from typing import Any
 
 from fastapi import Request
 
-from mbusmaster.settings.errors import SettingsError
+from mbusmaster.access import AuditKind
+from mbusmaster.settings import Problem, Settings, SettingsError
 from mbusmaster.settings.forms import FormField, fields
-from mbusmaster.settings.messages import Problem
-from mbusmaster.settings.schema import Settings
 from mbusmaster.web.locale import gettext as _
 from mbusmaster.web.render import flash
 from mbusmaster.web.services import Services
@@ -96,7 +95,10 @@ async def save_settings(
         flash(request, "success", _("Nothing was changed."))
         return {}
     services.audit.record(
-        "settings", who=who.user, source=who.source, detail=", ".join(change.path for change in changes)
+        AuditKind.SETTINGS_CHANGED,
+        who=who.user,
+        source=who.source,
+        detail=", ".join(change.path for change in changes),
     )
     waits = any(change.needs_restart for change in changes)
     flash(request, "success", _("Saved. A restart is needed.") if waits else _("Saved."))

@@ -3,10 +3,11 @@
 import hashlib
 import hmac
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from starlette.requests import HTTPConnection
 
+from mbusmaster.access import Session
 from mbusmaster.web.locale import Preferences
 
 Interface = Literal["setup", "lan"]
@@ -32,7 +33,7 @@ class Visitor:
 
     interface: Interface = "lan"
     source: str = "unknown"
-    session: Any = None
+    session: Session | None = None
     preferences: Preferences = field(default_factory=Preferences)
     visit: str = ""
     new_visit: bool = False
@@ -50,13 +51,13 @@ class Visitor:
     @property
     def user(self) -> str:
         """Name of the user, empty without a login."""
-        return str(self.session.user) if self.session is not None else ""
+        return self.session.user if self.session is not None else ""
 
     @property
     def csrf(self) -> str:
         """What every form of this visitor must carry."""
         if self.session is not None:
-            return str(self.session.csrf)
+            return self.session.csrf
         return hashlib.sha256(b"form of " + self.visit.encode()).hexdigest()
 
     def accepts(self, token: str) -> bool:

@@ -16,7 +16,7 @@ from mbusmaster.web.app import create_app
 from mbusmaster.web.errors import WebError
 from mbusmaster.web.server import Certificate, WebServer
 from support.certificates import Authority
-from support.web import make_services
+from support.web import web_services
 
 
 @asynccontextmanager
@@ -26,13 +26,13 @@ async def serving(folder: Path, **settings: Any) -> AsyncIterator[WebServer]:
     web = WebSettings.model_validate(
         {"setup_interface": "none0", "port": 0, "lan_port": 0, "lan_bind": ["127.0.0.1"], **settings}
     )
-    app = create_app(make_services(folder))
-    server = WebServer(app, web, lambda: Certificate(pem.certificate, pem.key))
-    await server.start()
-    try:
-        yield server
-    finally:
-        await server.stop()
+    with web_services(folder) as services:
+        server = WebServer(create_app(services), web, lambda: Certificate(pem.certificate, pem.key))
+        await server.start()
+        try:
+            yield server
+        finally:
+            await server.stop()
 
 
 def place(server: WebServer, number: int = 0) -> tuple[str, int]:
@@ -90,9 +90,10 @@ async def test_a_port_that_is_taken_is_named_with_what_to_do(tmp_path: Path) -> 
 
 
 async def test_the_lan_without_a_certificate_is_refused(tmp_path: Path) -> None:
-    server = WebServer(create_app(make_services(tmp_path)), WebSettings(lan=True), None)
-    with pytest.raises(WebError, match="no certificate"):
-        await server.start()
+    with web_services(tmp_path) as services:
+        server = WebServer(create_app(services), WebSettings(lan=True), None)
+        with pytest.raises(WebError, match="no certificate"):
+            await server.start()
 
 
 @pytest.mark.parametrize(
@@ -121,7 +122,7 @@ async def test_a_request_that_never_gets_whole_is_cut_off(
 async def test_garbage_is_refused_and_not_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     async with serving(tmp_path) as server:
-        for garbage in (b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"A" * 40000):
+        for garbage in (b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n", b"GET / HTTP/x\r\n\r\n", b"A" * 40000):
             reader, writer = await raw(server)
             writer.write(garbage)
             try:

@@ -1,11 +1,12 @@
 """Who calls the API: a program with a bearer token, or a page with its session and, for changes, the token of its forms."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from mbusmaster.access import Access
 from mbusmaster.web.errors import NeedsLoginError, NeedsUserError, NotAllowedError
 from mbusmaster.web.guard import CSRF_HEADER, SAFE_METHODS
 from mbusmaster.web.locale import gettext as _
@@ -33,10 +34,11 @@ def caller(
     """Find out who calls; a token that is not good is an error even where none is needed."""
     who = visitor(request)
     if credentials is not None:
-        found: Any = request.app.state.access.token(credentials.credentials, source=who.source)
+        access: Access = request.app.state.access
+        found = access.token(credentials.credentials, source=who.source)
         if found is None:
             raise NeedsLoginError
-        return Caller(str(getattr(found, "name", found)), who.source, who.is_setup)
+        return Caller(found.name, who.source, who.is_setup)
     if request.method not in SAFE_METHODS and not who.accepts(request.headers.get(CSRF_HEADER, "")):
         raise NotAllowedError(_("A change needs a token: a bearer token, or X-CSRF-Token from a page."))
     if who.session is not None and who.session.is_factory:

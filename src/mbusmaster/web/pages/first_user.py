@@ -5,7 +5,7 @@ from typing import Final
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from mbusmaster.access.errors import AccessError
+from mbusmaster.access import AccessError
 from mbusmaster.web.access_problems import access_problem
 from mbusmaster.web.errors import NeedsLoginError
 from mbusmaster.web.forms import form_values
@@ -23,7 +23,7 @@ DOOR: Final = Door.OPEN
 def router(services: Services) -> APIRouter:
     """Give the routes of the page."""
     routes = APIRouter()
-    access, audit = services.access, services.audit
+    access = services.access
 
     @routes.get("/first-user")
     async def show(request: Request, who: Asking) -> Response:
@@ -42,12 +42,11 @@ def router(services: Services) -> APIRouter:
             problems["again"] = _("The two passwords differ.")
         else:
             try:
-                await access.add_user(name, password)
+                await access.add_user(name, password, who=who.user, source=who.source, first=True)
             except AccessError as error:
                 problems[error.field or "name"] = access_problem(error)
         if problems:
             return page(request, "first_user.html", status=422, name=name[:64], problems=problems)
-        audit.record("user added", who=who.user, source=who.source, detail=name)
         log_out_here(services, who)
         session = await access.log_in(name, password, source=who.source, setup=who.is_setup)
         text = _("Your user is made, and the default user is deleted.")

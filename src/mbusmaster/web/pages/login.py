@@ -6,14 +6,15 @@ from typing import Final
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from mbusmaster.access.errors import LoginError
+from mbusmaster.access import LoginError, Problem, Session
+from mbusmaster.web.access_problems import access_problem
 from mbusmaster.web.forms import form_values
 from mbusmaster.web.guard import Asking, local_path
 from mbusmaster.web.locale import gettext as _
 from mbusmaster.web.locale import ngettext
 from mbusmaster.web.pages.door import Door
 from mbusmaster.web.render import Flash, go_to, page, renderer_of
-from mbusmaster.web.services import Services, Session
+from mbusmaster.web.services import Services
 from mbusmaster.web.visitor import SESSION_COOKIE, VISIT_COOKIE, Visitor, cookie_name
 
 DOOR: Final = Door.OPEN
@@ -22,7 +23,7 @@ DOOR: Final = Door.OPEN
 def router(services: Services) -> APIRouter:
     """Give the routes of the page."""
     routes = APIRouter()
-    access, audit = services.access, services.audit
+    access = services.access
 
     @routes.get("/login")
     async def login(request: Request, who: Asking, next: str = "") -> Response:
@@ -45,8 +46,7 @@ def router(services: Services) -> APIRouter:
 
     @routes.post("/logout")
     async def log_out(request: Request, who: Asking) -> Response:
-        if log_out_here(services, who):
-            audit.record("logout", who=who.user, source=who.source)
+        log_out_here(services, who)
         answer = go_to(request, "/status")
         forget_login(request, answer)
         _greet(request, answer, _("You are logged out."))
@@ -67,7 +67,7 @@ def _form(
     answer = page(
         request,
         "login.html",
-        status=200 if error is None else 429 if error.wait_seconds else 401,
+        status=_status(error),
         next=local_path(next_page, ""),
         name=name[:64],
         message="" if error is None else _message(error),
@@ -79,23 +79,27 @@ def _form(
     return answer
 
 
+def _status(error: LoginError | None) -> int:
+    if error is None:
+        return 200
+    return {Problem.WAIT: 429, Problem.BUSY: 503, Problem.UNUSABLE: 503}.get(error.kind, 401)
+
+
 def _message(error: LoginError) -> str:
-    if error.wait_seconds:
+    if error.kind is Problem.WAIT:
         seconds = max(1, round(error.wait_seconds))
         return ngettext(
             "Too many attempts. Try again in %(seconds)d second.",
             "Too many attempts. Try again in %(seconds)d seconds.",
             seconds,
         ) % {"seconds": seconds}
-    return _("User name or password is wrong.")
+    return access_problem(error)
 
 
-def log_out_here(services: Services, who: Visitor) -> bool:
-    """End the visitor's session on the server; tell whether there was one."""
-    if who.session is None:
-        return False
-    services.access.log_out(who.session.id)
-    return True
+def log_out_here(services: Services, who: Visitor) -> None:
+    """End the visitor's session on the server, if there is one."""
+    if who.session is not None:
+        services.access.log_out(who.session.id, source=who.source)
 
 
 def log_in_as(request: Request, session: Session, path: str, text: str = "") -> Response:
