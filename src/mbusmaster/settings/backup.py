@@ -52,6 +52,7 @@ _GREATEST_N: Final = 1 << 16
 """64 MiB while a key is made, at r = 8: no file may ask for more."""
 _R: Final = 8
 _GREATEST_P: Final = 4
+_LONGEST_REASON: Final = 300
 _one_key_at_a_time = threading.Lock()
 
 
@@ -244,9 +245,11 @@ def _settings(tables: Fields) -> Settings:
     except ValidationError as error:
         problems = problems_of(error)
         reason = str(SettingsError("", problems)).removeprefix("; ")
-        raise BackupError(BackupTemplate.UNUSABLE, problems, reason=shown(reason)) from None
+        raise BackupError(BackupTemplate.UNUSABLE, problems, reason=shown(reason, _LONGEST_REASON)) from None
     except SettingsError as error:
-        raise BackupError(BackupTemplate.UNUSABLE, error.problems, reason=shown(str(error))) from None
+        raise BackupError(
+            BackupTemplate.UNUSABLE, error.problems, reason=shown(str(error), _LONGEST_REASON)
+        ) from None
 
 
 def _without_the_machine(tables: Fields) -> Fields:

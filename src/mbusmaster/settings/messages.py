@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 _MOST_SHOWN: Final = 80
+_LONGEST_REASON: Final = 300
 
 
 class Template(StrEnum):
@@ -76,17 +77,22 @@ class Problem:
 
 def problem(path: str, key: Template, given: object = None, **values: Any) -> Problem:
     """Make a problem; what people typed is shortened so that it fits into a message."""
-    values = {name: shown(value) if isinstance(value, str) else value for name, value in values.items()}
+    values = {
+        name: shown(value, _MOST_SHOWN if name == "value" else _LONGEST_REASON)
+        if isinstance(value, str)
+        else value
+        for name, value in values.items()
+    }
     return Problem(path, key, values, "" if given is None else shown(given))
 
 
-def shown(value: object) -> str:
-    """Give a value as it stands in a message: no control characters, no longer than a line."""
+def shown(value: object, most: int = _MOST_SHOWN) -> str:
+    """Give a value as it stands in a message: no control characters, not longer than `most` characters and an ellipsis."""
     if isinstance(value, str):
         text = value
     elif isinstance(value, int) and value.bit_length() > _MOST_SHOWN:
         text = "a huge number"
     else:
         text = str(value) if isinstance(value, int | float) else reprlib.repr(value)
-    text = "".join(one if one.isprintable() else "�" for one in text[: _MOST_SHOWN + 1])
-    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"
+    text = "".join(one if one.isprintable() else "�" for one in text[: most + 1])
+    return text if len(text) <= most else f"{text[:most]}…"

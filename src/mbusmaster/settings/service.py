@@ -65,7 +65,7 @@ class SettingsService:
 
     @property
     def stored(self) -> Settings:
-        """What the file says, and what the next start will find."""
+        """What the file said when it was last read or written here: what the next start will find."""
         return self._stored
 
     @property

@@ -4,10 +4,12 @@ import pytest
 from pydantic import ValidationError
 
 from mbusmaster.settings import BusSettings, Settings, Template
+from mbusmaster.settings.backup import BackupTemplate
 from mbusmaster.settings.forms import FormField, fields
 from mbusmaster.settings.messages import shown
 from mbusmaster.settings.schema import PanelSettings
 from mbusmaster.settings.service import values
+from mbusmaster.settings.texts import texts
 from mbusmaster.settings.tree import root, spot
 
 ALL = fields(*(name for name in Settings.model_fields if name not in ("version", "buses")), "buses.0")
@@ -122,3 +124,11 @@ def test_the_path_of_a_setting_is_unique() -> None:
     assert spot("buses.0.timeout") == spot("buses.0.timeout")
     assert spot("buses.00.timeout") is None
     assert root().path == ""
+
+
+def test_the_texts_to_translate_are_all_that_forms_and_messages_can_show() -> None:
+    known = texts()
+    for field in ALL:
+        assert {field.title, field.description, field.must_be} - {""} <= known
+    assert {"Channels", "Unsecured TCP", "Buses", Template.RANGE, BackupTemplate.NEWER} <= known
+    assert all(known)

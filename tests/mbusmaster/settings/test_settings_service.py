@@ -212,6 +212,14 @@ def test_every_wrong_field_of_a_form_has_its_message(service: SettingsService) -
     ) == {"channels.plain_tcp.enabled", "channels.rfc2217.enabled"}
 
 
+def test_a_message_finds_the_field_of_the_second_bus(service: SettingsService) -> None:
+    service.change({"buses": [{"name": "a"}, {"name": "b"}]})
+    assert refused(service, {"buses.1.min_baud": "9600", "buses.1.name": "b"}) == {
+        "buses.1.min_baud": "the baud rates must rise: min. 9600, default 2400, max. 19200 do not"
+    }
+    assert list(refused(service, {"buses.1.name": "a"})) == ["buses.1.name"]
+
+
 @pytest.mark.parametrize(
     ("changes", "path"),
     [
