@@ -95,6 +95,7 @@ class ComPort:
         self._has_carrier = has_carrier
         self._decoder = TelnetDecoder()
         self._options = Options(_OPTIONS, _OPTIONS)
+        self._speaks_it = False
         self._parity = EVEN
         self._dtr = DTR_ON
         self._rts = RTS_ON
@@ -120,6 +121,8 @@ class ComPort:
                     self._out += self._options.negotiate(event)
                 case Subnegotiation(data=content):
                     if content[0] == COM_PORT and len(content) > 1:
+                        # pyserial does so without WILL when it has heard our DO first.
+                        self._speaks_it = True
                         self._command(content[1], content[2:])
         self._tell_modem_state()
         return self._events, bytes(self._out)
@@ -191,7 +194,7 @@ class ComPort:
         self._answer(SET_CONTROL, bytes((in_force,)))
 
     def _tell_modem_state(self) -> None:
-        if not self._options.peer_performs(COM_PORT):
+        if not self._speaks_it and not self._options.peer_performs(COM_PORT):
             return
         state = CTS | DSR | (CARRIER if self._has_carrier() else 0)
         if state == self._modem_told:

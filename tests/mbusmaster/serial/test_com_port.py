@@ -20,11 +20,12 @@ WILL_COM_PORT = bytes((IAC, WILL, COM_PORT))
 
 
 class Client:
-    """The other side of a port."""
+    """The other side of a port, which has been told the state of the modem."""
 
-    def __init__(self, carrier: bool = True) -> None:
+    def __init__(self, carrier: bool = True, begin: bytes = WILL_COM_PORT) -> None:
         self.carrier = carrier
         self.port = ComPort("mbusmaster 1", baud=2400, rates=RATES, has_carrier=lambda: self.carrier)
+        self.first_told = self.told(begin)
 
     def ask(self, *content: int) -> tuple[list[ComPortEvent], list[bytes]]:
         events, answer = self.port.feed(subnegotiation(bytes((COM_PORT, *content))))
@@ -100,7 +101,7 @@ def test_the_line_state_is_told_when_its_mask_asks_for_it() -> None:
 
 def test_the_modem_state_is_told_at_first_on_request_and_when_the_converter_goes() -> None:
     client = Client()
-    assert client.told(WILL_COM_PORT) == [bytes((107, 0xBB))]
+    assert client.first_told == [bytes((107, 0xBB))]
     assert client.ask(7) == ([], [bytes((107, 0xBB))])
     assert client.told(b"x") == []
     client.carrier = False
@@ -110,8 +111,13 @@ def test_the_modem_state_is_told_at_first_on_request_and_when_the_converter_goes
     assert client.told(b"x") == [bytes((107, 0x80))]
 
 
+def test_a_client_that_has_heard_the_servers_wish_may_begin_without_telling() -> None:
+    told = Client(begin=subnegotiation(bytes((COM_PORT, 2, 0)))).first_told
+    assert told == [bytes((102, 8)), bytes((107, 0xBB))]
+
+
 def test_a_client_that_does_not_speak_it_is_told_nothing_and_its_data_passes() -> None:
-    port = Client().port
+    port = Client(begin=b"").port
     assert port.feed(b"\x10\x40\x05\x45\x16") == ([Data(b"\x10\x40\x05\x45\x16")], b"")
     assert port.overhead == 0
 
