@@ -13,11 +13,28 @@ from mbusmaster.system.button import ResetButton, VirtualButton
 from mbusmaster.system.clock import ClockSetter, NoClockSetter, TimeService
 from mbusmaster.system.hosted import HostedReading, NoHostedReading
 from mbusmaster.system.identity import Identity
-from mbusmaster.system.logring import LogRing
+from mbusmaster.system.logs import Logs
 from mbusmaster.system.network import Network, NetworkApplier, NoNetworkApplier
 from mbusmaster.system.panel import Panel
 from mbusmaster.system.restart import Restart
 from mbusmaster.system.update import NoUpdateService, UpdateService
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelState:
+    """How one channel is.
+
+    :ivar name: as in the settings: secured_tcp, plain_tcp, rfc2217, serial_port.
+    :ivar endpoints: where it can be reached: address and port, or name of the serial port.
+    :ivar clients: how many are connected.
+    :ivar reason: why it is not open, though it is switched on; empty where it is open or switched off.
+    """
+
+    name: str
+    is_open: bool
+    endpoints: tuple[str, ...] = ()
+    clients: int = 0
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +48,10 @@ class Services:
     :ivar scanner: of all buses.
     :ivar time: looks after the clock; `clock` sets it.
     :ivar button: the one of the page; None where it is not shown. `reset_button` tells how long any button has been held.
-    :ivar system_log: what the log page shows; `debug_log` likewise, with everything of less weight.
+    :ivar logs: what the log page shows.
     :ivar trust: whom the secured channel trusts.
     :ivar clients: who is connected to the channels.
+    :ivar channels: gives how each channel is.
     """
 
     settings: SettingsService
@@ -54,7 +72,7 @@ class Services:
     button: VirtualButton | None = None
     reset_button: ResetButton | None = None
     restart: Restart | None = None
-    system_log: LogRing | None = None
-    debug_log: LogRing | None = None
+    logs: Logs | None = None
     trust: Any = None
     clients: Any = None
+    channels: Callable[[], tuple[ChannelState, ...]] = tuple

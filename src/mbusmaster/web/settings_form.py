@@ -13,6 +13,7 @@ from mbusmaster.settings.forms import FormField, fields
 from mbusmaster.web.locale import gettext as _
 from mbusmaster.web.render import flash
 from mbusmaster.web.services import Services
+from mbusmaster.web.setting_changes import audit_details
 from mbusmaster.web.setting_texts import setting_title
 from mbusmaster.web.visitor import visitor
 
@@ -94,12 +95,8 @@ async def save_settings(
     if not changes:
         flash(request, "success", _("Nothing was changed."))
         return {}
-    services.audit.record(
-        AuditKind.SETTINGS_CHANGED,
-        who=who.user,
-        source=who.source,
-        detail=", ".join(change.path for change in changes),
-    )
+    for detail in audit_details(changes):
+        services.audit.record(AuditKind.SETTINGS_CHANGED, who=who.user, source=who.source, detail=detail)
     waits = any(change.needs_restart for change in changes)
     flash(request, "success", _("Saved. A restart is needed.") if waits else _("Saved."))
     return {}
