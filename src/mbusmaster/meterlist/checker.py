@@ -122,9 +122,18 @@ class Checker:
                 other = f"meter {seen.secondary} answers at its address"
                 self._meters.conclude(number, Verdict(Status.WRONG_ADDRESS, other), asked=asked)
             return
+        if seen is not None and verdict.status is Status.GARBLED and self._shares_address(row):
+            # It can be read alone, so nothing is damaged.
+            verdict = replace(verdict, status=Status.COLLISION)
         self._meters.conclude(number, verdict, asked=asked)
         if seen is not None:
             self._job.heard(number, is_new=False)
+
+    def _shares_address(self, row: Meter) -> bool:
+        others = self._meters.meters(row.bus)
+        return any(
+            other.primary == row.primary and other.secondary and other.id != row.id for other in others
+        )
 
     def _record(self, verdict: Verdict) -> None:
         assert verdict.sighting is not None, "only what was seen is recorded"

@@ -152,7 +152,7 @@ def conclude(asked: int, at: Sequence[tuple[int, Evidence]]) -> Verdict:
 
 def _ask_secondary(address: SecondaryAddress, manner: Manner) -> Procedure[Evidence]:
     best = Evidence(Status.SILENT)
-    for window in manner.windows:
+    for number, window in enumerate(manner.windows):
         outcome = yield from ask(Request(select(address), Expects.ACK, window))
         if isinstance(outcome, Silence):
             continue
@@ -161,7 +161,7 @@ def _ask_secondary(address: SecondaryAddress, manner: Manner) -> Procedure[Evide
         heard = _judged(outcome, address)
         best = _stronger(best, heard)
         if heard.status is Status.ANSWERS:
-            return _with_doubt(heard, outcome, is_long=window is not None)
+            return _with_doubt(heard, outcome, again=number > 0)
         # Whoever answered instead may hold an earlier selection.
         yield from ask(Request(snd_nke(SELECTED), Expects.ACK))
     return best
@@ -172,12 +172,12 @@ def _ask_primary(address: int, who: SecondaryAddress | None, manner: Manner) -> 
     outcome = yield from ask(Request(snd_nke(address), Expects.ACK))
     if isinstance(outcome, Garbled) and outcome.why is Fault.COLLISION:
         best = Evidence(*verdict_of(outcome.why, outcome.data))
-    for window in manner.windows:
+    for number, window in enumerate(manner.windows):
         outcome = yield from _request(address, window)
         heard = _judged(outcome, who)
         best = _stronger(best, heard)
         if heard.status is Status.ANSWERS:
-            return _with_doubt(heard, outcome, is_long=window is not None)
+            return _with_doubt(heard, outcome, again=number > 0)
         if heard.status is Status.WRONG_ADDRESS and isinstance(outcome, Reply):
             break
     return best
@@ -234,10 +234,10 @@ def _compare(who: Wanted, selected: Evidence, manner: Manner) -> Procedure[Evide
     return Evidence(there.status, remark, selected.sighting)
 
 
-def _with_doubt(heard: Evidence, outcome: Outcome, *, is_long: bool) -> Evidence:
+def _with_doubt(heard: Evidence, outcome: Outcome, *, again: bool) -> Evidence:
     remarks = [heard.remark] if heard.remark else []
-    if is_long:
-        remarks.append("it answers only after several tries, or too late")
+    if again:
+        remarks.append("it answered late, or only when it was asked again")
     if isinstance(outcome, Reply) and outcome.noise:
         remarks.append("noise in front of the answer")
     return replace(heard, remark="; ".join(remarks))

@@ -34,11 +34,11 @@ from mbusmaster.errors import BusDownError, MasterError
 from mbusmaster.meterlist.checker import Checker, Subject, subject_of, wants
 from mbusmaster.meterlist.commissioning import match
 from mbusmaster.meterlist.conversation import Conversation
-from mbusmaster.meterlist.diagnosis import Manner
+from mbusmaster.meterlist.diagnosis import Manner, Verdict
 from mbusmaster.meterlist.errors import ListFullError, MeterListError, MeterRefusedError
 from mbusmaster.meterlist.expected import ExpectedMeter
 from mbusmaster.meterlist.job import ANY_METER, JobState, Mode, Phase, ScanJob, Task
-from mbusmaster.meterlist.meter import MAX_METERS, Meter
+from mbusmaster.meterlist.meter import MAX_METERS, Meter, Status
 from mbusmaster.meterlist.meters import MeterList
 from mbusmaster.meterlist.sighting import sighting_of, sighting_of_unclear
 
@@ -198,7 +198,9 @@ class Scanner:
     async def _work(self, job: ScanJob, engine: BusEngine) -> None:
         search = self._search(job)
         try:
-            with engine.client(f"scan {job.number}", Priority.BACKGROUND) as client:
+            with engine.client(
+                f"{job.task.mode} scan {job.number}", Priority.BACKGROUND, kind="scan", source=job.task.who
+            ) as client:
                 await client.set_baud(job.task.baud)
                 conversation = Conversation(client, job.task.baud)
                 await _Work(job, engine, self._meters, conversation, self.rates(engine.name), search).run()
@@ -267,6 +269,7 @@ class _Work:
         self._rates = rates
         self._unclear: set[int] = set()
         self._nameless: set[int] = set()
+        self._places: dict[int, list[int]] = {}
 
     async def run(self) -> None:
         """Do all of it."""
@@ -323,6 +326,17 @@ class _Work:
         if recorded.meter.secondary is None:
             self._nameless.add(recorded.meter.id)
         self._job.heard(recorded.meter.id, is_new=recorded.is_new)
+        self._watch_for_twins(recorded.meter)
+
+    def _watch_for_twins(self, meter: Meter) -> None:
+        """Notice meters with one secondary address that a search by primary address finds one after the other."""
+        places = self._places.setdefault(meter.id, [])
+        if meter.primary is not None and meter.primary not in places:
+            places.append(meter.primary)
+        if self._task.mode is Mode.PRIMARY and len(places) > 1:
+            addresses = ", ".join(map(str, places))
+            remark = f"several meters have this secondary address, at the primary addresses {addresses}"
+            self._meters.conclude(meter.id, Verdict(Status.COLLISION, remark), asked=self._bus.baud)
 
     def _enter_unclear(self, note: Unclear) -> None:
         self._unclear.add(note.primary)
