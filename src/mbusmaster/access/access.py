@@ -102,6 +102,7 @@ class Access:
     @property
     def problem(self) -> str:
         """Why nobody can log in and what helps; empty where all is well."""
+        self.refresh()
         return str(self._database.trouble or "")
 
     @property

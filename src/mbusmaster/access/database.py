@@ -24,7 +24,9 @@ MOST_PENDING: Final = 1000
 """Changes that nobody waits for and that are not on the disk yet; more are dropped and counted."""
 _BESIDE: Final = ("-wal", "-shm")
 _DAMAGE: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-_REMEDY: Final = "`mbusmaster reset-users` or the button, held for 10 s, keeps it aside and begins anew"
+_REMEDY: Final = (
+    "`mbusmaster reset-users`, or the button held for 10 s, begins anew and keeps what is there aside"
+)
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
@@ -67,6 +69,8 @@ def set_aside(path: Path) -> Path:
 def connect(path: Path) -> sqlite3.Connection:
     """Open the file and bring its tables up to date. Raise `AccessStoreError` if it is missing, damaged or too new."""
     with _told("open", path):
+        if not path.exists():
+            raise AccessStoreError(f"{path} is missing; {_REMEDY}", needs_reset=True)
         # SQLite takes an empty file for a new one: here it is one that lost its content.
         if path.stat().st_size == 0:
             raise _damaged(path, "it is empty")

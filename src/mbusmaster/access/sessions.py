@@ -53,7 +53,7 @@ class Holder:
 @dataclass(slots=True)
 class _Held:
     holder: Holder
-    csrf: str
+    csrf: str = field(repr=False)
     created: datetime
     source: str
     began: float

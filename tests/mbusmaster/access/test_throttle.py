@@ -125,7 +125,7 @@ def test_other_networks_are_other_sources() -> None:
 
 def test_any_number_of_names_and_sources_takes_bounded_room() -> None:
     throttle = Throttle()
-    for number in range(3000):
+    for number in range(1500):
         throttle.succeeded(
             throttle.begin(f"u{number}", f"10.0.{number // 250}.{number % 250}", float(number))
         )
