@@ -4,15 +4,16 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from mbusmaster.bus.arbiter import Arbiter
+from mbusmaster.bus.arbiter import Arbiter, BusLine
 from mbusmaster.bus.turns import LeaseTimes
-from support.sharedbus import SharedBus
 
 
 @asynccontextmanager
-async def serving(bus: SharedBus, times: LeaseTimes | None = None) -> AsyncIterator[Arbiter]:
+async def serving(
+    bus: BusLine, times: LeaseTimes | None = None, rates: tuple[int, int] = (300, 19200)
+) -> AsyncIterator[Arbiter]:
     """Let an arbiter serve the bus until the block ends."""
-    arbiter = Arbiter(baud=2400, times=times)
+    arbiter = Arbiter(baud=2400, times=times, rates=rates)
     arbiter.attach(bus)
     task = asyncio.create_task(arbiter.serve())
     try:

@@ -11,6 +11,7 @@ from typing import Final, TypeGuard
 
 from mbus.addressing import BROADCAST, SELECTED, TEST
 from mbus.application.ci import CI_FIELDS
+from mbus.application.commands import CI_COMMAND, GLOBAL_READOUT
 from mbus.application.records import Record
 from mbus.application.telegram import decode_telegram
 from mbus.link.fields import SND_UD, SND_UD2, function_of
@@ -91,13 +92,15 @@ def what_is_written(frame: LongFrame) -> str:
         return f"set baud rate to {BAUD_RATES[frame.ci - BAUD_CI.start]}"
     if frame.ci in _APPLICATION_RESET:
         return "application reset" + (f", subcode {frame.data[-1]:02X}" if frame.data else "")
+    if frame.ci == CI_COMMAND[0] and frame.data == GLOBAL_READOUT:
+        return "ask for all data"
     telegram = decode_telegram(frame)
     if telegram.records and not telegram.error and not telegram.manufacturer_data:
         said = [_of_record(record) for record in telegram.records[:MAX_RECORDS]]
         more = len(telegram.records) - MAX_RECORDS
         return ", ".join(said) + (f" and {more} more" if more > 0 else "")
     meaning = CI_FIELDS[frame.ci].meaning
-    return f"{meaning} (CI {frame.ci:02X}), {len(frame.data)} bytes" if frame.data else meaning
+    return f"{meaning} (CI {frame.ci:02X}), {_size(frame.data)}" if frame.data else meaning
 
 
 def meter_named(frame: MasterFrame, selection: LongFrame | None) -> str:
@@ -124,12 +127,16 @@ def _of_record(record: Record) -> str:
         return "choose records to read"
     name = _SHOWN.get(record.quantity)
     if name is None or record.value is None:
-        return f"set {_words(record.quantity)}, {len(record.raw)} bytes"
+        return f"set {_words(record.quantity)}, {_size(record.raw)}"
     value = str(record.value)
     if record.quantity == "identification":
         name = "secondary address" if len(record.raw) == 8 else name
         value = value.zfill(8)
     return f"set {name} to {value.replace('T', ' ')}"
+
+
+def _size(data: bytes) -> str:
+    return "1 byte" if len(data) == 1 else f"{len(data)} bytes"
 
 
 def _words(quantity: str) -> str:

@@ -4,15 +4,18 @@ from pathlib import Path
 
 import pytest
 
+from mbus.application.commands import set_baud, set_primary
 from mbus.link.transaction import Ack
 from mbusio.barrier import Verdict
 from mbusio.errors import TransportOpenError
 from mbusio.transport import MemoryTransport, Transport, memory_pair
 from mbusmaster.bus import monitor as monitor_module
+from mbusmaster.bus.arbiter import Carried
 from mbusmaster.bus.engine import BusEngine
-from mbusmaster.bus.health import BusState
-from mbusmaster.bus.monitor import ControlSocketMonitor, LineMonitorError
+from mbusmaster.bus.health import BusState, Cause
+from mbusmaster.bus.monitor import ControlSocketMonitor, LineMonitor, LineMonitorError, LineReading
 from mbusmaster.bus.requests import Withheld
+from mbusmaster.bus.writes import WriteSeen
 from mbusmaster.settings import BusSettings
 from support.sharedbus import nke
 from support.virtual_time import in_virtual_time
@@ -158,3 +161,117 @@ async def test_a_monitor_that_says_nothing_is_told_as_such(
     with pytest.raises(LineMonitorError, match="no answer"):
         await monitor.read()
     server.close()
+
+
+class Reachable:
+    """An engine on a converter in memory, with a meter that acknowledges everything."""
+
+    def __init__(self, monitor: LineMonitor | None = None, **settings: object) -> None:
+        self.converters = Converters(1)
+        self.engine = BusEngine(
+            BusSettings.model_validate({"url": "tcp://converter:10001", **settings}),
+            open_transport=self.converters.open,
+            monitor=monitor,
+        )
+
+    async def __aenter__(self) -> BusEngine:
+        self.working = asyncio.create_task(self.engine.run())
+        await self.engine.tried.wait()
+        self.meter = asyncio.create_task(acknowledge(self.converters.far))
+        return self.engine
+
+    async def __aexit__(self, *_: object) -> None:
+        self.working.cancel()
+        await asyncio.wait({self.working})
+        self.meter.cancel()
+        await asyncio.wait({self.meter})
+
+
+@in_virtual_time
+async def test_who_wants_to_know_is_told_when_the_state_changes_and_only_then() -> None:
+    async with Reachable() as engine:
+        told: list[BusState] = []
+        stop = engine.on_health(lambda health: told.append(health.state))
+        client = engine.client("one")
+        for _ in range(3):
+            await client.transparent(nke(5), silent)
+        assert told == [BusState.ACTIVE]
+        await asyncio.sleep(10)
+        assert told == [BusState.ACTIVE, BusState.IDLE]
+        stop()
+        stop()
+        await client.transparent(nke(5), silent)
+        await asyncio.sleep(10)
+        assert len(told) == 2
+
+
+class Overheating:
+    """A line monitor with one reading after the other, the last again and again."""
+
+    def __init__(self, *conditions: str) -> None:
+        self.conditions = list(conditions)
+
+    async def read(self) -> LineReading:
+        condition = self.conditions.pop(0) if len(self.conditions) > 1 else self.conditions[0]
+        return LineReading(0.0, 0.0, 90.0, condition == "overtemperature", condition)
+
+    async def close(self) -> None:
+        pass
+
+
+@in_virtual_time
+async def test_what_the_line_monitor_sees_is_told_as_it_sees_it() -> None:
+    async with Reachable(Overheating("idle", "overtemperature", "idle")) as engine:
+        told: list[Cause] = []
+        engine.on_health(lambda health: told.append(health.cause))
+        await asyncio.sleep(20)
+        assert told == [Cause.OVERTEMPERATURE, Cause.NONE]
+
+
+@in_virtual_time
+async def test_a_listener_that_fails_keeps_nothing_from_the_others(caplog: pytest.LogCaptureFixture) -> None:
+    async with Reachable() as engine:
+        seen: list[Carried] = []
+
+        def fail(_: Carried) -> None:
+            raise ValueError("mine")
+
+        engine.on_carried(fail)
+        engine.on_carried(seen.append)
+        assert await engine.client("one").transparent(nke(5), silent) == Ack()
+    assert [one.client for one in seen] == ["one"]
+    assert "a listener failed" in caplog.text
+
+
+@in_virtual_time
+async def test_traffic_and_counters_are_kept_and_clients_are_known() -> None:
+    async with Reachable() as engine:
+        client = engine.client("one", kind="plain tcp", source="10.0.0.9")
+        await client.transparent(nke(5), silent)
+        assert [entry.client for entry in engine.traffic.last()] == ["one"]
+        assert [row.answers for row in engine.meters.all()] == [1]
+        assert [user.kind for user in engine.users().clients] == ["plain tcp"]
+
+
+@in_virtual_time
+async def test_writes_pass_as_the_settings_say_and_are_told() -> None:
+    told: list[WriteSeen] = []
+    for setting, value in (("name", "main"), ("allow_writes", True), ("allow_baud_switch", True)):
+        async with Reachable(None, **{setting: value}) as engine:
+            engine.on_write(told.append)
+            client = engine.client("one", source="10.0.0.9")
+            await client.transparent(set_primary(5, 9), silent)
+    assert [one.passed for one in told] == [False, True, False]
+
+
+@in_virtual_time
+async def test_a_baud_switch_is_undone_before_the_line_is_closed() -> None:
+    async with Reachable(allow_baud_switch=True, url="/dev/ttyUSB0") as engine:
+        client = engine.client("one")
+        assert await client.transparent(set_baud(5, 9600), silent) == Ack()
+    last = [(entry.baud, entry.frame.to_bytes().hex()) for entry in engine.traffic.last(3)]
+    assert last == [
+        (9600, "1040054516"),
+        (9600, "6803036873" + "05bb3316"),
+        (2400, "1040054516"),
+    ]

@@ -3,7 +3,7 @@ import pytest
 from mbus.link.transaction import Ack, Expects, Fault, Garbled, Outcome, Silence
 from mbus.procedures.steps import Request
 from mbusmaster.bus.arbiter import Carried
-from mbusmaster.bus.health import BusState, HealthJudge
+from mbusmaster.bus.health import BusState, Cause, HealthJudge
 from mbusmaster.bus.monitor import LineReading
 from support.sharedbus import nke
 
@@ -51,6 +51,44 @@ def test_a_bus_that_the_driver_cut_off_is_shut_down_whatever_else_is_true(judge:
     judge.measured(line(shut_down=True), 5.0)
     health = judge.health(6.0)
     assert (health.state, health.reason) == (BusState.SHUT_DOWN, "overload")
+
+
+@pytest.mark.parametrize(
+    ("condition", "shut_down", "state", "cause"),
+    [
+        ("short circuit", True, BusState.SHUT_DOWN, Cause.SHORT_CIRCUIT),
+        ("overload", True, BusState.SHUT_DOWN, Cause.OVERLOAD),
+        ("overtemperature", True, BusState.SHUT_DOWN, Cause.OVERTEMPERATURE),
+        ("idle", True, BusState.SHUT_DOWN, Cause.OVERLOAD),
+        ("short circuit", False, BusState.FAULT, Cause.SHORT_CIRCUIT),
+        ("active", False, BusState.IDLE, Cause.NONE),
+    ],
+)
+def test_the_words_of_the_line_monitor_tell_the_causes_apart(
+    judge: HealthJudge, condition: str, shut_down: bool, state: BusState, cause: Cause
+) -> None:
+    judge.measured(LineReading(30.0, 8.0, 25.0, shut_down, condition), 5.0)
+    health = judge.health(6.0)
+    assert (health.state, health.cause) == (state, cause)
+
+
+def test_much_load_is_a_warning_beside_what_others_warn_of(judge: HealthJudge) -> None:
+    judge.measured(LineReading(450.0, 120.4, 40.0, False, "warning"), 5.0)
+    health = judge.health(6.0, warnings=("meter 5 is lost",))
+    assert health.state is BusState.IDLE
+    assert health.warnings == ("the bus is loaded to 120 %", "meter 5 is lost")
+
+
+def test_each_fault_has_its_cause(judge: HealthJudge) -> None:
+    judge.carried(carried(5, Garbled(b"\x00", Fault.BABBLE)), 0.0)
+    assert judge.health(0.1).cause is Cause.NOISE
+    judge.disconnected("unplugged")
+    assert judge.health(0.1).cause is Cause.CONVERTER
+    judge.connected()
+    for outcome in (Ack(), Silence()):
+        for address in (1, 2, 3):
+            judge.carried(carried(address, outcome), 0.0)
+    assert judge.health(0.1).cause is Cause.SILENT
 
 
 def test_an_old_measurement_says_nothing(judge: HealthJudge) -> None:
