@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection
 from functools import partial
 
 from fastapi import Depends, FastAPI
+from starlette.types import ASGIApp
 
 from mbusmaster.web.api import create_api
 from mbusmaster.web.entrance import BodyLimit, HostCheck, OriginCheck, Reception, ResponseHeaders, own_hosts
@@ -16,17 +17,28 @@ from mbusmaster.web.services import Services
 from mbusmaster.web.static_files import StaticFiles
 
 
+class _Application(FastAPI):
+    """With the entrance before everything, so that answers to errors of our own go through it too."""
+
+    entrance: Callable[[ASGIApp], ASGIApp]
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Put the entrance before what FastAPI has."""
+        return self.entrance(super().build_middleware_stack())
+
+
 def create_app(services: Services, hosts: Callable[[], Collection[str]] = lambda: ()) -> FastAPI:
     """Put the pages together.
 
     :param hosts: gives addresses and names of this machine under which browsers may ask, beside those in the settings; it is
         asked again for a name that was not known.
     """
-    app = FastAPI(
+    app = _Application(
         title="M-Bus master",
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,
         dependencies=[Depends(check_form)],
     )
     static = StaticFiles()
@@ -40,12 +52,15 @@ def create_app(services: Services, hosts: Callable[[], Collection[str]] = lambda
     renderer.paths = _paths(app)
     app.mount("/api/v1", create_api(services))
     refuse = partial(refusal, renderer)
-    # The last one added is the first one asked.
-    app.add_middleware(BodyLimit, uploads=upload_limits(), refuse=refuse)
-    app.add_middleware(OriginCheck, refuse=refuse)
-    app.add_middleware(HostCheck, is_own=_is_own(services, hosts), refuse=refuse)
-    app.add_middleware(Reception, access=services.access)
-    app.add_middleware(ResponseHeaders)
+    is_own = _is_own(services, hosts)
+
+    def entrance(inner: ASGIApp) -> ASGIApp:
+        inner = BodyLimit(inner, upload_limits(), refuse)
+        inner = OriginCheck(inner, refuse)
+        inner = HostCheck(inner, is_own, refuse)
+        return ResponseHeaders(Reception(inner, services.access))
+
+    app.entrance = entrance
     return app
 
 

@@ -10,11 +10,11 @@ from typing import Any, Final
 from fastapi import APIRouter, Depends
 
 from mbusmaster.web.guard import require_setup_or_user, require_user
-from mbusmaster.web.pages import first_user, languages, login, status
+from mbusmaster.web.pages import first_user, languages, login, panel_button, status
 from mbusmaster.web.pages.door import Door
 from mbusmaster.web.services import Services
 
-PAGES: Final[Sequence[ModuleType]] = (status, languages, login, first_user)
+PAGES: Final[Sequence[ModuleType]] = (status, languages, login, first_user, panel_button)
 _CHECKS: Final[dict[Door, Sequence[Callable[..., Any]]]] = {
     Door.OPEN: (),
     Door.SETUP_OR_USER: (require_setup_or_user,),
