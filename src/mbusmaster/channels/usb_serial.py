@@ -136,7 +136,7 @@ class UsbSerialPort:
 
 
 def _make_raw(file: int) -> None:
-    tty.setraw(file)
+    tty.setraw(file, termios.TCSANOW)
     settings = termios.tcgetattr(file)
     settings[2] |= termios.CLOCAL | termios.CREAD
     termios.tcsetattr(file, termios.TCSANOW, settings)
