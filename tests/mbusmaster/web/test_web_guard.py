@@ -46,7 +46,7 @@ async def test_every_answer_carries_the_headers_that_protect(tmp_path: Path) -> 
             assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'")
             assert "frame-ancestors 'none'" in policy
             assert headers["x-content-type-options"] == "nosniff"
-            assert headers["referrer-policy"] == "no-referrer"
+            assert headers["referrer-policy"] == "same-origin"
             assert headers["cache-control"] == "no-store"
 
 
