@@ -8,7 +8,7 @@ from typing import Final
 
 from mbusmaster.meterlist.expected import ExpectedMeter
 from mbusmaster.meterlist.merge import is_part_of
-from mbusmaster.meterlist.meter import Meter, Status
+from mbusmaster.meterlist.meter import Meter, Status, manufacturer_of, version_of
 from mbusmaster.meterlist.meters import MeterList
 
 
@@ -106,7 +106,8 @@ def commissioning(meters: MeterList, now: datetime, bus: str | None = None) -> C
 def match(expected: Iterable[ExpectedMeter], rows: Iterable[Meter]) -> dict[int, Meter]:
     """Give the row of each expected meter that has one, by the number of the expected one; no row stands for two.
 
-    A whole secondary address counts most, then an identification, a fabrication number, and last a primary address alone.
+    A whole secondary address counts most, then what fits a part of one, a fabrication number, an identification whatever else
+    differs, and last a primary address alone.
     """
     free = {row.id: row for row in rows}
     open_ = list(expected)
@@ -129,7 +130,7 @@ def _same_address(one: ExpectedMeter, row: Meter) -> bool:
     return one.secondary is not None and one.secondary == row.secondary
 
 
-def _same_identification(one: ExpectedMeter, row: Meter) -> bool:
+def _fits(one: ExpectedMeter, row: Meter) -> bool:
     if one.secondary is None or row.secondary is None:
         return False
     return is_part_of(one.secondary, row.secondary) or is_part_of(row.secondary, one.secondary)
@@ -139,6 +140,14 @@ def _same_fabrication(one: ExpectedMeter, row: Meter) -> bool:
     return one.secondary is None and one.fabrication is not None and one.fabrication == row.fabrication
 
 
+def _same_identification(one: ExpectedMeter, row: Meter) -> bool:
+    return (
+        one.secondary is not None
+        and row.secondary is not None
+        and one.secondary.identification == row.secondary.identification
+    )
+
+
 def _same_primary(one: ExpectedMeter, row: Meter) -> bool:
     is_named = one.secondary is not None and row.secondary is not None
     return not is_named and one.primary is not None and one.primary == row.primary
@@ -146,8 +155,9 @@ def _same_primary(one: ExpectedMeter, row: Meter) -> bool:
 
 _RULES: Final[tuple[Callable[[ExpectedMeter, Meter], bool], ...]] = (
     _same_address,
-    _same_identification,
+    _fits,
     _same_fabrication,
+    _same_identification,
     _same_primary,
 )
 
@@ -167,6 +177,12 @@ def _differences(one: ExpectedMeter, row: Meter) -> Iterable[Difference]:
     answering = [rate.baud for rate in row.rates if rate.answers]
     if one.baud is not None and one.baud not in answering:
         yield Difference("baud_rate", str(one.baud), ", ".join(map(str, answering)))
+    maker = manufacturer_of(one.secondary)
+    if maker is not None and row.manufacturer is not None and maker != row.manufacturer:
+        yield Difference("manufacturer", maker, row.manufacturer)
+    version = None if one.secondary is None else version_of(one.secondary)
+    if version is not None and row.version is not None and version != row.version:
+        yield Difference("version", str(version), str(row.version))
     if one.medium is not None and row.medium is not None and one.medium != row.medium:
         yield Difference("medium", one.medium, row.medium)
     if one.fabrication is not None and row.fabrication is not None and one.fabrication != row.fabrication:

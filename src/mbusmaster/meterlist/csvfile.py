@@ -7,7 +7,7 @@ The first line names the columns. The names are stable, for programs read them:
 ``identification``      8 digits
 ``manufacturer``        three letters
 ``version``             number, decimal
-``medium``              word (``heat_outlet``); on reading also the decimal code
+``medium``              word (``heat_outlet``); on reading also the decimal code, and words that are not known are left aside
 ``primary_address``     0 to 250
 ``baud_rate``           the highest at which the meter answers
 ``fabrication_number``  as the meter says it
@@ -198,9 +198,7 @@ class _Reader:
                     return
                 continue
             if count == MAX_LINES:
-                self._complain(
-                    number + skipped, f"the file has more than {MAX_LINES} lines; the rest was not read"
-                )
+                self._complain(0, f"it has more than {MAX_LINES} lines; the rest was not read")
                 return
             count += 1
             line = self._line(number + skipped, row, columns)

@@ -17,7 +17,8 @@ from mbus.addressing import (
 )
 from mbus.errors import AddressError
 from mbus.link.timing import BAUD_RATES
-from mbus.tables.media import MEDIA
+from mbus.tables import fixed
+from mbus.tables.media import MEDIA, medium_name
 from mbusmaster.meterlist.csvfile import BUS_COLUMN, IDENTIFYING, Line, Problem
 from mbusmaster.meterlist.database import moment_of
 from mbusmaster.meterlist.errors import MeterRefusedError
@@ -29,7 +30,7 @@ T = TypeVar("T")
 _ROUNDED: Final = re.compile(r"\d+([.,]\d+)?[eE]\+?\d+")
 _IDENTIFICATION: Final = re.compile(r"[0-9A-Fa-f]{8}|[0-9]{1,7}")
 _BUS: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
-_WORD: Final = re.compile(r"[a-z_]{1,40}")
+_WORDS: Final = frozenset((*MEDIA.values(), *fixed.MEDIA, medium_name(0xFF)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,16 +208,14 @@ def _baud(text: str) -> int:
     return int(text)
 
 
-def _medium(text: str) -> tuple[int | None, str]:
-    """Give code, where there is exactly one, and word."""
+def _medium(text: str) -> tuple[int | None, str | None]:
+    """Give code, where there is exactly one, and word; a word that is not ours says nothing to us."""
     if text.isdecimal():
         code = _number(text, "the code of a medium", 255)
-        return code, MEDIA.get(code, "reserved")
+        return code, medium_name(code)
     word = text.strip().lower().replace(" ", "_")
-    if not _WORD.fullmatch(word):
-        raise ValueError(f"a medium is a word like heat_outlet or its code, not {text[:40]!r}")
     codes = [code for code, name in MEDIA.items() if name == word]
-    return codes[0] if len(codes) == 1 else None, word
+    return codes[0] if len(codes) == 1 else None, word if word in _WORDS else None
 
 
 def _fabrication(text: str) -> str:

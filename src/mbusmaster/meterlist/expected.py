@@ -10,7 +10,7 @@ from mbusmaster.meterlist.csvfile import ImportReport, Problem, read_lines, writ
 from mbusmaster.meterlist.database import Database, moment_of, moment_text
 from mbusmaster.meterlist.diagnosis import Verdict
 from mbusmaster.meterlist.entry import Entry, read_entries
-from mbusmaster.meterlist.meter import LONGEST_REMARK, MAX_METERS, Status, manufacturer_of
+from mbusmaster.meterlist.meter import LONGEST_REMARK, MAX_METERS, Status, manufacturer_of, version_of
 from mbusmaster.meterlist.rows import primary_of, secondary_of
 from mbusmaster.meterlist.ticker import Ticker
 
@@ -195,7 +195,7 @@ def _cells(meter: ExpectedMeter) -> Mapping[str, str]:
         "secondary_address": secondary if is_whole else None,
         "identification": None if secondary is None else secondary.identification,
         "manufacturer": manufacturer_of(secondary),
-        "version": None if secondary is None or secondary.version == 0xFF else secondary.version,
+        "version": version_of(secondary),
         "medium": meter.medium,
         "primary_address": meter.primary,
         "baud_rate": meter.baud,

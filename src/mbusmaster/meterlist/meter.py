@@ -99,9 +99,7 @@ class Meter:
     @property
     def version(self) -> int | None:
         """Version (generation)."""
-        if self.secondary is None or self.secondary.version == ANY_VERSION:
-            return None
-        return self.secondary.version
+        return version_of(self.secondary)
 
     @property
     def medium_code(self) -> int | None:
@@ -124,6 +122,13 @@ def manufacturer_of(secondary: SecondaryAddress | None) -> str | None:
     if secondary is None or secondary.manufacturer == ANY_MANUFACTURER:
         return None
     return manufacturer_letters(secondary.manufacturer)
+
+
+def version_of(secondary: SecondaryAddress | None) -> int | None:
+    """Give the version of an address that has one."""
+    if secondary is None or secondary.version == ANY_VERSION:
+        return None
+    return secondary.version
 
 
 def medium_of(secondary: SecondaryAddress | None) -> str | None:
