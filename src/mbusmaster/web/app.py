@@ -11,7 +11,7 @@ from mbusmaster.web.entrance import BodyLimit, HostCheck, OriginCheck, Reception
 from mbusmaster.web.error_pages import handle_errors, refusal
 from mbusmaster.web.events import Streams
 from mbusmaster.web.guard import check_form
-from mbusmaster.web.pages import pages_router, upload_limits
+from mbusmaster.web.pages import add_pages, upload_limits
 from mbusmaster.web.render import Renderer
 from mbusmaster.web.services import Services
 from mbusmaster.web.static_files import StaticFiles
@@ -47,9 +47,7 @@ def create_app(services: Services, hosts: Callable[[], Collection[str]] = lambda
     app.state.streams = Streams(services.access)
     handle_errors(app)
     app.include_router(static.router())
-    pages = pages_router(services)
-    app.include_router(pages)
-    renderer.paths = _paths(app)
+    renderer.paths = add_pages(app, services)
     app.mount("/api/v1", create_api(services))
     refuse = partial(refusal, renderer)
     is_own = _is_own(services, hosts)
@@ -72,7 +70,3 @@ def _is_own(services: Services, hosts: Callable[[], Collection[str]]) -> Callabl
         return bool(host) and (host in known or host in own_hosts(hosts()))
 
     return is_own
-
-
-def _paths(app: FastAPI) -> frozenset[str]:
-    return frozenset(getattr(route, "path", "") for route in app.routes)

@@ -31,3 +31,10 @@ async def test_the_first_login_leads_to_a_user_of_ones_own(tmp_path: Path) -> No
         assert "Your user is made" in answer.text
         answer = await client.submit("/logout")
         assert "You are logged out" in answer.text
+
+
+async def test_the_menu_shows_the_pages_that_are_there_and_where_one_is(tmp_path: Path) -> None:
+    async with web_client(tmp_path) as client:
+        text = (await client.get("/config")).text
+        assert '<a href="/status" aria-current="page">Status</a>' in text
+        assert '<a href="/languages">Languages</a>' in text

@@ -7,30 +7,39 @@ from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any, Final
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, FastAPI
+from starlette.routing import Route
 
 from mbusmaster.web.guard import require_setup_or_user, require_user
 from mbusmaster.web.pages import first_user, languages, login, panel_button, status
 from mbusmaster.web.pages.door import Door
 from mbusmaster.web.services import Services
 
-PAGES: Final[Sequence[ModuleType]] = (status, languages, login, first_user, panel_button)
+PAGES: Final[Sequence[ModuleType]] = (
+    status,
+    languages,
+    login,
+    first_user,
+    panel_button,
+)
 _CHECKS: Final[dict[Door, Sequence[Callable[..., Any]]]] = {
     Door.OPEN: (),
     Door.SETUP_OR_USER: (require_setup_or_user,),
     Door.USER: (require_user,),
 }
 
-__all__ = ["PAGES", "Door", "pages_router", "upload_limits"]
+__all__ = ["PAGES", "Door", "add_pages", "upload_limits"]
 
 
-def pages_router(services: Services) -> APIRouter:
-    """Give the routes of all pages, each behind its door."""
-    together = APIRouter(include_in_schema=False)
+def add_pages(app: FastAPI, services: Services) -> frozenset[str]:
+    """Add all pages, each behind its door; give their paths."""
+    paths: set[str] = set()
     for module in PAGES:
         checks = [Depends(check) for check in _CHECKS[getattr(module, "DOOR", Door.USER)]]
-        together.include_router(module.router(services), dependencies=checks)
-    return together
+        router: APIRouter = module.router(services)
+        app.include_router(router, dependencies=checks)
+        paths |= {route.path for route in router.routes if isinstance(route, Route)}
+    return frozenset(paths)
 
 
 def upload_limits() -> dict[str, int]:
