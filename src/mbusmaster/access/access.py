@@ -116,8 +116,7 @@ class Access:
         """Somebody has made an own user once: what was set up goes on, also after a reset and with a file of no use."""
         self.refresh()
         if self._kept is not None:
-            self._was_set_up = self._kept.is_set_up
-            return self._was_set_up
+            return self._kept.is_set_up
         return self._was_set_up or os.path.exists(self._database.path)
 
     def on_change(self, listener: Callable[[], None]) -> Callable[[], None]:
@@ -128,11 +127,11 @@ class Access:
     def refresh(self) -> None:
         """Take over what has changed in the file; cheap where nothing has."""
         try:
-            if not self._database.has_changed() and (self._kept is None) is (
-                self._database.trouble is not None
-            ):
+            has_changed = self._database.has_changed()
+            is_usable = self._database.trouble is None
+            if not has_changed and is_usable is (self._kept is not None):
                 return
-            found = None if self._database.trouble is not None else self._database.read(rows.load)
+            found = self._database.read(rows.load) if is_usable else None
         except AccessStoreError as error:
             if self._database.trouble is None:
                 # A disk that fails for a moment: what is known goes on.
@@ -140,13 +139,11 @@ class Access:
                 return
             found = None
         before, self._kept = self._kept, found
-        if (before and before.generation) == (found and found.generation) and (before is None) is (
-            found is None
-        ):
-            return
-        self._sessions.keep_only(self._is_good)
-        for listener in tuple(self._listeners):
-            listener()
+        self._was_set_up = self._was_set_up or (found is not None and found.is_set_up)
+        if before != found:
+            self._sessions.keep_only(self._is_good)
+            for listener in tuple(self._listeners):
+                _call(listener)
 
     # Users
 
@@ -199,9 +196,13 @@ class Access:
         account = self._account(name)
         at = self._clock()
         row = audit_row(at, AuditKind.PASSWORD_CHANGED, who=who, source=source, detail=account.user.name)
-        if keep is not None:
-            self._sessions.announce(keep.id, account.epoch + 1)
-        await self._write(lambda connection: rows.set_password(connection, name, hashed, at), row)
+        kept_id = keep.id if keep is not None and key_of(keep.user) == account.key else ""
+        self._sessions.announce(kept_id, account.epoch + 1)
+        try:
+            await self._write(lambda connection: rows.set_password(connection, name, hashed, at), row)
+        except BaseException:
+            self._sessions.announce(kept_id, None)
+            raise
 
     async def delete_user(self, name: str, *, who: str = "", source: str = "") -> None:
         """Delete a user, whose sessions and tokens end, but never the last one. Raise `UserError`, `AccessStoreError`."""
@@ -252,10 +253,13 @@ class Access:
         """Check the password of somebody who is logged in, before a change that matters. Raise `LoginError` as `log_in` does."""
         await self._check(session.user, password, source=source, setup=setup)
 
-    def session(self, identity: str) -> Session | None:
-        """Give the session of an id, which counts as use; None where there is none or it has ended."""
+    def session(self, identity: str, *, is_use: bool = True) -> Session | None:
+        """Give the session of an id; None where there is none or it has ended.
+
+        :param is_use: a person does something; False for what a page asks by itself.
+        """
         self.refresh()
-        return self._sessions.find(identity)
+        return self._sessions.find(identity, is_use=is_use)
 
     def log_out(self, identity: str, *, source: str = "") -> None:
         """End a session."""
@@ -375,8 +379,10 @@ class Access:
             holder = await self._right_holder(key, password, account)
         finally:
             self._checking -= 1
+        # While a hash was computed the user may have been deleted, reset, or given another password.
+        self.refresh()
         wait = attempt.next_wait_seconds
-        if holder is None:
+        if holder is None or not self._is_good(holder, None):
             what = "wrong password" if account is not None else "no such user"
             # A name that is no user's is not written down: people type passwords there.
             self._record_failure(account.user.name if account is not None else "", source, what, wait)
@@ -393,20 +399,14 @@ class Access:
         plausible = could_be_password(password)
         given = normal_password(password) if plausible else ""
         fits = await self._hasher.fits(account.hash if account is not None else None, given)
-        # In the meantime the user may have been deleted or have got another password.
-        self.refresh()
-        if self._kept is None or not plausible:
-            return None
         if account is not None:
-            now = self._kept.accounts.get(key)
-            if not fits or now is None or (now.user.id, now.epoch) != (account.user.id, account.epoch):
+            if not fits or not plausible:
                 return None
             await self._renew_hash(account, given)
             return Holder(account.user.id, account.user.name, account.epoch)
-        is_default = key == FACTORY_NAME and hmac.compare_digest(given.encode(), FACTORY_PASSWORD.encode())
-        if not is_default or not self._kept.is_factory:
+        if key != FACTORY_NAME or not hmac.compare_digest(given.encode(), FACTORY_PASSWORD.encode()):
             return None
-        return Holder(None, FACTORY_NAME, self._kept.era)
+        return None if self._kept is None else Holder(None, FACTORY_NAME, self._kept.era)
 
     async def _renew_hash(self, account: Account, password: str) -> None:
         """Make a new hash where the parameters have changed since."""
@@ -459,6 +459,14 @@ class Access:
         result = await asyncio.wrap_future(self._database.write(both))
         self.refresh()
         return result
+
+
+def _call(listener: Callable[[], None]) -> None:
+    """A listener that fails must not keep others from being told, nor anybody from logging in."""
+    try:
+        listener()
+    except Exception:
+        _log.exception("after a change of the users something went wrong")
 
 
 def _digest(secret: str) -> bytes:

@@ -20,6 +20,7 @@ from mbusmaster.access.errors import AccessError, AccessStoreError
 FILE_NAME: Final = "access.db"
 DAMAGED_SUFFIX: Final = ".damaged"
 BUSY_SECONDS: Final = 5.0
+SETTLE_SECONDS: Final = 1.0
 MOST_PENDING: Final = 1000
 """Changes that nobody waits for and that are not on the disk yet; more are dropped and counted."""
 _BESIDE: Final = ("-wal", "-shm")
@@ -145,6 +146,7 @@ class Database:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="access")
         self._room = threading.Semaphore(MOST_PENDING)
         self._reading = threading.Lock()
+        self._losses = _Losses()
 
     def open(self, *, make: bool = False) -> None:
         """Open the file, or say in `trouble` why that cannot be; never raises.
@@ -200,15 +202,16 @@ class Database:
         return self._thread.submit(self._write, job)
 
     def post(self, job: Callable[[sqlite3.Connection], object], lost: str) -> None:
-        """Have a job done that nobody waits for; where that fails, the log says what was lost."""
+        """Have a job done that nobody waits for; where that fails, the log says what was lost, and in the end how much."""
         if not self._room.acquire(blocking=False):
-            _log.error("too much to write at once, lost: %s", lost)
+            self._losses.lost(lost, "there is too much to write at once")
             return
         self._thread.submit(self._post, job, lost)
 
     def settle(self) -> None:
-        """Wait until all that was handed in until now is on the disk."""
-        self._thread.submit(lambda: None).result()
+        """Wait until all that was handed in until now is on the disk, but not for ever: a disk may hang."""
+        with contextlib.suppress(TimeoutError):
+            self._thread.submit(lambda: None).result(SETTLE_SECONDS)
 
     def replace(self) -> "Future[None]":
         """Set the file aside and begin with an empty one."""
@@ -231,8 +234,9 @@ class Database:
     def _post(self, job: Callable[[sqlite3.Connection], object], lost: str) -> None:
         try:
             self._write(job)
+            self._losses.ended()
         except AccessError as error:
-            _log.error("lost: %s: %s", lost, error)
+            self._losses.lost(lost, str(error))
         finally:
             self._room.release()
 
@@ -249,6 +253,26 @@ class Database:
         if self._reader is not None:
             self._reader.close()
             self._reader = None
+
+
+class _Losses:
+    """Says in the log what was lost: the first thing, and when it is over, how many; not a line for each."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._counting = threading.Lock()
+
+    def lost(self, what: str, why: str) -> None:
+        with self._counting:
+            self._count += 1
+            if self._count == 1:
+                _log.error("lost: %s: %s", what, why)
+
+    def ended(self) -> None:
+        if self._count:
+            with self._counting:
+                _log.error("%d things were lost; from now on they are written again", self._count)
+                self._count = 0
 
 
 def _connection(path: Path) -> sqlite3.Connection:

@@ -16,13 +16,16 @@ MOST_TOKENS: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A user, as a page shows one. Times are UTC."""
+    """A user, as a page shows one. Times are UTC.
+
+    :ivar last_login: None if there was none; does not make two users different.
+    """
 
     id: int
     name: str
     created: datetime
     password_changed: datetime
-    last_login: datetime | None
+    last_login: datetime | None = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,8 +92,8 @@ class Sessions:
         held = self._held[_digest(identity)] = _Held(holder, csrf, created, source, now, now)
         return _session(identity, held)
 
-    def find(self, identity: str) -> Session | None:
-        """Give a session that has not ended, and count that as use."""
+    def find(self, identity: str, *, is_use: bool = True) -> Session | None:
+        """Give a session that has not ended, and count that as use or not."""
         held = self._held.get(_digest(identity))
         if held is None:
             return None
@@ -101,7 +101,8 @@ class Sessions:
         if self._is_over(held, now):
             del self._held[_digest(identity)]
             return None
-        held.used = now
+        if is_use:
+            held.used = now
         return _session(identity, held)
 
     def end(self, identity: str) -> Session | None:
@@ -120,8 +121,8 @@ class Sessions:
             del self._held[key]
         return len(ended)
 
-    def announce(self, identity: str, epoch: int) -> None:
-        """A session goes on when its user's password gets this epoch: the one who changes it stays."""
+    def announce(self, identity: str, epoch: int | None) -> None:
+        """A session goes on when its user's password gets this epoch: the one who changes it stays. None takes that back."""
         held = self._held.get(_digest(identity))
         if held is not None:
             held.next_epoch = epoch

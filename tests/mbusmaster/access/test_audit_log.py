@@ -2,6 +2,7 @@
 
 import csv
 import io
+import threading
 from itertools import chain
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from mbusmaster.access import Access, AuditKind, LoginError
 from mbusmaster.access import audit as module
+from mbusmaster.access.database import MOST_PENDING
 from support.access import GOOD, Clocks, open_access
 
 HERE = "192.168.1.7"
@@ -101,6 +103,20 @@ def test_a_log_that_cannot_be_written_is_said_in_the_systems_log(
         assert access.audit.entries() == ()
         assert "".join(access.audit.csv()).count("\n") == 1
     assert "lost: audit entry 'bus write' of 'reader'" in caplog.text
+
+
+def test_a_flood_loses_entries_and_says_so_in_two_lines(
+    access: Access, caplog: pytest.LogCaptureFixture
+) -> None:
+    may_write = threading.Event()
+    access._database._thread.submit(may_write.wait)
+    for _ in range(MOST_PENDING + 500):
+        access.audit.record("bus write", who="reader", source=HERE)
+    may_write.set()
+    assert access.audit.entries()
+    lines = [record.getMessage() for record in caplog.records]
+    assert lines[0].startswith("lost: audit entry 'bus write' of 'reader'")
+    assert lines[1:] == ["500 things were lost; from now on they are written again"]
 
 
 async def test_logins_are_in_it_with_time_and_source_and_a_name_only_where_it_is_a_users(

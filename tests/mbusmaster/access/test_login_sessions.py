@@ -30,6 +30,15 @@ def test_a_session_ends_when_it_is_not_used(sessions: Sessions, clocks: Clocks) 
     assert sessions.find(session.id) is None
 
 
+def test_what_a_page_asks_by_itself_is_no_use(sessions: Sessions, clocks: Clocks) -> None:
+    session = start(sessions)
+    for _ in range(3):
+        clocks.pass_by(600 - 1)
+        assert sessions.find(session.id, is_use=False) is not None
+    clocks.pass_by(3)
+    assert sessions.find(session.id, is_use=False) is None
+
+
 def test_a_session_ends_after_the_longest_time_however_much_it_is_used(
     sessions: Sessions, clocks: Clocks
 ) -> None:

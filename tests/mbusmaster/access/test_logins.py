@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from argon2 import Parameters, Type
 
-from mbusmaster.access import Access, Hasher, LoginError, Problem, Session
+from mbusmaster.access import FACTORY_PASSWORD, Access, Hasher, LoginError, Problem, Session
 from mbusmaster.access.access import MOST_CHECKING
 from mbusmaster.access.hashing import PARAMETERS
 from support.access import GOOD, OTHER, QUICK, Clocks, an_access, open_access
@@ -149,6 +149,34 @@ async def test_a_user_deleted_while_the_password_is_looked_at_does_not_get_in(tm
         await access.delete_user("a")
         hasher.go_on.set()
         assert isinstance(await login, LoginError)
+
+
+async def test_a_user_deleted_while_the_hash_is_renewed_does_not_get_in(tmp_path: Path) -> None:
+    with open_access(tmp_path) as before:
+        await before.add_user("a", GOOD)
+        await before.add_user("b", GOOD)
+
+    class Deleting(Hasher):
+        def is_outdated(self, stored: str) -> bool:
+            return True
+
+        async def make(self, password: str) -> str:
+            await access.delete_user("a")
+            return await super().make(password)
+
+    with open_access(tmp_path, hasher=Deleting(QUICK)) as access:
+        assert isinstance(await log_in(access, "a", GOOD), LoginError)
+
+
+async def test_the_default_user_reset_while_the_password_is_looked_at_does_not_get_in(tmp_path: Path) -> None:
+    hasher = HeldHasher()
+    with open_access(tmp_path, hasher=hasher) as access:
+        login = asyncio.create_task(access.log_in("user", FACTORY_PASSWORD, source="10.0.0.2", setup=True))
+        await hasher.arrivals.get()
+        await access.add_user("a", GOOD)
+        hasher.go_on.set()
+        with pytest.raises(LoginError):
+            await login
 
 
 async def test_one_hash_is_computed_at_a_time_in_the_whole_process(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from mbusmaster.access import FACTORY_PASSWORD, Access, AccessError, AuditKind, LoginError, Problem, UserError
+from mbusmaster.access import (
+    FACTORY_PASSWORD,
+    Access,
+    AccessError,
+    AccessStoreError,
+    AuditKind,
+    LoginError,
+    Problem,
+    UserError,
+    rows,
+)
 from support.access import GOOD, OTHER, Clocks, open_access
 
 
@@ -118,6 +128,45 @@ async def test_a_new_password_ends_the_other_sessions_of_the_user(access: Access
     assert await access.log_in("a", OTHER, source="10.0.0.2", setup=True)
 
 
+async def test_changing_the_password_of_another_user_gives_ones_own_session_nothing(access: Access) -> None:
+    await access.add_user("a", GOOD)
+    await access.add_user("b", GOOD)
+    session = await access.log_in("b", GOOD, source="10.0.0.2", setup=True)
+    await access.change_password("a", OTHER, keep=session)
+    assert access.session(session.id) is not None
+    await access.change_password("b", OTHER)
+    assert access.session(session.id) is None
+
+
+async def test_a_new_password_that_could_not_be_written_leaves_no_session_behind(
+    access: Access, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await access.add_user("a", GOOD)
+    session = await access.log_in("a", GOOD, source="10.0.0.2", setup=True)
+
+    def fail(*_: object) -> None:
+        raise AccessStoreError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rows, "set_password", fail)
+        with pytest.raises(AccessStoreError):
+            await access.change_password("a", OTHER, keep=session)
+    assert access.session(session.id) is not None
+    await access.change_password("a", OTHER)
+    assert access.session(session.id) is None
+
+
+async def test_a_listener_that_fails_keeps_nobody_out(
+    access: Access, caplog: pytest.LogCaptureFixture
+) -> None:
+    told: list[None] = []
+    access.on_change(lambda: 1 // 0)  # type: ignore[arg-type]
+    access.on_change(lambda: told.append(None))
+    await access.add_user("a", GOOD)
+    assert told == [None]
+    assert "something went wrong" in caplog.text
+
+
 async def test_a_bad_password_changes_nothing_and_says_which_field(access: Access) -> None:
     await access.add_user("a", GOOD)
     for attempt in (access.change_password("a", "short"), access.add_user("b", "Kamstrup1234")):
@@ -168,7 +217,10 @@ async def test_whoever_listens_is_told_of_each_change_of_users(access: Access) -
     told: list[bool] = []
     stop = access.on_change(lambda: told.append(access.is_factory))
     await access.add_user("a", GOOD)
-    await access.log_in("a", GOOD, source="10.0.0.2", setup=True)
+    session = await access.log_in("a", GOOD, source="10.0.0.2", setup=True)
+    access.audit.entries()
+    assert access.session(session.id) is not None
+    assert told == [False]
     await access.reset()
     assert told == [False, True]
     stop()
