@@ -80,8 +80,9 @@ def test_files_of_certificates_are_settings_of_tls() -> None:
         ("tcp://gateway?allowance=nan", "in seconds"),
         ("tcp://gateway?allowance=-1", "in seconds"),
         ("tcp://gateway?gap=1e9", "in seconds"),
-        ("tls://gateway?ca=", "names no file"),
+        ("tls://gateway?ca=", "names nothing"),
         ("tls://gateway?key=k.pem", "needs cert="),
+        ("tls://gateway?bundle=b.p12&cert=c.pem", "leave cert= out"),
     ],
 )
 def test_a_wrong_url_says_what_is_wrong_and_what_is_right(text: str, says: str) -> None:

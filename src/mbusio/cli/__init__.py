@@ -20,6 +20,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Only the chosen command is loaded: decoding needs neither a serial port nor a progress bar.
     module = import_module(f"mbusio.cli.{options.module}")
     try:
+        if getattr(getattr(options, "url", None), "bundle", None):
+            from mbusio.cli.passphrase import with_passphrase
+
+            options.url = with_passphrase(options.url)
         code: int = module.run(options)
         if sys.stdout is not None:
             sys.stdout.flush()

@@ -2,52 +2,118 @@
 
 import asyncio
 import ssl
+from typing import Final
 
-from mbusio.errors import TransportOpenError
+from mbusio.errors import TransportClosedError, TransportOpenError
 from mbusio.transport.base import DEFAULT_BAUD, UNREAD_LIMIT
+from mbusio.transport.bundle import load_chain, use_bundle
 from mbusio.transport.tcp import CONNECT_SECONDS, TcpTransport, connect_failed, tune
 
+_OTHER_NAME: Final = (62, 64)
+"""OpenSSL's X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH."""
 
-def client_context(ca: str | None = None, cert: str | None = None, key: str | None = None) -> ssl.SSLContext:
-    """Make a context that trusts `ca` (a PEM file; the system's authorities without it) and shows `cert`.
+
+def client_context(
+    ca: str | None = None,
+    cert: str | None = None,
+    key: str | None = None,
+    bundle: str | None = None,
+    passphrase: str | None = None,
+) -> ssl.SSLContext:
+    """Make a context that trusts `ca` (a PEM file; else the bundle's authority, else the system's) and shows `cert`.
+
+    :param bundle: key, certificate and authority in one file, instead of cert and key.
+    :param passphrase: of key or bundle.
 
     Raise `TransportOpenError` when a file cannot be used.
     """
-    try:
-        context = ssl.create_default_context(cafile=ca)
-    except OSError as error:
-        raise TransportOpenError(f"ca={ca}: {_reason(error)}; give a PEM file with the authority") from error
-    context.minimum_version = ssl.TLSVersion.TLSv1_3
-    if cert is not None:
+    if bundle is not None and ca is None:
+        # Without anybody of the system's that it trusts.
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    else:
         try:
-            context.load_cert_chain(cert, key)
+            context = ssl.create_default_context(cafile=ca)
         except OSError as error:
             raise TransportOpenError(
-                f"cert={cert} key={key}: {_reason(error)}; give PEM files of a certificate and its own key"
+                f"ca={ca}: {_reason(error)}; give a PEM file with the authority"
             ) from error
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    if bundle is not None:
+        use_bundle(context, bundle, passphrase, trust=ca is None)
+    if cert is not None:
+        load_chain(context, cert, key, passphrase, f"cert={cert} key={key}")
     return context
 
 
+class TlsTransport(TcpTransport):
+    """A TLS connection; what a refusal means is said in its errors."""
+
+    _heard = False
+
+    async def read(self) -> bytes:
+        """Give the bytes that have come."""
+        try:
+            data = await super().read()
+        except TransportClosedError as error:
+            raise self._explained(error) from error
+        self._heard = True
+        return data
+
+    async def write(self, data: bytes) -> None:
+        """Hand the bytes to the system's buffer."""
+        try:
+            await super().write(data)
+        except TransportClosedError as error:
+            raise self._explained(error) from error
+
+    def _explained(self, error: TransportClosedError) -> TransportClosedError:
+        cause = error.__cause__
+        if isinstance(cause, ssl.SSLError):
+            return TransportClosedError(
+                f"{self.name}: the gateway refuses our certificate or TLS ({_reason(cause)}); give it with "
+                "bundle=FILE or cert=FILE&key=FILE, and see the gateway's log"
+            )
+        if not self._heard and not self._closed:
+            return TransportClosedError(
+                f"{self.name}: the gateway closed the connection before it answered; it may not trust our certificate: "
+                "see its log"
+            )
+        return error
+
+
 async def open_tls(
-    name: str, host: str, port: int, context: ssl.SSLContext, *, baud: int = DEFAULT_BAUD
+    name: str,
+    host: str,
+    port: int,
+    context: ssl.SSLContext,
+    *,
+    baud: int = DEFAULT_BAUD,
+    server_name: str | None = None,
 ) -> TcpTransport:
     """Connect and shake hands; raise `TransportOpenError` when either fails.
 
     With TLS 1.3 a server refuses our certificate only after the handshake: that shows as a closed transport.
+
+    :param server_name: what the server's certificate must carry, where it is not the host.
     """
     try:
         async with asyncio.timeout(CONNECT_SECONDS):
-            reader, writer = await asyncio.open_connection(host, port, ssl=context, limit=UNREAD_LIMIT // 2)
+            reader, writer = await asyncio.open_connection(
+                host, port, ssl=context, limit=UNREAD_LIMIT // 2, server_hostname=server_name or host
+            )
     except ssl.SSLCertVerificationError as error:
+        advice = "give its authority with ?ca=FILE"
+        if error.verify_code in _OTHER_NAME:
+            advice = "connect under a name or address that it carries, or say with name=NAME which one it must carry"
         raise TransportOpenError(
-            f"{name}: the certificate is not trusted ({error.verify_message}); give its authority with ?ca=FILE"
+            f"{name}: the certificate is not trusted ({error.verify_message}); {advice}"
         ) from error
     except ssl.SSLError as error:
         raise TransportOpenError(f"{name}: no TLS 1.3 there ({_reason(error)}); check the port") from error
     except OSError as error:
         raise TransportOpenError(connect_failed(name, error)) from error
     tune(writer)
-    return TcpTransport(name, reader, writer, baud)
+    return TlsTransport(name, reader, writer, baud)
 
 
 def _reason(error: OSError) -> str:

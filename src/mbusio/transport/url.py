@@ -1,7 +1,8 @@
 """The text that names a bus: a device, or a URL with settings (DESIGN 4)."""
 
+import asyncio
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -15,7 +16,7 @@ Kind = Literal["serial", "tcp", "tls", "rfc2217"]
 DEFAULT_PORTS: Final = {"tcp": 2445, "tls": 1445, "rfc2217": 2217}
 EXAMPLES: Final = (
     "/dev/ttyUSB0, COM3, serial:///dev/ttyUSB0?baud=2400&parity=E, "
-    "host:2445, tcp://host:2445, tls://host:1445?ca=FILE, rfc2217://host:2217"
+    "host:2445, tcp://host:2445, tls://host:1445?bundle=FILE, rfc2217://host:2217"
 )
 LONGEST_WAIT: Final = 60.0
 """Seconds; a longer allowance or gap is a slip of the pen."""
@@ -25,7 +26,7 @@ _WIRE = ("dtr", "parity", "rts")
 _SETTINGS: Final[dict[Kind, tuple[str, ...]]] = {
     "serial": (*_COMMON, *_WIRE),
     "tcp": _COMMON,
-    "tls": (*_COMMON, "ca", "cert", "key"),
+    "tls": (*_COMMON, "bundle", "ca", "cert", "key", "name"),
     "rfc2217": (*_COMMON, *_WIRE),
 }
 _COM = re.compile(r"(\\\\\.\\)?COM\d+", re.IGNORECASE)
@@ -43,6 +44,8 @@ class Endpoint:
     :ivar allowance: seconds; given, it is kept to, None leaves it to the transport.
     :ivar gap: seconds; None leaves it to the transport.
     :ivar dtr: state of that line, None leaves it to the transport.
+    :ivar name: what a server's certificate must carry, where it is not the host.
+    :ivar passphrase: of key or bundle, never in the text; None takes it from the environment.
     """
 
     text: str
@@ -58,6 +61,9 @@ class Endpoint:
     ca: str | None = None
     cert: str | None = None
     key: str | None = None
+    bundle: str | None = None
+    name: str | None = None
+    passphrase: str | None = field(default=None, repr=False)
 
 
 def parse_url(text: str) -> Endpoint:
@@ -103,6 +109,8 @@ def _with_settings(endpoint: Endpoint, query: str) -> Endpoint:
         changes[name] = _setting(endpoint.text, name, value)
     if changes.get("key") and not changes.get("cert"):
         raise TransportURLError(f"{endpoint.text!r}: key= needs cert=, the certificate it belongs to")
+    if changes.get("bundle") and changes.get("cert"):
+        raise TransportURLError(f"{endpoint.text!r}: bundle= holds a certificate already; leave cert= out")
     return replace(endpoint, **changes)  # type: ignore[arg-type]
 
 
@@ -128,7 +136,7 @@ def _setting(text: str, name: str, value: str) -> object:
             raise TransportURLError(f"{text!r}: {name} is in seconds, 0 to {LONGEST_WAIT:.0f}, not {value!r}")
         return seconds
     if not value:
-        raise TransportURLError(f"{text!r}: {name}= names no file")
+        raise TransportURLError(f"{text!r}: {name}= names nothing")
     return value
 
 
@@ -164,10 +172,17 @@ async def _open(endpoint: Endpoint, baud: int) -> Transport:
 
         return await open_tcp(name, endpoint.target, endpoint.port, baud=baud)
     if endpoint.kind == "tls":
+        from mbusio.transport.bundle import passphrase_in_environment
         from mbusio.transport.tls import client_context, open_tls
 
-        context = client_context(endpoint.ca, endpoint.cert, endpoint.key)
-        return await open_tls(name, endpoint.target, endpoint.port, context, baud=baud)
+        passphrase = endpoint.passphrase or passphrase_in_environment()
+        # A bundle's passphrase takes its time on purpose.
+        context = await asyncio.to_thread(
+            client_context, endpoint.ca, endpoint.cert, endpoint.key, endpoint.bundle, passphrase
+        )
+        return await open_tls(
+            name, endpoint.target, endpoint.port, context, baud=baud, server_name=endpoint.name
+        )
     wire = Wire(baud, endpoint.parity, endpoint.dtr, endpoint.rts)
     if endpoint.kind == "rfc2217":
         from mbusio.transport.rfc2217 import open_rfc2217

@@ -51,6 +51,8 @@ class TlsStream(asyncio.Protocol, asyncio.Transport):
         self._outgoing = ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
         self._received = 0
+        self._has_ended = False
+        """The client has ended its direction without a goodbye."""
         self._over = False
         """No more is heard from the client."""
         self._closing = False
@@ -72,6 +74,8 @@ class TlsStream(asyncio.Protocol, asyncio.Transport):
         else:
             self.resume_reading()
             self._decrypt()
+            if self._has_ended:
+                self._end_of_input()
         return reader, writer
 
     # As a protocol: what the socket's transport calls.
@@ -99,9 +103,11 @@ class TlsStream(asyncio.Protocol, asyncio.Transport):
         """Let the client end its direction: its answers still go out."""
         if not self.done.done():
             self._fail(ConnectionResetError("hung up during the handshake"))
-        self._incoming.write_eof()
+        # OpenSSL must not hear of it: it would take it for an attack and send nothing any more. But a telegram says itself where
+        # it ends.
+        self._has_ended = True
         if self._above is not None:
-            self._decrypt()
+            self._end_of_input()
         return not self._closing
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -226,8 +232,7 @@ class TlsStream(asyncio.Protocol, asyncio.Transport):
                 self._end_of_input()
         except ssl.SSLWantReadError:
             self._flush()
-        except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
-            # With or without a goodbye: a telegram says itself where it ends.
+        except ssl.SSLZeroReturnError:
             self._end_of_input()
         except ssl.SSLError:
             self._flush()
