@@ -53,15 +53,18 @@ if [ "$want" = run ]; then
     exit 0
 fi
 
-"$uv" sync --quiet --frozen --all-extras --python "$(command -v "$python")"
-touch .venv/.develop
-
+# Compiler and headers come first: uv builds evdev from source.
 packages=()
 command -v node >/dev/null || packages+=(nodejs libnode-dev)
 command -v npm >/dev/null || packages+=(npm)
 command -v g++ >/dev/null || packages+=(g++)
 command -v make >/dev/null || packages+=(make)
+[ -e /usr/include/linux/input.h ] || packages+=(linux-libc-dev)
+command -v chromium >/dev/null || packages+=(chromium)
 [ ${#packages[@]} = 0 ] || need_packages "${packages[@]}"
+
+"$uv" sync --quiet --frozen --all-extras --python "$(command -v "$python")"
+touch .venv/.develop
 
 # libmbus comes as a native module of npm; the headers of Debian's node save it a download.
 if [ ! -e tests/peers/node_modules/node-mbus/build/Release/mbus.node ] \
