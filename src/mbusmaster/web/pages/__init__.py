@@ -11,7 +11,22 @@ from fastapi import APIRouter, Depends, FastAPI
 from starlette.routing import Route
 
 from mbusmaster.web.guard import require_setup_or_user, require_user
-from mbusmaster.web.pages import first_user, languages, login, panel_button, status
+from mbusmaster.web.pages import (
+    backup,
+    ethernet,
+    firmware,
+    first_user,
+    hosting,
+    languages,
+    log,
+    login,
+    mbus_settings,
+    panel_button,
+    restart,
+    security,
+    status,
+    time_settings,
+)
 from mbusmaster.web.pages.door import Door
 from mbusmaster.web.services import Services
 
@@ -21,6 +36,15 @@ PAGES: Final[Sequence[ModuleType]] = (
     login,
     first_user,
     panel_button,
+    ethernet,
+    hosting,
+    security,
+    mbus_settings,
+    time_settings,
+    firmware,
+    log,
+    backup,
+    restart,
 )
 _CHECKS: Final[dict[Door, Sequence[Callable[..., Any]]]] = {
     Door.OPEN: (),

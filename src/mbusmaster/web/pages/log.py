@@ -1,0 +1,158 @@
+"""Log: the system log and the debug log, and one archive of all that support needs (guide 3.1.8)."""
+
+import logging
+from dataclasses import asdict
+from typing import Any, Final
+from urllib.parse import urlencode
+
+import tomli_w
+from fastapi import APIRouter, Request
+from starlette.responses import Response, StreamingResponse
+
+from mbusmaster.access import AuditKind
+from mbusmaster.system.logring import LogLine
+from mbusmaster.system.logs import LONGEST_CAPTURE, Logs
+from mbusmaster.system.support import SupportParts, archive_name, support_archive
+from mbusmaster.web.forms import form_values
+from mbusmaster.web.guard import Asking
+from mbusmaster.web.locale import gettext as _
+from mbusmaster.web.locale import ngettext
+from mbusmaster.web.render import flash, go_to, page
+from mbusmaster.web.services import Services
+
+PATH: Final = "/configuration/log"
+DEBUG: Final = f"{PATH}/debug"
+DOWNLOAD: Final = f"{PATH}/download"
+PAGE: Final = 100
+"""Lines at a time."""
+LEVELS: Final = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+}
+MINUTES: Final = (5, 15, 60)
+"""For which the debug log can be switched on."""
+_LONGEST_TEXT: Final = 100
+_LAST: Final = 1 << 62
+
+
+def router(services: Services) -> APIRouter:
+    """Give the routes of the page."""
+    routes = APIRouter()
+    logs = services.logs
+
+    @routes.get(PATH)
+    async def show(
+        request: Request, log: str = "system", level: str = "debug", text: str = "", before: str = ""
+    ) -> Response:
+        if logs is None:
+            return page(request, "log_missing.html")
+        log, level = log if log == "debug" else "system", level if level in LEVELS else "debug"
+        text = text[:_LONGEST_TEXT]
+        lines = _lines(logs, log, level, text, _number(before))
+        more = len(lines) > PAGE
+        lines = lines[:PAGE]
+        filtered = {"log": log, "level": level, "text": text}
+        return page(
+            request,
+            "log.html",
+            lines=lines,
+            chosen=filtered,
+            logs=[("system", _("System log")), ("debug", _("Debug log"))],
+            levels=_levels(),
+            is_first=not before,
+            first=f"{PATH}?{urlencode(filtered)}",
+            older=f"{PATH}?{urlencode({**filtered, 'before': lines[-1].number})}" if more else "",
+            minutes_left=-int(-logs.capture_left // 60),
+            minutes=MINUTES,
+        )
+
+    @routes.post(DEBUG)
+    async def debug(request: Request, who: Asking) -> Response:
+        if logs is not None:
+            wanted = _number((await form_values(request)).get("minutes", "0"))
+            minutes = min(wanted, int(LONGEST_CAPTURE) // 60)
+            logs.capture_debug(minutes * 60)
+            services.audit.record(
+                AuditKind.SETTINGS_CHANGED,
+                who=who.user,
+                source=who.source,
+                detail=f"debug log: {minutes} min" if minutes else "debug log: off",
+            )
+            flash(request, "success", _recording(minutes))
+        return go_to(request, f"{PATH}?log=debug")
+
+    @routes.get(DOWNLOAD)
+    async def download(request: Request, who: Asking) -> Response:
+        if logs is None:
+            return go_to(request, PATH)
+        now = services.now()
+        name = archive_name(services.identity.serial_number, now)
+        services.audit.record(AuditKind.DOWNLOAD, who=who.user, source=who.source, detail=name)
+        parts = SupportParts(_settings_text(services), _counters(services))
+        return StreamingResponse(
+            support_archive(logs.system, logs.debug, parts, now),
+            media_type="application/zip",
+            headers={"content-disposition": f'attachment; filename="{name}"'},
+        )
+
+    return routes
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 12 else 0
+
+
+def _lines(logs: Logs, log: str, level: str, text: str, before: int) -> tuple[LogLine, ...]:
+    """Give the newest lines first, one more than a page has if there are more.
+
+    :param before: only lines with a smaller number; 0 is all.
+    """
+    ring = logs.debug if log == "debug" else logs.system
+    found = ring.lines(least=LEVELS[level], text=text)
+    older = (line for line in reversed(found) if line.number < (before or _LAST))
+    return tuple(line for line, _place in zip(older, range(PAGE + 1), strict=False))
+
+
+def _levels() -> list[tuple[str, str]]:
+    texts = {
+        "debug": _("All"),
+        "info": _("Information and above"),
+        "warning": _("Warnings and errors"),
+        "error": _("Errors"),
+    }
+    return [(level, texts[level]) for level in LEVELS]
+
+
+def _recording(minutes: int) -> str:
+    if not minutes:
+        return _("The debug log is no longer recorded.")
+    return ngettext(
+        "The debug log is recorded for %(count)d minute.",
+        "The debug log is recorded for %(count)d minutes.",
+        minutes,
+    ) % {"count": minutes}
+
+
+def _settings_text(services: Services) -> str:
+    """Give the settings as they stand in the file; none of them is a secret."""
+    return tomli_w.dumps(services.settings.stored.model_dump(mode="json", exclude_none=True))
+
+
+def _counters(services: Services) -> dict[str, Any]:
+    return {
+        "time": services.now().isoformat(),
+        "settings_problem": services.settings.problem,
+        "pending": [change.path for change in services.settings.pending()],
+        "identity": asdict(services.identity),
+        "network": asdict(services.network.state()),
+        "channels": [asdict(channel) for channel in services.channels()],
+        "buses": [
+            {"name": bus.name, "state": bus.health.state, "reason": bus.health.reason}
+            for bus in services.buses
+        ],
+        "time_server": asdict(services.time.state),
+        "hosting": asdict(services.hosted.state),
+        "update": asdict(services.update.state),
+    }

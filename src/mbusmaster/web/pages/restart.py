@@ -1,0 +1,89 @@
+"""Restart of the master, with what waits for it (guide 3.1.9)."""
+
+import secrets
+from typing import Final
+
+from fastapi import APIRouter, Request
+from starlette.background import BackgroundTask
+from starlette.responses import PlainTextResponse, Response
+
+from mbusmaster.access import AuditKind
+from mbusmaster.system.restart import Restart
+from mbusmaster.web.guard import Asking
+from mbusmaster.web.locale import gettext as _
+from mbusmaster.web.render import ask, flash, go_to, page
+from mbusmaster.web.services import Services
+from mbusmaster.web.setting_changes import shown_changes
+from mbusmaster.web.visitor import Visitor
+
+PATH: Final = "/configuration/restart"
+NOW: Final = f"{PATH}/now"
+START: Final = f"{PATH}/start"
+
+
+def router(services: Services) -> APIRouter:
+    """Give the routes of the page."""
+    routes = APIRouter()
+    this_start = secrets.token_hex(8)
+
+    @routes.get(PATH)
+    async def show(request: Request) -> Response:
+        changes = shown_changes(services.settings.pending())
+        return page(request, "restart.html", changes=changes, obstacle=_obstacle(services))
+
+    @routes.post(PATH)
+    async def question(request: Request) -> Response:
+        return ask(
+            request,
+            title=_("Restart the master?"),
+            question=_("Readings that are under way are cut off. The master is back within a minute."),
+            yes=_("Restart"),
+            path_yes=NOW,
+            path_no=PATH,
+        )
+
+    @routes.post(NOW)
+    async def restart(request: Request, who: Asking) -> Response:
+        if services.restart is None or _obstacle(services):
+            flash(request, "error", _obstacle(services))
+            return go_to(request, PATH)
+        services.audit.record(AuditKind.RESTART, who=who.user, source=who.source)
+        answer = page(
+            request,
+            "restarting.html",
+            start=this_start,
+            start_path=START,
+            moves=_moves(services, who),
+        )
+        answer.background = BackgroundTask(_request, services.restart, who.user)
+        return answer
+
+    @routes.get(START)
+    async def start() -> Response:
+        """Tell which start of the master this is: a waiting page asks until it is another one."""
+        return PlainTextResponse(this_start)
+
+    return routes
+
+
+async def _request(restart: Restart, user: str) -> None:
+    """Begin the restart once the answer is out."""
+    restart.request(f"{user} wants it on the web page")
+
+
+def _obstacle(services: Services) -> str:
+    """Say why there can be no restart now; empty where there can."""
+    if services.restart is None:
+        return _("This master cannot restart itself: restart it with the tools of the operating system.")
+    if services.update.state.is_busy:
+        return _("An update is being installed. Do not restart now: the master restarts itself.")
+    return ""
+
+
+def _moves(services: Services, who: Visitor) -> str:
+    """Give the address at which a visitor from the LAN will find the pages again; empty where they stay where they are."""
+    pending = {change.path: change.new for change in services.settings.pending()}
+    if who.is_setup or not any(path.startswith("ethernet.") for path in pending):
+        return ""
+    ethernet = services.settings.stored.ethernet
+    return _("the address that DHCP gives") if ethernet.dhcp else str(ethernet.address)
