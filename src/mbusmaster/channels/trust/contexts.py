@@ -25,9 +25,10 @@ def for_clients(certificate: Path, trusted: Iterable[x509.Certificate]) -> ssl.S
 
 
 def for_browsers(certificate: Path) -> ssl.SSLContext:
-    """Make the context of the web pages: nothing is asked of browsers."""
+    """Make the context of the web pages: TLS 1.3, nothing is asked of browsers."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.set_alpn_protocols(["http/1.1"])
     load(context, certificate)
     return context
 

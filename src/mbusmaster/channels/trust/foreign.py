@@ -20,6 +20,16 @@ _WEAK: Final = (hashes.MD5, hashes.SHA1)
 _PKCS12_VERSION: Final = b"\x02\x01\x03"
 """First field of a bundle (RFC 7292, 4). It is not opened to find out: how long that takes is up to whoever wrote it."""
 
+UNREADABLE: Final = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
+"""What the library raises, when it first looks at that part, at a certificate that somebody has tampered with."""
+
 E = TypeVar("E", bound=x509.ExtensionType)
 
 
@@ -30,11 +40,23 @@ def read_certificate(data: bytes) -> x509.Certificate:
     if not data.strip():
         raise _wrong("the file is empty")
     if b"-----BEGIN" in data:
-        return _read_pem(data)
+        certificate = _read_pem(data)
+    else:
+        try:
+            certificate = x509.load_der_x509_certificate(data)
+        except UNREADABLE:
+            raise _wrong(_what_der_is(data)) from None
     try:
-        return x509.load_der_x509_certificate(data)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise _wrong(_what_der_is(data)) from None
+        # The library reads each part when it is asked for it.
+        _ = (
+            certificate.subject,
+            certificate.issuer,
+            certificate.not_valid_before_utc,
+            certificate.not_valid_after_utc,
+        )
+    except UNREADABLE:
+        raise _wrong("the certificate is damaged") from None
+    return certificate
 
 
 def kind_of(certificate: x509.Certificate, expect: Kind | None) -> Kind:
@@ -73,7 +95,7 @@ def check_fitness(certificate: x509.Certificate, now: datetime.datetime) -> None
     try:
         key = certificate.public_key()
         digest = certificate.signature_hash_algorithm
-    except (ValueError, UnsupportedAlgorithm):
+    except UNREADABLE:
         raise _wrong("its kind of key is not supported; use EC P-256 or RSA") from None
     if isinstance(key, rsa.RSAPublicKey):
         if not _SHORTEST_RSA <= key.key_size <= _LONGEST_RSA:
@@ -91,7 +113,7 @@ def name_of(name: x509.Name) -> str:
     try:
         common = name.get_attributes_for_oid(NameOID.COMMON_NAME)
         value = common[0].value if common else name.rfc4514_string()
-    except (ValueError, TypeError):
+    except UNREADABLE:
         value = ""
     text = value if isinstance(value, str) else value.hex()
     return (
@@ -115,7 +137,7 @@ def _read_pem(data: bytes) -> x509.Certificate:
         raise _wrong("there is no certificate in the file")
     try:
         return x509.load_pem_x509_certificate(data)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
+    except UNREADABLE:
         raise _wrong("the certificate in the file is damaged") from None
 
 
@@ -124,13 +146,13 @@ def _what_der_is(data: bytes) -> str:
         serialization.load_der_private_key(data, None)
     except TypeError:
         return "that is an encrypted private key, not a certificate: keep it secret, and add the certificate alone"
-    except (ValueError, UnsupportedAlgorithm):
+    except UNREADABLE:
         pass
     else:
         return "that is a private key, not a certificate: keep it secret, and add the certificate alone"
     try:
         x509.load_der_x509_csr(data)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
+    except UNREADABLE:
         pass
     else:
         return "that is a request for a certificate, not a certificate: let the authority sign it first"
@@ -146,7 +168,7 @@ def _abilities(certificate: x509.Certificate) -> tuple[bool, bool, bool]:
         constraints = _get(extensions, x509.BasicConstraints)
         usage = _get(extensions, x509.KeyUsage)
         purposes = _get(extensions, x509.ExtendedKeyUsage)
-    except (ValueError, TypeError):
+    except UNREADABLE:
         raise _wrong("its extensions are damaged") from None
     good = (ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE)
     return (

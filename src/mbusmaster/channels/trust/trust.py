@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import Final
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 
 from mbusmaster.bus.listeners import Listeners
 from mbusmaster.channels.trust import contexts
 from mbusmaster.channels.trust.bundle import Bundle, check_passphrase
 from mbusmaster.channels.trust.certificates import FLOOR, der_of, fingerprint, make_client, pem_of
 from mbusmaster.channels.trust.errors import TrustError
-from mbusmaster.channels.trust.foreign import check_fitness, kind_of, name_of, read_certificate
+from mbusmaster.channels.trust.foreign import UNREADABLE, check_fitness, kind_of, name_of, read_certificate
 from mbusmaster.channels.trust.keyfiles import ServerCertificate, load_authority
 from mbusmaster.channels.trust.model import (
     Foreign,
@@ -290,7 +290,7 @@ class Trust:
             client = self._registry.client(fingerprint(certificate)) or _client_of(
                 certificate, Origin.AUTHORITY
             )
-        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        except UNREADABLE as error:
             return Refusal("unreadable", f"its certificate cannot be read: {error}")
         if client.revoked is not None:
             return Refusal(
@@ -327,7 +327,7 @@ class Trust:
         return _signed(certificate, self._authority.certificate)
 
     def _now(self) -> datetime.datetime:
-        return max(self._clock(), FLOOR)
+        return max(self._clock(), FLOOR).replace(microsecond=0)
 
     def _catch_up(self) -> None:
         """See what other processes have changed."""
@@ -380,6 +380,6 @@ def _client_of(certificate: x509.Certificate, origin: Origin) -> TrustedClient:
 def _signed(certificate: x509.Certificate, authority: x509.Certificate) -> bool:
     try:
         certificate.verify_directly_issued_by(authority)
-    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+    except (*UNREADABLE, InvalidSignature):
         return False
     return True
