@@ -26,9 +26,11 @@ class Plan:
     problems: tuple[Problem, ...]
 
 
-def plan_import(meters: Iterable[Meter], lines: Iterable[Line], bus: str) -> Plan:
+def plan_import(
+    meters: Iterable[Meter], lines: Iterable[Line], bus: str, buses: Iterable[str] | None
+) -> Plan:
     """Decide what becomes of each line; two lines for one row are a problem."""
-    entries, problems = read_entries(lines, bus)
+    entries, problems = read_entries(lines, bus, buses)
     by_bus: dict[str, list[Meter]] = {}
     for meter in meters:
         by_bus.setdefault(meter.bus, []).append(meter)

@@ -123,7 +123,8 @@ class ScanJob:
         self.found: dict[int, bool] = {}
         self._clock = clock
         self._ticker = Ticker()
-        self._progress = Progress(0, JobState.RUNNING, Phase.SEARCHING, clock())
+        phase = Phase.CHECKING if task.mode is Mode.CHECK else Phase.SEARCHING
+        self._progress = Progress(0, JobState.RUNNING, phase, clock())
         self._running: asyncio.Task[None] | None = None
 
     @property

@@ -175,15 +175,18 @@ class MeterList:
         """Give the list, or the part that is asked for, as a file (`csvfile`)."""
         return write_meters(self.select(query).meters)
 
-    def import_csv(self, data: bytes, *, bus: str, partial: bool = False) -> ImportReport:
+    def import_csv(
+        self, data: bytes, *, bus: str, buses: Iterable[str] | None = None, partial: bool = False
+    ) -> ImportReport:
         """Take meters from a file: new ones are added, known ones completed; nothing that was seen is overwritten.
 
         A file with problems is not taken, unless `partial` says that the good lines should be.
 
         :param bus: of the meters whose line names none.
+        :param buses: those that there are; None takes any name.
         """
         lines, report = read_lines(data)
-        plan = plan_import(self.meters(), lines, bus)
+        plan = plan_import(self.meters(), lines, bus, buses)
         report = report.with_problems(plan.problems)
         steps = list(plan.steps)
         room = MAX_METERS - len(self._meters)

@@ -1,11 +1,16 @@
 """Telling others that something has changed, without queues: whoever is slow sees the newest state, not every one before it."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Final
 
+from mbusmaster.meterlist.errors import MeterListError
+
 MAX_WATCHERS: Final = 500
 """Pages and programs that may watch one thing; more are told that they are too many."""
+
+_log = logging.getLogger(__name__)
 
 Listener = Callable[[int], None]
 
@@ -24,12 +29,18 @@ class Ticker:
         """Something has changed."""
         self.revision += 1
         for listener in tuple(self._listeners.values()):
-            listener(self.revision)
+            try:
+                listener(self.revision)
+            except Exception:
+                _log.exception("somebody who watches for changes failed")
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
-        """Call `listener` with the revision at every change, from where the change is made; give what ends that."""
+        """Call `listener` with the revision at every change, from where the change is made; give what ends that.
+
+        Raise `MeterListError` when too many do.
+        """
         if len(self._listeners) >= MAX_WATCHERS:
-            raise RuntimeError(f"more than {MAX_WATCHERS} watch already")
+            raise MeterListError(f"more than {MAX_WATCHERS} pages and programs watch already; close some")
         key = object()
         self._listeners[key] = listener
         return lambda: self._listeners.pop(key, None) and None

@@ -280,3 +280,11 @@ def test_a_list_by_primary_address_gives_notes_to_the_meters_there(meters: Meter
 def test_no_file_raises_anything(data: bytes) -> None:
     read_lines(data)
     read_lines(b"primary_address,note,status\n" + data)
+
+
+def test_a_line_may_name_one_of_the_buses_that_there_are(meters: MeterList) -> None:
+    data = b"primary_address,bus\n1,cellar\n2,\n3,attic\n"
+    report = meters.import_csv(data, bus="main", buses=["main", "cellar"])
+    assert "there is no bus attic" in str(report.problems[0])
+    meters.import_csv(data, bus="main", buses=["main", "cellar"], partial=True)
+    assert [row.bus for row in meters.meters()] == ["cellar", "main"]

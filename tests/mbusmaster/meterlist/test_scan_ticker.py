@@ -2,6 +2,7 @@ import asyncio
 
 import pytest
 
+from mbusmaster.meterlist import MeterListError
 from mbusmaster.meterlist.ticker import MAX_WATCHERS, Ticker
 from support.virtual_time import in_virtual_time
 
@@ -31,5 +32,5 @@ def test_there_is_a_bound_to_who_may_watch() -> None:
     ticker = Ticker()
     for _ in range(MAX_WATCHERS):
         ticker.subscribe(lambda _: None)
-    with pytest.raises(RuntimeError):
+    with pytest.raises(MeterListError):
         ticker.subscribe(lambda _: None)

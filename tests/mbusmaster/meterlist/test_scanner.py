@@ -1,6 +1,7 @@
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from mbus.addressing import SecondaryAddress
 from mbus.application.commands import req_ud2
 from mbus.link.station import Stations
 from mbus.procedures.read import read_secondary
+from mbusmaster.bus.turns import Priority
 from mbusmaster.meterlist import (
     JobState,
     Kind,
@@ -25,10 +27,11 @@ from mbusmaster.meterlist import (
     commissioning,
 )
 from mbussim.bus import Bus, Collisions
+from mbussim.demo import modelled_meters
 from mbussim.faults import Fault
-from mbussim.meter import PlainMeter, Traits, plain_meters
+from mbussim.meter import Meter, PlainMeter, Traits, plain_meters
 from mbussim.population import population
-from support.simulated import SimulatedEngine, clock, simulated_engine
+from support.simulated import START, SimulatedEngine, clock, simulated_engine
 from support.virtual_time import in_virtual_time
 
 TRAITS = Traits(delay=0.012, jitter=0.004)
@@ -54,7 +57,7 @@ class Bench:
 
 
 @asynccontextmanager
-async def bench(meters: Iterable[PlainMeter], folder: Path, **settings: Any) -> AsyncIterator[Bench]:
+async def bench(meters: Iterable[Meter], folder: Path, **settings: Any) -> AsyncIterator[Bench]:
     bus = Bus.of(meters, seed=1, collisions=settings.pop("collisions", Collisions.GARBLED))
     async with simulated_engine(bus, **settings) as sim:
         listed = MeterList(folder / "meters.db", clock=clock)
@@ -89,7 +92,7 @@ def fault(bus: Bus, text: str) -> None:
 async def test_a_scan_finds_two_hundred_meters_and_a_second_one_at_another_rate_updates_them(
     tmp_path: Path,
 ) -> None:
-    async with bench(building(200), tmp_path) as at:
+    async with bench(building(200), tmp_path, collisions=Collisions.CLEAN) as at:
         progress = await at.scan()
         assert (progress.found, progress.new, progress.updated, progress.unanswered) == (200, 200, 0, 0)
         assert {row.baud for row in at.meters.meters()} == {2400}
@@ -423,3 +426,65 @@ async def test_closing_the_scanner_cancels_what_runs(tmp_path: Path) -> None:
         await at.scanner.close()
         assert job.progress.state is JobState.CANCELLED
         assert not any(seat.kind == "scan" for seat in at.sim.engine.arbiter.seats)
+
+
+@in_virtual_time
+async def test_answers_that_come_late_over_a_network_make_it_search_again_and_wait_for_longer(
+    tmp_path: Path,
+) -> None:
+    async with bench(building(6), tmp_path, url="tcp://converter:10001") as at:
+        for primary in range(1, 7):
+            fault(at.bus, f"late=0.3,meter={primary},probability=0.4")
+        progress = await at.scan()
+        assert any("searched again" in warning for warning in progress.warnings)
+        assert (progress.found, len(at.meters)) == (6, 6)
+
+
+@in_virtual_time
+async def test_meters_of_every_model_are_one_row_each_however_they_are_found(tmp_path: Path) -> None:
+    meters = modelled_meters(15, "mixed", 1, START)
+    async with bench(meters, tmp_path) as at:
+        assert (await at.scan()).new == 15
+        assert (await at.scan(Mode.PRIMARY, last=20)).new == 0
+        rows = {row.primary: row for row in at.meters.meters()}
+        for one in meters:
+            assert one.secondary is not None
+            row = rows[one.primary]
+            assert row.identification == one.secondary.identification
+            assert row.medium
+        assert any(row.secondary and not row.secondary.is_unique for row in rows.values())
+        assert sum(row.fabrication is not None for row in rows.values()) > 5
+
+
+@in_virtual_time
+async def test_who_scans_is_seen_among_the_users_of_the_bus(tmp_path: Path) -> None:
+    async with bench(building(3), tmp_path) as at:
+        job = at.scanner.start("main", baud=2400, mode=Mode.SECONDARY, who="anna")
+        await at.meters.later_than(0)
+        (seat,) = [seat for seat in at.sim.engine.arbiter.seats if seat.kind == "scan"]
+        assert seat.source == "anna"
+        assert seat.priority is Priority.BACKGROUND
+        assert at.sim.engine.arbiter.baud == 2400
+        await job.wait()
+
+
+@in_virtual_time
+async def test_a_list_that_cannot_be_written_fails_the_scan_with_the_reason(tmp_path: Path) -> None:
+    async with bench(building(3), tmp_path) as at:
+        with closing(sqlite3.connect(tmp_path / "meters.db")) as other:
+            other.execute("DROP TABLE rate")
+        progress = await at.scanner.start("main", baud=2400, mode=Mode.SECONDARY).wait()
+        assert progress.state is JobState.FAILED
+        assert "cannot be written" in progress.why
+
+
+@in_virtual_time
+async def test_a_placeholder_whose_meter_can_be_read_again_becomes_that_meter(tmp_path: Path) -> None:
+    async with bench([meter(5, "11111111"), meter(5, "22222222")], tmp_path) as at:
+        await at.scan(Mode.PRIMARY, last=6)
+        assert [row.secondary for row in at.meters.meters()] == [None]
+        at.bus.slaves.pop()
+        (row,) = at.meters.meters()
+        await at.scanner.check("main", [row.id]).wait()
+        assert at.statuses() == {address("11111111"): Status.ANSWERS}
+        assert len(at.meters) == 1
