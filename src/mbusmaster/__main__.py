@@ -17,14 +17,15 @@ examples:
   mbusmaster run
   mbusmaster run --config ./mbusmaster.toml --state ./state
 
-A settings file for a level converter on a serial port, open to programs on this machine:
+A settings file for a level converter on a serial port, with the pages for set-up on port 8080 of this machine:
 
-  version = 2
+  version = 3
   [[buses]]
   url = "/dev/ttyUSB0"
-  [channels.plain_tcp]
-  enabled = true
-  bind = ["127.0.0.1"]
+  [web]
+  port = 8080
+
+Channels over the network stay closed until a first user is made, on the pages or with `mbusmaster add-user`.
 """
 DEMO_EXAMPLES: Final = """\
 examples:
@@ -32,7 +33,9 @@ examples:
   mbusmaster demo --meters 20 --baud 9600
   mbusmaster demo --replay ../shared/telegrams/good --json
 
-The line of --json has the keys tcp (a URL that `mbus scan` takes) and simulator_control (HOST:PORT, see mbussim serve --help).
+The line of --json has the keys web, user, password (the pages), tcp, tls, rfc2217 (URLs that `mbus scan` takes),
+tls_ca, tls_cert, tls_key (files for a client of the secured channel), serial (a serial port), simulator_control (HOST:PORT,
+see mbussim serve --help).
 """
 
 _log = logging.getLogger("mbusmaster")
@@ -42,48 +45,103 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
     options = _parser().parse_args(arguments)
     try:
-        if options.command == "demo":
-            from mbusmaster.demo import Scene, demo
+        match options.command:
+            case "demo":
+                from mbusmaster.demo import Scene, demo
 
-            fast = options.speed == "fast"
-            return demo(Scene(options.meters, options.replay, options.baud, fast, options.json))
-        return _run(options.config, options.state)
+                fast = options.speed == "fast"
+                return demo(Scene(options.meters, options.replay, options.baud, fast, options.json))
+            case "run":
+                return _run(options)
+            case _:
+                return _administer(options)
     except KeyboardInterrupt:
         return 130
 
 
-def _run(config: Path | None, state: Path | None) -> int:
+def _run(options: argparse.Namespace) -> int:
     from mbusmaster.app import serve
     from mbusmaster.errors import MasterError
-    from mbusmaster.settings import SettingsError, Store
+    from mbusmaster.settings import SettingsError, SettingsService, Store
     from mbusmaster.system.logs import start_logging
     from mbusmaster.system.notify import notify_ready
+    from mbusmaster.system.restart import ExitReason, start_again
 
-    named = config or os.environ.get(CONFIG_VARIABLE)
-    path = Path(named or DEFAULT_CONFIG)
+    store = Store(_config(options))
     try:
-        loaded = Store(path).load()
+        loaded = store.load()
     except SettingsError as error:
         return _fail(str(error))
-    if named and loaded.source is None:
-        return _fail(f"there is no settings file {path}; write it, or name another one with --config")
-    settings = loaded.settings
-    start_logging(settings.log.level)
+    if _is_config_named(options) and loaded.source is None:
+        return _fail(f"there is no settings file {store.path}; write it, or name another one with --config")
+    logs = start_logging(loaded.settings.log.level)
     if loaded.source is None:
-        _log.info("there is no %s: the defaults are in force, and no channel is open", path)
+        _log.info("there is no %s: the defaults are in force", store.path)
     if loaded.problem:
         print(f"mbusmaster: {loaded.problem}; using {loaded.source}", file=sys.stderr)
-    if state is None:
-        state = Path(os.environ.get(STATE_VARIABLE) or settings.state_folder)
     try:
-        state.mkdir(parents=True, exist_ok=True, mode=0o750)
-    except OSError as error:
-        return _fail(f"cannot use the state folder {state}: {error.strerror}; name another one with --state")
+        state = _state(options, loaded.settings.state_folder)
+        reason = serve(SettingsService(store, loaded), state, logs, notify_ready)
+    except MasterError as error:
+        return _fail(str(error))
+    if reason is ExitReason.RESTART:
+        start_again()
+    return 0
+
+
+def _administer(options: argparse.Namespace) -> int:
+    from mbusmaster import administration
+    from mbusmaster.errors import MasterError
+    from mbusmaster.settings import Store
+
     try:
-        serve(settings, lambda master: notify_ready())
+        state = _state(options, Store(_config(options)).load().settings.state_folder)
+        match options.command:
+            case "reset-users":
+                administration.reset_users(state)
+            case "add-user":
+                administration.add_user(state, options.name)
+            case "client":
+                _client(options, state)
     except MasterError as error:
         return _fail(str(error))
     return 0
+
+
+def _client(options: argparse.Namespace, state: Path) -> None:
+    from mbusmaster import administration
+
+    match options.action:
+        case "add":
+            administration.add_client(
+                state, options.name, options.output, options.days, encrypt=not options.no_passphrase
+            )
+        case "list":
+            administration.list_clients(state, as_json=options.json)
+        case "revoke":
+            administration.revoke_client(state, options.name)
+
+
+def _is_config_named(options: argparse.Namespace) -> bool:
+    return bool(options.config or os.environ.get(CONFIG_VARIABLE))
+
+
+def _config(options: argparse.Namespace) -> Path:
+    return Path(options.config or os.environ.get(CONFIG_VARIABLE) or DEFAULT_CONFIG)
+
+
+def _state(options: argparse.Namespace, otherwise: Path) -> Path:
+    """Give the state folder, made where there is none; raise `StateFolderError`."""
+    from mbusmaster.errors import StateFolderError
+
+    state = Path(options.state or os.environ.get(STATE_VARIABLE) or otherwise)
+    try:
+        state.mkdir(parents=True, exist_ok=True, mode=0o750)
+    except OSError as error:
+        raise StateFolderError(
+            f"cannot use the state folder {state}: {error.strerror}; name another one with --state"
+        ) from error
+    return state
 
 
 def _fail(reason: str) -> int:
@@ -104,14 +162,22 @@ def _parser() -> argparse.ArgumentParser:
         epilog=RUN_EXAMPLES,
         formatter_class=raw,
     )
-    run.add_argument(
-        "--config", type=Path, help=f"settings file (default ${CONFIG_VARIABLE} or {DEFAULT_CONFIG})"
+    _add_places(run)
+    reset = commands.add_parser(
+        "reset-users",
+        help="delete all users and bring the default user back",
+        description="Delete all users, logins and API tokens and bring the default user back; a running gateway notices at once.",
     )
-    run.add_argument(
-        "--state",
-        type=Path,
-        help=f"folder for what it keeps (default ${STATE_VARIABLE}, or state_folder of the file)",
+    _add_places(reset)
+    add_user = commands.add_parser(
+        "add-user",
+        help="add a user of the pages",
+        description="Add a user; the password is asked for, or is the first line of standard input. "
+        "The first user opens the channels.",
     )
+    add_user.add_argument("name", metavar="NAME")
+    _add_places(add_user)
+    _add_client_commands(commands)
     demo = commands.add_parser(
         "demo",
         help="run a simulated bus and the gateway in front of it",
@@ -136,6 +202,39 @@ def _parser() -> argparse.ArgumentParser:
     )
     demo.add_argument("--json", action="store_true", help="print one line of JSON when all is ready")
     return parser
+
+
+def _add_places(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--config", type=Path, help=f"settings file (default ${CONFIG_VARIABLE} or {DEFAULT_CONFIG})"
+    )
+    parser.add_argument(
+        "--state",
+        type=Path,
+        help=f"folder for what it keeps (default ${STATE_VARIABLE}, or state_folder of the file)",
+    )
+
+
+def _add_client_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    client = commands.add_parser(
+        "client",
+        help="whom the secured channel trusts",
+        description="Issue and revoke the certificates of clients of the secured channel; a running gateway notices at once.",
+    )
+    actions = client.add_subparsers(dest="action", required=True, metavar="ACTION")
+    add = actions.add_parser("add", help="issue a bundle of key and certificate for a new client")
+    add.add_argument("name", metavar="NAME")
+    add.add_argument(
+        "--output", type=Path, metavar="FILE", help="NAME.p12 (default), or a name that ends in .pem"
+    )
+    add.add_argument("--days", type=int, help="for how long it is valid (default five years)")
+    add.add_argument("--no-passphrase", action="store_true", help="do not encrypt the bundle")
+    listing = actions.add_parser("list", help="show all clients")
+    listing.add_argument("--json", action="store_true", help="as one line of JSON")
+    revoke = actions.add_parser("revoke", help="trust a client no more; it is out at once")
+    revoke.add_argument("name", metavar="NAME", help="name or id")
+    for parser in (add, listing, revoke):
+        _add_places(parser)
 
 
 def _count(text: str) -> int:

@@ -4,62 +4,232 @@ import asyncio
 import contextlib
 import logging
 import signal
+import socket
+import time
 from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
 
+from mbusmaster.access import Access, AuditKind
 from mbusmaster.bus.engine import BusEngine
+from mbusmaster.bus.writes import WriteSeen
+from mbusmaster.channels.doors import Channel, Doors
+from mbusmaster.channels.gate import Gate
+from mbusmaster.channels.listener import ChannelError
 from mbusmaster.channels.plain_tcp import PlainTcpChannel
-from mbusmaster.settings import Settings
+from mbusmaster.channels.rfc2217 import Rfc2217Channel
+from mbusmaster.channels.secured_tcp import SecuredTcpChannel
+from mbusmaster.channels.serial_port import SerialPortChannel
+from mbusmaster.channels.trust import ServerNames, Trust
+from mbusmaster.meterlist import MeterList, Scanner
+from mbusmaster.settings import ChannelsSettings, SettingsService
+from mbusmaster.system.button import Button, ResetButton, VirtualButton
+from mbusmaster.system.button_sources import button
+from mbusmaster.system.clock import NoTimeService
+from mbusmaster.system.identity import identify
+from mbusmaster.system.led_files import LedFiles
+from mbusmaster.system.leds import PanelFacts
+from mbusmaster.system.logs import Logs
+from mbusmaster.system.network import Network
+from mbusmaster.system.panel import Panel
+from mbusmaster.system.restart import ExitReason, Restart
+from mbusmaster.system.update import NoUpdateService
 
 _log = logging.getLogger(__name__)
 
 
-class Master:
-    """All parts of one master.
+def _now() -> datetime:
+    return datetime.now(UTC)
 
-    :ivar engines: one for each bus, in the order of the settings.
-    :ivar plain_tcp: None where the channel is off.
+
+class Master:
+    """All parts of one master, for one run; construct it in the event loop.
+
+    :param state: folder for what must survive a restart.
+    :param stop: begins a clean end of this run.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        self.engines = tuple(BusEngine(bus) for bus in settings.buses)
-        channel = settings.channels.plain_tcp
-        engine = next((engine for engine in self.engines if engine.name == channel.bus), self.engines[0])
-        self.plain_tcp = PlainTcpChannel(channel, engine) if channel.enabled else None
+    def __init__(
+        self, settings: SettingsService, state: Path, *, logs: Logs, stop: Callable[[], object]
+    ) -> None:
+        self._settings = settings
+        self._logs = logs
+        self._closing = contextlib.ExitStack()
+        self.restart = Restart(stop)
+        now = settings.running
+        self._access = Access(
+            state,
+            clock=_now,
+            monotonic=time.monotonic,
+            idle_minutes=lambda: settings.running.web.idle_minutes,
+            longest_hours=lambda: settings.running.web.longest_hours,
+        )
+        self._access.open()
+        self._closing.callback(self._access.close)
+        self._engines = tuple(BusEngine(bus) for bus in now.buses)
+        self._meters = MeterList(state / "meters.db", clock=_now)
+        self._closing.callback(self._meters.close)
+        self._scanner = Scanner(self._engines, self._meters, clock=_now)
+        self._identity = identify(now.device.serial_number)
+        self._network = Network(now.ethernet.interface, setup_interface=now.web.setup_interface)
+        self._time = NoTimeService(now.time.server or now.time.standard_server)
+        self._update = NoUpdateService()
+        self._trust = Trust(state / "trust", self._server_names, _now)
+        self._closing.callback(self._trust.close)
+        self._gate = Gate(state, lambda: now.web.enabled and self._access.is_factory)
+        self._doors = self._channels(now.channels)
+        leds = LedFiles(now.panel.led_folder, {str(lamp): name for lamp, name in now.panel.led_names.items()})
+        self._panel = Panel(self._facts, leds, ethernet=self._network.interface)
+        self._virtual_button = VirtualButton() if now.panel.virtual_button else None
+        self._reset_button = ResetButton(self._buttons(), self._reset_users)
 
-    async def run(self, ready: Callable[["Master"], None] = lambda master: None) -> None:
-        """Work until cancelled; raise `ChannelError` if a channel cannot listen.
+    async def run(self, ready: Callable[[], None] = lambda: None) -> None:
+        """Work until cancelled; raise `ChannelError` or `WebError` if nothing at all can be opened.
 
-        :param ready: called once all channels listen and every bus has been tried.
+        :param ready: called once whatever can be open is, and every bus has been tried.
         """
-        try:
-            if self.plain_tcp is not None:
-                await self.plain_tcp.start()
-            async with asyncio.TaskGroup() as tasks:
-                for engine in self.engines:
+        with self._closing:
+            self._access.on_change(self._gate.look)
+            for engine in self._engines:
+                engine.on_write(self._write_down)
+            async with contextlib.AsyncExitStack() as stack, asyncio.TaskGroup() as tasks:
+                for engine in self._engines:
                     tasks.create_task(engine.run())
-                for engine in self.engines:
+                for service in (self._access.watch, self._trust.run, self._panel.run, self._reset_button.run):
+                    tasks.create_task(service())
+                tasks.create_task(self._doors.run())
+                problem = await self._open_pages(stack)
+                await self._doors.settled.wait()
+                self._check_something_is_open(problem)
+                for engine in self._engines:
                     await engine.tried.wait()
-                ready(self)
-        finally:
-            if self.plain_tcp is not None:
-                await self.plain_tcp.stop()
+                ready()
+
+    def _channels(self, settings: ChannelsSettings) -> Doors:
+        channels: list[tuple[str, Channel]] = []
+        if settings.secured_tcp.enabled:
+            engine = self._engine(settings.secured_tcp.bus)
+            channels.append(("secured_tcp", SecuredTcpChannel(settings.secured_tcp, engine, self._trust)))
+        if settings.plain_tcp.enabled:
+            channels.append(
+                ("plain_tcp", PlainTcpChannel(settings.plain_tcp, self._engine(settings.plain_tcp.bus)))
+            )
+        if settings.rfc2217.enabled:
+            channels.append(("rfc2217", Rfc2217Channel(settings.rfc2217, self._engine(settings.rfc2217.bus))))
+        port = settings.serial_port
+        serial = SerialPortChannel(port, self._engine(port.bus)) if port.enabled else None
+        return Doors(channels, serial, self._gate)
+
+    def _engine(self, bus: str | None) -> BusEngine:
+        return next((engine for engine in self._engines if engine.name == bus), self._engines[0])
+
+    def _server_names(self) -> ServerNames:
+        host = socket.gethostname()
+        addresses = [str(address.ip) for address in self._network.state().addresses]
+        return ServerNames(
+            (host, f"{host.partition('.')[0]}.local", "localhost"),
+            ("127.0.0.1", "::1", str(self._settings.running.web.setup_address), *addresses),
+            self._identity.serial_number,
+        )
+
+    def _facts(self) -> PanelFacts:
+        ethernet = self._network.interface()
+        return PanelFacts(
+            running=True,
+            buses=tuple(engine.health for engine in self._engines),
+            time_server=self._time.state.is_reached,
+            update_server=self._update.state.server_reached,
+            link=self._network.link(ethernet),
+            traffic=self._network.traffic(ethernet, asyncio.get_running_loop().time()),
+        )
+
+    def _buttons(self) -> list[Button]:
+        named = self._settings.running.panel.button
+        buttons: list[Button] = [button(named)] if named else []
+        return [*buttons, self._virtual_button] if self._virtual_button else buttons
+
+    async def _reset_users(self) -> None:
+        await self._access.reset(who="reset button", source="front panel")
+
+    def _write_down(self, write: WriteSeen) -> None:
+        what = f"{write.meter}: {write.what}"
+        more = f" ({write.left_out} more before it were left out)" if write.left_out else ""
+        self._access.audit.record(
+            AuditKind.BUS_WRITE,
+            who=write.client,
+            source=write.source,
+            detail=what + more,
+            outcome=write.result,
+        )
+
+    async def _open_pages(self, stack: contextlib.AsyncExitStack) -> str:
+        """Serve the pages where they are switched on; give why that could not be done."""
+        settings = self._settings.running.web
+        if not settings.enabled:
+            return ""
+        from mbusmaster.web.app import create_app
+        from mbusmaster.web.errors import WebError
+        from mbusmaster.web.server import WebServer
+        from mbusmaster.web.services import Services
+
+        services = Services(
+            settings=self._settings,
+            access=self._access,
+            audit=self._access.audit,
+            meters=self._meters,
+            scanner=self._scanner,
+            identity=self._identity,
+            panel=self._panel,
+            network=self._network,
+            time=self._time,
+            now=_now,
+            buses=self._engines,
+            update=self._update,
+            button=self._virtual_button,
+            reset_button=self._reset_button,
+            restart=self.restart,
+            logs=self._logs,
+            trust=self._trust,
+            channels=self._doors.states,
+        )
+        server = WebServer(create_app(services), settings, self._trust.web_context)
+        try:
+            await server.start()
+        except WebError as error:
+            _log.error("%s", error)
+            return str(error)
+        stack.push_async_callback(server.stop)
+        return ""
+
+    def _check_something_is_open(self, problem: str) -> None:
+        reasons = [state.reason for state in self._doors.states() if state.reason and not state.is_open]
+        pages = self._settings.running.web.enabled and not problem
+        if not pages and not self._doors.is_any_open and (problem or reasons):
+            raise ChannelError("; ".join(filter(None, (problem, *reasons))))
 
 
-async def run_until_told(settings: Settings, ready: Callable[[Master], None]) -> None:
-    """Run a master until SIGINT or SIGTERM."""
+async def run_until_told(
+    settings: SettingsService, state: Path, logs: Logs, ready: Callable[[], None]
+) -> ExitReason:
+    """Run a master until SIGINT or SIGTERM, or until somebody wants it to start again."""
     loop = asyncio.get_running_loop()
-    working = asyncio.create_task(Master(settings).run(ready))
+    this = asyncio.current_task()
+    assert this is not None, "it runs in a task"
+    master = Master(settings, state, logs=logs, stop=this.cancel)
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, working.cancel)
+        loop.add_signal_handler(number, this.cancel)
     with contextlib.suppress(asyncio.CancelledError):
-        await working
+        await master.run(ready)
     _log.info("stopped")
+    return master.restart.reason
 
 
-def serve(settings: Settings, ready: Callable[[Master], None] = lambda master: None) -> None:
+def serve(
+    settings: SettingsService, state: Path, logs: Logs, ready: Callable[[], None] = lambda: None
+) -> ExitReason:
     """Run a master in this process until it is told to end; on uvloop where that is installed, for many clients."""
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(run_until_told(settings, ready))
+        return runner.run(run_until_told(settings, state, logs, ready))
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

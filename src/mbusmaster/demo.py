@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import secrets
 import shlex
 import shutil
 import signal
@@ -14,12 +15,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from mbusmaster.settings import BusSettings, ChannelsSettings, LogSettings, PlainTcpSettings, Settings, Store
+from mbusmaster.access import add_user_offline
+from mbusmaster.channels.trust import Trust
+from mbusmaster.settings import BusSettings, Settings, Store
+from mbusmaster.settings.store import write_atomically
 from mbusmaster.system.children import ends_with_parent, scratch_folder
 from mbusmaster.system.notify import READY, VARIABLE
 
 HOST: Final = "127.0.0.1"
-PORT: Final = 2445
+PORTS: Final = {"web": 8080, "plain_tcp": 2445, "secured_tcp": 1445, "rfc2217": 2217}
+USER: Final = "demo"
 READY_SECONDS: Final = 60.0
 END_SECONDS: Final = 5.0
 FOLDER_PREFIX: Final = "mbusmaster-demo-"
@@ -64,13 +69,55 @@ async def _until_told(scene: Scene) -> None:
         await playing
 
 
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """Where the parts of the demo are.
+
+    :ivar ports: by the names of `PORTS`.
+    """
+
+    folder: Path
+    ports: dict[str, int]
+    password: str
+
+    @property
+    def state(self) -> Path:
+        return self.folder / "state"
+
+    @property
+    def serial(self) -> Path:
+        return self.folder / "serial"
+
+    def pem(self, name: str) -> Path:
+        return self.folder / f"{name}.pem"
+
+    def offers(self, simulator_control: str) -> dict[str, str]:
+        ports = self.ports
+        return {
+            "web": f"http://{HOST}:{ports['web']}/",
+            "user": USER,
+            "password": self.password,
+            "tcp": f"tcp://{HOST}:{ports['plain_tcp']}",
+            "tls": f"tls://{HOST}:{ports['secured_tcp']}"
+            f"?ca={self.pem('ca')}&cert={self.pem('cert')}&key={self.pem('key')}",
+            "tls_ca": str(self.pem("ca")),
+            "tls_cert": str(self.pem("cert")),
+            "tls_key": str(self.pem("key")),
+            "rfc2217": f"rfc2217://{HOST}:{ports['rfc2217']}",
+            "serial": str(self.serial),
+            "simulator_control": simulator_control,
+        }
+
+
 async def _play(scene: Scene) -> None:
     async with contextlib.AsyncExitStack() as stack:
         folder = stack.enter_context(scratch_folder(FOLDER_PREFIX))
         simulator = await stack.enter_async_context(_program(_simulator(scene, folder), stdout=True))
         offers = await _first_line(simulator)
-        port = _free_port()
-        config = _settings_file(scene, folder, offers, port)
+        ports = {name: _free_port(port) for name, port in PORTS.items()}
+        places = _Places(folder, ports, secrets.token_urlsafe(12))
+        config = _settings_file(scene, places, offers)
+        _take_into_use(places)
         notified = stack.enter_context(
             socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         )
@@ -80,7 +127,7 @@ async def _play(scene: Scene) -> None:
             _program(("mbusmaster", "run", "--config", str(config)), environment=environment)
         )
         await _until_ready(gateway, notified)
-        _announce(scene, offers, port)
+        _announce(scene, offers, places)
         await _first_to_end({"the simulator": simulator, "the gateway": gateway})
 
 
@@ -94,25 +141,54 @@ def _simulator(scene: Scene, folder: Path) -> tuple[str, ...]:
     return tuple(command)
 
 
-def _settings_file(scene: Scene, folder: Path, offers: dict[str, Any], port: int) -> Path:
-    bus = BusSettings.model_validate(
+def _settings_file(scene: Scene, places: _Places, offers: dict[str, Any]) -> Path:
+    def listening(name: str) -> dict[str, object]:
+        return {"enabled": True, "port": places.ports[name], "bind": [HOST]}
+
+    bus = {
+        "name": "demo",
+        "url": f"serial://{offers['pty']}",
+        "default_baud": scene.baud,
+        "line_monitor": f"tcp://{offers['control']}",
+    }
+    channels = {
+        **{name: listening(name) for name in ("secured_tcp", "plain_tcp", "rfc2217")},
+        "serial_port": {"link": str(places.serial)},
+        "discovery": False,
+    }
+    settings = Settings.model_validate(
         {
-            "name": "demo",
-            "url": f"serial://{offers['pty']}",
-            "default_baud": scene.baud,
-            "line_monitor": f"tcp://{offers['control']}",
+            "state_folder": str(places.state),
+            "buses": [bus],
+            "channels": channels,
+            "web": {"setup_interface": "lo", "setup_address": HOST, "port": places.ports["web"]},
+            "panel": {"virtual_button": True, "led_folder": str(places.folder / "leds")},
+            "log": {"level": "warning"},
         }
     )
-    channel = PlainTcpSettings.model_validate({"enabled": True, "port": port, "bind": [HOST]})
-    settings = Settings(
-        state_folder=folder / "state",
-        buses=(bus,),
-        channels=ChannelsSettings(plain_tcp=channel),
-        log=LogSettings(level="warning"),
-    )
-    path = folder / "mbusmaster.toml"
+    path = places.folder / "mbusmaster.toml"
     Store(path).save(settings)
     return path
+
+
+def _take_into_use(places: _Places) -> None:
+    """Do what a person does first: make a user in the place of the default one, and a client that the master trusts."""
+    places.state.mkdir(mode=0o700)
+    add_user_offline(places.state, USER, places.password)
+    trust = Trust(places.state / "trust")
+    try:
+        key, certificate, _ = _pem_blocks(trust.issue(USER, None).pem())
+        for name, data in (("ca", trust.authority_pem()), ("cert", certificate), ("key", key)):
+            write_atomically(places.pem(name), data)
+    finally:
+        trust.close()
+
+
+def _pem_blocks(data: bytes) -> list[bytes]:
+    end = b"-----END "
+    lines = data.splitlines(keepends=True)
+    ends = [number + 1 for number, line in enumerate(lines) if line.startswith(end)]
+    return [b"".join(lines[first:last]) for first, last in zip([0, *ends], ends, strict=False)]
 
 
 @contextlib.asynccontextmanager
@@ -182,9 +258,9 @@ async def _first_to_end(parts: dict[str, asyncio.subprocess.Process]) -> None:
     raise DemoError(f"{waiting[ended]} ended with status {ended.result()}, so the demo ends too")
 
 
-def _free_port() -> int:
-    """Give the guide's port where it is free, else any."""
-    for port in (PORT, 0):
+def _free_port(wanted: int) -> int:
+    """Give the usual port where it is free, else any."""
+    for port in (wanted, 0):
         with socket.socket() as sock, contextlib.suppress(OSError):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             sock.bind((HOST, port))
@@ -193,10 +269,10 @@ def _free_port() -> int:
     raise DemoError(f"no free port at {HOST}")
 
 
-def _announce(scene: Scene, offers: dict[str, Any], port: int) -> None:
-    url = f"tcp://{HOST}:{port}"
+def _announce(scene: Scene, offers: dict[str, Any], places: _Places) -> None:
+    offered = places.offers(offers["control"])
     if scene.as_json:
-        print(json.dumps({"tcp": url, "simulator_control": offers["control"]}), flush=True)
+        print(json.dumps(offered), flush=True)
         return
     meters = offers["meters"]
     print(f"A simulated bus with {len(meters)} meters, and the gateway in front of it:\n")
@@ -208,10 +284,16 @@ def _announce(scene: Scene, offers: dict[str, Any], port: int) -> None:
     example = next((meter["secondary"] for meter in meters if meter["secondary"]), "1")
     print(
         f"""
-Reading software connects to {HOST} port {port} (plain TCP). In another terminal:
+Open the pages:   {offered["web"]}
+Log in as:        {USER}   password: {places.password}
+(The demo made this user by itself; a new master has the default user, which can do nothing but make the first one.)
 
-  {mbus} scan {url}
-  {mbus} read {url} {example}
+Reading software connects to {HOST} port {places.ports["plain_tcp"]} (plain TCP). In another terminal:
+
+  {mbus} scan {offered["tcp"]}
+  {mbus} read {offered["tcp"]} {example}
+  {mbus} read "{offered["tls"]}" {example}
+  {mbus} read {offered["serial"]} {example}
 
 The simulator's control socket is at {offers["control"]}. Ctrl-C ends all of it.""",
         flush=True,

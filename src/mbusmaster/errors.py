@@ -5,7 +5,8 @@
     MasterError
     ├── BusDownError        the converter cannot be reached, so nothing can be asked
     ├── BusCrowdedError     no more clients fit on this bus
-    └── ClientClosedError   the client has left the bus
+    ├── ClientClosedError   the client has left the bus
+    └── StateFolderError    there is no place for what must survive a restart
 """
 
 
@@ -23,3 +24,7 @@ class BusCrowdedError(MasterError):
 
 class ClientClosedError(MasterError):
     """The client has left the bus."""
+
+
+class StateFolderError(MasterError):
+    """There is no place for what must survive a restart."""

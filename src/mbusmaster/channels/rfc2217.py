@@ -5,7 +5,7 @@ import logging
 import socket
 from collections.abc import Callable
 from importlib.metadata import version
-from typing import Final
+from typing import Final, cast
 
 from mbusmaster.bus.client import Client
 from mbusmaster.bus.engine import BusEngine
@@ -84,9 +84,9 @@ class ComPortStream(asyncio.BufferedProtocol, asyncio.Transport):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Wait for `join`."""
-        assert isinstance(transport, asyncio.Transport), "sockets give such a one"
-        self._connection = transport
-        transport.pause_reading()
+        # A socket's transport reads and writes; uvloop's is no subclass of what says so.
+        self._connection = cast(asyncio.Transport, transport)
+        self._connection.pause_reading()
 
     def get_buffer(self, sizehint: int) -> bytearray:
         """Give room for what the client sends next; little, so that taking it apart holds nobody up."""

@@ -9,7 +9,7 @@ Until `begin` is called nothing that comes behind the handshake is decrypted.
 import asyncio
 import contextlib
 import ssl
-from typing import Any, Final
+from typing import Any, Final, cast
 
 PLAINTEXT: Final = 16384
 """Most bytes of one TLS record (RFC 8446, 5.1)."""
@@ -82,8 +82,8 @@ class TlsStream(asyncio.Protocol, asyncio.Transport):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Wait for the client's first message."""
-        assert isinstance(transport, asyncio.Transport), "a socket's transport reads and writes"
-        self._lower = transport
+        # A socket's transport reads and writes; uvloop's is no subclass of what says so.
+        self._lower = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes from the network."""

@@ -5,8 +5,6 @@ import contextlib
 import logging
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from fastapi import FastAPI
@@ -14,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
+from mbusmaster.errors import MasterError
 from mbusmaster.settings.schema import WebSettings
 from mbusmaster.web.connections import Connection, Crowd, configure
 from mbusmaster.web.doors import OpenDoor, open_doors
@@ -26,14 +25,6 @@ GRACE_SECONDS: Final = 3.0
 BACKLOG: Final = 64
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Certificate:
-    """Of the master's own, for the LAN: PEM files."""
-
-    certificate: Path
-    key: Path
 
 
 class _At:
@@ -51,15 +42,15 @@ class _At:
 class WebServer:
     """The doors of the web application.
 
-    :param certificate: gives the certificate for the LAN; asked at the start and by `renew_certificate`.
+    :param tls: gives the context for the LAN, and keeps its certificate up to date; may raise `MasterError`.
     """
 
     def __init__(
-        self, app: FastAPI, settings: WebSettings, certificate: Callable[[], Certificate] | None = None
+        self, app: FastAPI, settings: WebSettings, tls: Callable[[], ssl.SSLContext] | None = None
     ) -> None:
         self._app = app
         self._settings = settings
-        self._certificate = certificate
+        self._tls = tls
         self._context: ssl.SSLContext | None = None
         self._doors: tuple[OpenDoor, ...] = ()
         self._servers: list[asyncio.Server] = []
@@ -73,7 +64,7 @@ class WebServer:
 
     async def start(self) -> None:
         """Open all doors; raise `WebError` if one cannot be had."""
-        self._context = self._tls() if self._settings.lan else None
+        self._context = self._context_for_lan() if self._settings.lan else None
         self._doors = open_doors(self._settings)
         configs = {name: configure(_At(self._app, name)) for name in {door.interface for door in self._doors}}
         try:
@@ -104,11 +95,6 @@ class WebServer:
             async with asyncio.timeout(GRACE_SECONDS):
                 await self._crowd.empty()
 
-    def renew_certificate(self) -> None:
-        """Take another certificate for connections from now on; raise `WebError` if it cannot be used."""
-        if self._context is not None:
-            self._load(self._context)
-
     async def _open(self, door: OpenDoor, config: Config) -> None:
         def connection() -> Connection:
             return Connection(config, self._state, self._crowd)
@@ -124,21 +110,10 @@ class WebServer:
         )
         self._servers.append(server)
 
-    def _tls(self) -> ssl.SSLContext:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.minimum_version = ssl.TLSVersion.TLSv1_3
-        context.set_alpn_protocols(["http/1.1"])
-        self._load(context)
-        return context
-
-    def _load(self, context: ssl.SSLContext) -> None:
-        if self._certificate is None:
+    def _context_for_lan(self) -> ssl.SSLContext:
+        if self._tls is None:
             raise WebError("the web pages cannot be served on the LAN: there is no certificate for TLS")
-        files = self._certificate()
         try:
-            context.load_cert_chain(files.certificate, files.key)
-        except (OSError, ssl.SSLError) as error:
-            raise WebError(
-                f"the web pages cannot be served on the LAN: the certificate {files.certificate} cannot be used "
-                f"({error.strerror or error}); delete it with its key, a new one is then made"
-            ) from error
+            return self._tls()
+        except MasterError as error:
+            raise WebError(f"the web pages cannot be served on the LAN: {error}") from error

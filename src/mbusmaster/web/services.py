@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from mbusmaster.access import Access, AuditLog
 from mbusmaster.bus.engine import BusEngine
+from mbusmaster.channels.doors import ChannelState
+from mbusmaster.channels.trust import Trust
 from mbusmaster.meterlist import MeterList, Scanner
 from mbusmaster.settings import SettingsService
 from mbusmaster.system.button import ResetButton, VirtualButton
@@ -19,22 +20,7 @@ from mbusmaster.system.panel import Panel
 from mbusmaster.system.restart import Restart
 from mbusmaster.system.update import NoUpdateService, UpdateService
 
-
-@dataclass(frozen=True, slots=True)
-class ChannelState:
-    """How one channel is.
-
-    :ivar name: as in the settings: secured_tcp, plain_tcp, rfc2217, serial_port.
-    :ivar endpoints: where it can be reached: address and port, or name of the serial port.
-    :ivar clients: how many are connected.
-    :ivar reason: why it is not open, though it is switched on; empty where it is open or switched off.
-    """
-
-    name: str
-    is_open: bool
-    endpoints: tuple[str, ...] = ()
-    clients: int = 0
-    reason: str = ""
+__all__ = ["ChannelState", "Services"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +36,6 @@ class Services:
     :ivar button: the one of the page; None where it is not shown. `reset_button` tells how long any button has been held.
     :ivar logs: what the log page shows.
     :ivar trust: whom the secured channel trusts.
-    :ivar clients: who is connected to the channels.
     :ivar channels: gives how each channel is.
     """
 
@@ -73,6 +58,5 @@ class Services:
     reset_button: ResetButton | None = None
     restart: Restart | None = None
     logs: Logs | None = None
-    trust: Any = None
-    clients: Any = None
+    trust: Trust | None = None
     channels: Callable[[], tuple[ChannelState, ...]] = tuple

@@ -14,9 +14,16 @@ from mbusmaster.settings.schema import WebSettings
 from mbusmaster.web import connections
 from mbusmaster.web.app import create_app
 from mbusmaster.web.errors import WebError
-from mbusmaster.web.server import Certificate, WebServer
-from support.certificates import Authority
+from mbusmaster.web.server import WebServer
+from support.certificates import Authority, Pem
 from support.web import web_services
+
+
+def _context(pem: Pem) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.load_cert_chain(pem.certificate, pem.key)
+    return context
 
 
 @asynccontextmanager
@@ -27,7 +34,7 @@ async def serving(folder: Path, **settings: Any) -> AsyncIterator[WebServer]:
         {"setup_interface": "none0", "port": 0, "lan_port": 0, "lan_bind": ["127.0.0.1"], **settings}
     )
     with web_services(folder) as services:
-        server = WebServer(create_app(services), web, lambda: Certificate(pem.certificate, pem.key))
+        server = WebServer(create_app(services), web, lambda: _context(pem))
         await server.start()
         try:
             yield server

@@ -1,0 +1,96 @@
+"""Users and clients of a master, from the command line, whether it runs or not; a running one notices at once."""
+
+import getpass
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import BinaryIO
+
+from mbusmaster.access import add_user_offline
+from mbusmaster.access import reset_users as reset
+from mbusmaster.channels.trust import Trust, TrustError
+
+
+def reset_users(state: Path) -> None:
+    """Delete all users, sessions and tokens; the default user is back. Raise `AccessStoreError`."""
+    aside = reset(state)
+    if aside is not None:
+        print(f"the file of the users could not be used; it is kept as {aside}")
+    print("all users, logins and API tokens are gone; the default user can log in from the setup interface")
+
+
+def add_user(state: Path, name: str, ask: Callable[[str], str] = getpass.getpass) -> None:
+    """Add a user; the password is asked for, or is the first line of standard input. Raise an `AccessError`."""
+    added = add_user_offline(state, name, _password(f"Password for {name}: ", ask))
+    print(f"user {added} added")
+
+
+def add_client(state: Path, name: str, target: Path | None, days: int | None, *, encrypt: bool) -> None:
+    """Issue a bundle for a client of the secured channel and write it to a file that only its owner can read.
+
+    :param target: ``*.pem`` or ``*.p12``; None is NAME.p12 in the current folder.
+    :param encrypt: protect it by a passphrase, which is asked for or is the first line of standard input.
+
+    Raise `TrustError`.
+    """
+    path = target or Path(f"{name}.p12")
+    if path.suffix not in (".p12", ".pfx", ".pem"):
+        raise TrustError(f"{path} must end in .p12 or .pem")
+    passphrase = _password(f"Passphrase for {path}: ", getpass.getpass) if encrypt else None
+    # The file comes first: a bundle that cannot be written would be trusted and lost.
+    with _trust(state) as trust, _new_file(path) as file:
+        bundle = trust.issue(name, passphrase, **({} if days is None else {"days": days}))
+        file.write(bundle.pem() if path.suffix == ".pem" else bundle.pkcs12())
+    print(f"client {name}: {path}, valid until {bundle.expires:%Y-%m-%d}; the key is nowhere else")
+
+
+def list_clients(state: Path, *, as_json: bool) -> None:
+    """Print the clients of the secured channel. Raise `TrustError`."""
+    with _trust(state) as trust:
+        clients = trust.clients()
+    if as_json:
+        print(json.dumps([asdict(client) for client in clients], default=str))
+        return
+    for client in clients:
+        condition = (
+            f"revoked {client.revoked:%Y-%m-%d}" if client.revoked else f"until {client.expires:%Y-%m-%d}"
+        )
+        print(f"{client.id[:16]}  {client.name:<32}  {client.origin:<10}  {condition}")
+
+
+def revoke_client(state: Path, client: str) -> None:
+    """Trust a client no more, by name or id. Raise `TrustError`."""
+    with _trust(state) as trust:
+        revoked = trust.revoke(client)
+    print(f"client {revoked.name} is trusted no more")
+
+
+@contextmanager
+def _new_file(path: Path) -> Iterator[BinaryIO]:
+    """Open a new file for its owner only; take it away again when the block fails."""
+    try:
+        with open(path, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+            try:
+                yield file
+            except BaseException:
+                path.unlink()
+                raise
+    except OSError as error:
+        raise TrustError(f"cannot write {path}: {error.strerror}") from error
+
+
+@contextmanager
+def _trust(state: Path) -> Iterator[Trust]:
+    trust = Trust(state / "trust")
+    try:
+        yield trust
+    finally:
+        trust.close()
+
+
+def _password(prompt: str, ask: Callable[[str], str]) -> str:
+    return ask(prompt) if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
