@@ -46,6 +46,7 @@ MAX_COOKIES: Final = 8192
 """Longer cookie headers are not looked at."""
 MAX_BODY: Final = 64 * 1024
 """Of a request to a page that takes no files."""
+MAX_SESSION_ID: Final = 128
 VISIT_LENGTH: Final = 43
 """Of the secret in the visit cookie, as `secrets.token_urlsafe` makes it."""
 
@@ -107,7 +108,11 @@ class Reception:
         secure = scope["scheme"] == "https"
         cookies = read_cookies(headers)
         session_id = cookies.get(cookie_name(SESSION_COOKIE, secure=secure), "")
-        session = self._access.session(session_id) if session_id and len(session_id) <= 128 else None
+        # Event streams are opened, and opened again, by a page that nobody may be looking at.
+        is_use = headers.get("accept") != "text/event-stream"
+        session = (
+            self._access.session(session_id, is_use=is_use) if 0 < len(session_id) <= MAX_SESSION_ID else None
+        )
         visit = cookies.get(cookie_name(VISIT_COOKIE, secure=secure), "")
         known = len(visit) == VISIT_LENGTH and visit.isascii()
         # A form needs the secret; what comes without one is not given any for a picture or a script.

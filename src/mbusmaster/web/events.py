@@ -1,7 +1,7 @@
 """Event streams (server-sent events): few at a time, ended with the login of who listens and with the server."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -52,7 +52,7 @@ class Streams:
             except TimeoutError:
                 continue
 
-    async def carry(self, who: Visitor, events: AsyncIterator[Event]) -> AsyncIterator[bytes]:
+    async def carry(self, who: Visitor, events: AsyncGenerator[Event]) -> AsyncIterator[bytes]:
         """Give what goes to the browser until the events end, the login ends, or the server stops."""
         waiting: asyncio.Task[Event] | None = None
         closing = asyncio.ensure_future(self._closing.wait())
@@ -79,12 +79,14 @@ class Streams:
             closing.cancel()
             if waiting is not None:
                 waiting.cancel()
+                await asyncio.wait({waiting})
+            await events.aclose()
 
     def _is_welcome(self, who: Visitor) -> bool:
-        return who.session is None or self._access.session(who.session.id) is not None
+        return who.session is None or self._access.session(who.session.id, is_use=False) is not None
 
 
-def event_stream(request: Request, events: AsyncIterator[Event]) -> Response:
+def event_stream(request: Request, events: AsyncGenerator[Event]) -> Response:
     """Answer with an event stream; raise 503 where there are too many."""
     streams: Streams = request.app.state.streams
     if streams.count >= MAX_STREAMS:

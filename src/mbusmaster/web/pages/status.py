@@ -1,6 +1,6 @@
 """Status: open without a password (guide 3.1), with the front panel (guide 4); `/` and `/config` show it too."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Final
 
 from fastapi import APIRouter, Request
@@ -41,7 +41,7 @@ def router(services: Services) -> APIRouter:
     return routes
 
 
-async def _changes(request: Request, services: Services) -> AsyncIterator[Event]:
+async def _changes(request: Request, services: Services) -> AsyncGenerator[Event]:
     """Give the parts of the page that differ from what was sent before, once a second at the most."""
     render = renderer_of(request).fragment
     sent: dict[str, str] = {}
