@@ -9,6 +9,7 @@ import logging
 import os
 import sqlite3
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -20,7 +21,7 @@ from mbusmaster.access.errors import AccessError, AccessStoreError
 FILE_NAME: Final = "access.db"
 DAMAGED_SUFFIX: Final = ".damaged"
 BUSY_SECONDS: Final = 5.0
-SETTLE_SECONDS: Final = 1.0
+SETTLE_SECONDS: Final = 5.0
 MOST_PENDING: Final = 1000
 """Changes that nobody waits for and that are not on the disk yet; more are dropped and counted."""
 _BESIDE: Final = ("-wal", "-shm")
@@ -144,7 +145,7 @@ class Database:
         self._identity: tuple[int, int] | None = None
         self._data_version = -1
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="access")
-        self._room = threading.Semaphore(MOST_PENDING)
+        self._posted: deque[tuple[Callable[[sqlite3.Connection], object], str]] = deque()
         self._reading = threading.Lock()
         self._losses = _Losses()
 
@@ -203,10 +204,11 @@ class Database:
 
     def post(self, job: Callable[[sqlite3.Connection], object], lost: str) -> None:
         """Have a job done that nobody waits for; where that fails, the log says what was lost, and in the end how much."""
-        if not self._room.acquire(blocking=False):
-            self._losses.lost(lost, "there is too much to write at once")
+        if len(self._posted) >= MOST_PENDING:
+            self._losses.lost(1, lost, "there is too much to write at once")
             return
-        self._thread.submit(self._post, job, lost)
+        self._posted.append((job, lost))
+        self._thread.submit(self._write_posted)
 
     def settle(self) -> None:
         """Wait until all that was handed in until now is on the disk, but not for ever: a disk may hang."""
@@ -231,14 +233,21 @@ class Database:
             self._writer = (connection, identity or (0, 0))
         return transact(self._writer[0], job, self.path)
 
-    def _post(self, job: Callable[[sqlite3.Connection], object], lost: str) -> None:
+    def _write_posted(self) -> None:
+        """Do all that was posted until now in one transaction: many entries at once cost one flush of the disk."""
+        jobs = [self._posted.popleft() for _ in range(len(self._posted))]
+
+        def do_all(connection: sqlite3.Connection) -> None:
+            for job, _ in jobs:
+                job(connection)
+
+        if not jobs:
+            return
         try:
-            self._write(job)
+            self._write(do_all)
             self._losses.ended()
         except AccessError as error:
-            self._losses.lost(lost, str(error))
-        finally:
-            self._room.release()
+            self._losses.lost(len(jobs), jobs[0][1], str(error))
 
     def _replace(self) -> None:
         self._close_writer()
@@ -262,11 +271,11 @@ class _Losses:
         self._count = 0
         self._counting = threading.Lock()
 
-    def lost(self, what: str, why: str) -> None:
+    def lost(self, count: int, first: str, why: str) -> None:
         with self._counting:
-            self._count += 1
-            if self._count == 1:
-                _log.error("lost: %s: %s", what, why)
+            if self._count == 0:
+                _log.error("lost: %s: %s", first, why)
+            self._count += count
 
     def ended(self) -> None:
         if self._count:
