@@ -1,14 +1,15 @@
 """Which meters are on the buses: the list, the scans that fill it, what is expected, and what is the matter with who is silent.
 
-================ ==============================================================================================
+================ =================================================================================================
 `meter`          one row; `sighting` what a search saw; `merge` which row that belongs to
 `meters`         the list; `query` sorting, filtering, paging
 `database`       its file; `rows` rows as meters
 `csvfile`        the list as a file; `entry` one checked line of it; `importing` what it would change
 `expected`       the meters that should be there; `commissioning` expected against found
 `diagnosis`      why a meter does not answer
-`job`            one scan or check and how far it is; `scanner` starts them, one per bus
-================ ==============================================================================================
+`job`            one scan or check and how far it is; `work` and `checker` carry it out, on a `conversation` with the bus
+`scanner`        starts jobs, one per bus
+================ =================================================================================================
 
 No value that a meter measures is kept here: who it is, and its fabrication number.
 """

@@ -85,10 +85,6 @@ class Database:
                 f"the meter list {self.path} cannot be written: {error}; nothing was changed"
             ) from error
 
-    def rows(self, query: str) -> list[sqlite3.Row]:
-        """Read rows."""
-        return self._connection.execute(query).fetchall()
-
     def close(self) -> None:
         """Close the file."""
         self._connection.close()

@@ -14,41 +14,25 @@ standard's answer window: with seconds for each empty address none would ever en
 import asyncio
 import itertools
 import logging
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Final
 
 from mbus.addressing import LAST_PRIMARY, SecondaryAddress, is_primary
 from mbus.errors import MBusError
-from mbus.procedures.found import Found, Unclear
-from mbus.procedures.found import Progress as SearchProgress
-from mbus.procedures.search_primary import search_primary
-from mbus.procedures.search_secondary import SearchState, search_secondary
-from mbus.procedures.steps import Note
 from mbusio.errors import BusIOError
-from mbusio.transport import parse_url
 from mbusmaster.bus.engine import BusEngine
 from mbusmaster.bus.turns import Priority
 from mbusmaster.errors import BusDownError, MasterError
-from mbusmaster.meterlist.checker import Checker, Subject, subject_of, wants
-from mbusmaster.meterlist.commissioning import match
 from mbusmaster.meterlist.conversation import Conversation
-from mbusmaster.meterlist.diagnosis import Manner, Verdict
-from mbusmaster.meterlist.errors import ListFullError, MeterListError, MeterRefusedError
-from mbusmaster.meterlist.expected import ExpectedMeter
+from mbusmaster.meterlist.errors import MeterListError, MeterRefusedError
 from mbusmaster.meterlist.job import ANY_METER, JobState, Mode, Phase, ScanJob, Task
-from mbusmaster.meterlist.meter import MAX_METERS, Meter, Status
+from mbusmaster.meterlist.meter import MAX_METERS
 from mbusmaster.meterlist.meters import MeterList
-from mbusmaster.meterlist.sighting import sighting_of, sighting_of_unclear
+from mbusmaster.meterlist.work import Search, Work
 
 RATES: Final = (2400, 300, 9600, 19200)
 """What may be offered, the rate for a first scan in front (guide 3.1)."""
-THOROUGH_TRIES: Final = 3
-"""Requests to each primary address of a thorough scan."""
-
-RESUME_SECONDS: Final = 1800.0
-"""For so long a scan that was stopped can go on: later the bus may have changed too much."""
 
 _log = logging.getLogger(__name__)
 
@@ -68,25 +52,6 @@ class ScanBusyError(MeterListError):
         self.job = job
 
 
-@dataclass(slots=True)
-class _Search:
-    """What a scan by secondary address has learned.
-
-    :ivar found: rows that it heard.
-    :ivar stopped_at: seconds of the loop's clock; None while it is at work.
-    """
-
-    task: Task
-    state: SearchState = field(default_factory=SearchState)
-    found: tuple[int, ...] = ()
-    stopped_at: float | None = None
-
-    def can_go_on_as(self, task: Task, now: float) -> bool:
-        """Tell whether the same is asked for again, soon enough."""
-        same = replace(task, who=self.task.who) == self.task
-        return same and self.stopped_at is not None and now - self.stopped_at < RESUME_SECONDS
-
-
 class Scanner:
     """Starts jobs; remembers the last one of each bus.
 
@@ -100,7 +65,7 @@ class Scanner:
         self._meters = meters
         self._clock = clock
         self._jobs: dict[str, ScanJob] = {}
-        self._stopped: dict[str, _Search] = {}
+        self._stopped: dict[str, Search] = {}
         self._numbers = itertools.count(1)
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -203,7 +168,9 @@ class Scanner:
             ) as client:
                 await client.set_baud(job.task.baud)
                 conversation = Conversation(client, job.task.baud)
-                await _Work(job, engine, self._meters, conversation, self.rates(engine.name), search).run()
+                await Work(
+                    job, engine.settings, self._meters, conversation, self.rates(engine.name), search
+                ).run()
             job.end(JobState.FINISHED)
         except asyncio.CancelledError:
             self._keep(search, job)
@@ -232,147 +199,20 @@ class Scanner:
                 progress.why,
             )
 
-    def _search(self, job: ScanJob) -> _Search:
+    def _search(self, job: ScanJob) -> Search:
         """Give what a scan begins with: what one like it has learned and left, or nothing."""
-        before = self._stopped.pop(job.task.bus, None)
+        before = self._stopped.get(job.task.bus)
         if before is None or not before.can_go_on_as(job.task, asyncio.get_running_loop().time()):
-            return _Search(job.task)
+            return Search(job.task)
+        del self._stopped[job.task.bus]
+        if any(self._meters.get(number) is None for number in before.found):
+            # Who was taken out of the list since must be found anew.
+            return Search(job.task)
         for number in before.found:
-            if self._meters.get(number) is not None:
-                job.heard(number, is_new=False)
-        return _Search(job.task, before.state)
+            job.heard(number, is_new=False)
+        return Search(job.task, before.state)
 
-    def _keep(self, search: _Search, job: ScanJob) -> None:
+    def _keep(self, search: Search, job: ScanJob) -> None:
         if job.task.mode is Mode.SECONDARY and job.progress.phase is Phase.SEARCHING:
             search.found, search.stopped_at = tuple(job.found), asyncio.get_running_loop().time()
             self._stopped[job.task.bus] = search
-
-
-class _Work:
-    """One job at work."""
-
-    def __init__(
-        self,
-        job: ScanJob,
-        engine: BusEngine,
-        meters: MeterList,
-        bus: Conversation,
-        rates: Sequence[int],
-        search: _Search,
-    ) -> None:
-        self._search = search
-        self._job = job
-        self._task = job.task
-        self._settings = engine.settings
-        self._meters = meters
-        self._bus = bus
-        self._rates = rates
-        self._unclear: set[int] = set()
-        self._nameless: set[int] = set()
-        self._places: dict[int, list[int]] = {}
-
-    async def run(self) -> None:
-        """Do all of it."""
-        match self._task.mode:
-            case Mode.PRIMARY:
-                await self._search_primary()
-            case Mode.SECONDARY:
-                await self._search_secondary()
-        manner = Manner(1 + self._settings.retries)
-        if self._task.mode is Mode.CHECK:
-            manner = Manner(manner.tries, float(self._settings.timeout))
-        checker = Checker(self._job, self._bus, self._meters, manner, self._rates)
-        await checker.check(self._subjects())
-        self._job.change(done=self._bus.transactions)
-
-    async def _search_primary(self) -> None:
-        task = self._task
-        tries = THOROUGH_TRIES if task.thorough else 1
-        await self._bus.run(search_primary(task.first, task.last, tries=tries), watch=self._noted)
-
-    async def _search_secondary(self) -> None:
-        task = self._task
-        search = search_secondary(task.mask, thorough=task.thorough, state=self._search.state)
-        await self._bus.run(search, watch=self._noted)
-        if not (self._bus.doubts and _is_far(self._settings.url)):
-            return
-        # Some of the silences were answers that came too late: ask again, and wait for them.
-        self._job.warn("answers came late: the bus was searched again, and waited for longer")
-        self._job.change(phase=Phase.SEARCHING_AGAIN)
-        self._nameless.clear()
-        self._bus.begin_lap()
-        self._bus.waits_longer = True
-        await self._bus.run(search_secondary(task.mask, thorough=task.thorough), watch=self._noted)
-        self._bus.waits_longer = False
-
-    def _noted(self, note: Note) -> None:
-        try:
-            match note:
-                case Found():
-                    self._enter_found(note)
-                case Unclear():
-                    self._enter_unclear(note)
-                case SearchProgress(left=left, at=at):
-                    seconds = self._bus.seconds_for(left)
-                    self._job.change(done=self._bus.transactions, left=left, seconds_left=seconds, at=at)
-        except ListFullError as error:
-            self._job.warn(str(error))
-
-    def _enter_found(self, note: Found) -> None:
-        seen = sighting_of(note.meter)
-        recorded = self._meters.record(
-            seen, bus=self._task.bus, baud=self._bus.baud, apart_from=self._nameless
-        )
-        if recorded.meter.secondary is None:
-            self._nameless.add(recorded.meter.id)
-        self._job.heard(recorded.meter.id, is_new=recorded.is_new)
-        self._watch_for_twins(recorded.meter)
-
-    def _watch_for_twins(self, meter: Meter) -> None:
-        """Notice meters with one secondary address that a search by primary address finds one after the other."""
-        places = self._places.setdefault(meter.id, [])
-        if meter.primary is not None and meter.primary not in places:
-            places.append(meter.primary)
-        if self._task.mode is Mode.PRIMARY and len(places) > 1:
-            addresses = ", ".join(map(str, places))
-            remark = f"several meters have this secondary address, at the primary addresses {addresses}"
-            self._meters.conclude(meter.id, Verdict(Status.COLLISION, remark), asked=self._bus.baud)
-
-    def _enter_unclear(self, note: Unclear) -> None:
-        self._unclear.add(note.primary)
-        self._job.change(unclear=len(self._unclear))
-        self._meters.record_unclear(sighting_of_unclear(note), bus=self._task.bus, baud=self._bus.baud)
-
-    def _subjects(self) -> list[Subject]:
-        """Give those that should have been heard and were not."""
-        task = self._task
-        rows = self._meters.meters(task.bus)
-        if task.mode is Mode.CHECK:
-            wanted = set(task.meters)
-            asked = [(row, row.baud or task.baud) for row in rows if row.id in wanted]
-            # A rate that the settings forbid now is not used, wherever the meter was once seen.
-            subjects = [
-                subject_of(row, rate if rate in self._rates else task.baud, by_primary=False)
-                for row, rate in asked
-            ]
-            return [subject for subject in subjects if subject is not None]
-        expected = self._meters.expected.meters(task.bus)
-        listed = match(expected, rows)
-        missing: list[Meter | ExpectedMeter] = [
-            row for row in rows if row.id not in self._job.found and self._is_covered(row)
-        ]
-        missing += [one for one in expected if one.id not in listed and self._is_covered(one)]
-        by_primary = task.mode is Mode.PRIMARY
-        questions = [subject_of(one, task.baud, by_primary=by_primary) for one in missing]
-        return [question for question in questions if question is not None]
-
-    def _is_covered(self, meter: Meter | ExpectedMeter) -> bool:
-        if self._task.mode is Mode.SECONDARY:
-            return wants(self._task.mask, meter)
-        return meter.primary is not None and self._task.first <= meter.primary <= self._task.last
-
-
-def _is_far(url: str) -> bool:
-    """Tell whether a bus is behind a network whose delay is only learned, so that silence may have been impatience."""
-    endpoint = parse_url(url)
-    return endpoint.kind != "serial" and endpoint.allowance is None
