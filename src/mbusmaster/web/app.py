@@ -1,5 +1,6 @@
 """The web application: pages and API behind one entrance."""
 
+import socket
 from collections.abc import Callable, Collection
 from functools import partial
 
@@ -27,11 +28,17 @@ class _Application(FastAPI):
         return self.entrance(super().build_middleware_stack())
 
 
-def create_app(services: Services, hosts: Callable[[], Collection[str]] = lambda: ()) -> FastAPI:
+def machine_names() -> frozenset[str]:
+    """Give the names under which others know this machine."""
+    name = socket.gethostname()
+    return frozenset((name, f"{name.partition('.')[0]}.local"))
+
+
+def create_app(services: Services, hosts: Callable[[], Collection[str]] = machine_names) -> FastAPI:
     """Put the pages together.
 
-    :param hosts: gives addresses and names of this machine under which browsers may ask, beside those in the settings; it is
-        asked again for a name that was not known.
+    :param hosts: gives names of this machine under which browsers may ask, beside the address to which they connect and the
+        names in the settings; it is asked again for a name that was not known, so it must be quick.
     """
     app = _Application(
         title="M-Bus master",

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from email.utils import formatdate
 from http.cookies import CookieError, SimpleCookie
+from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -143,13 +144,22 @@ class HostCheck:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         app = self._app
-        if scope["type"] == "http" and not self._is_own(host_of(Headers(scope=scope).get("host", ""))):
+        host = host_of(Headers(scope=scope).get("host", "")) if scope["type"] == "http" else ""
+        if scope["type"] == "http" and not (_is_address_of(host, scope) or self._is_own(host)):
             reason = _(
                 "The address in the browser is none of this master's names. Use its IP address, "
                 "or add the name to the host names in the settings of the web pages."
             )
             app = self._refuse(scope, 421, reason)
         await app(scope, receive, send)
+
+
+def _is_address_of(host: str, scope: Scope) -> bool:
+    """Tell whether a host is the very address that the connection came to: no foreign page can have that for its name."""
+    try:
+        return ip_address(host) == ip_address((scope.get("server") or ("",))[0].partition("%")[0])
+    except ValueError:
+        return False
 
 
 class OriginCheck:

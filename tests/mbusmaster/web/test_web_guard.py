@@ -1,3 +1,4 @@
+import socket
 from pathlib import Path
 from typing import ClassVar
 
@@ -76,6 +77,13 @@ async def test_the_masters_own_names_are_answered(host: str, tmp_path: Path) -> 
     settings = Settings(web=WebSettings(host_names=("master.example",)))
     async with web_client(tmp_path, settings=settings) as client:
         assert (await client.get("/status", headers={"host": host})).status_code == 200
+
+
+async def test_the_address_that_the_browser_connected_to_is_the_masters_own(tmp_path: Path) -> None:
+    async with web_client(tmp_path, interface="lan", base_url="https://[fd00::7]:8443") as client:
+        assert (await client.get("/status")).status_code == 200
+        assert (await client.get("/status", headers={"host": "[fd00::8]:8443"})).status_code == 421
+        assert (await client.get("/status", headers={"host": socket.gethostname()})).status_code == 200
 
 
 async def test_a_form_without_its_token_changes_nothing(tmp_path: Path) -> None:
@@ -279,3 +287,17 @@ async def test_the_button_of_the_page_is_for_the_setup_interface_where_it_is_swi
     assert (await press(settings=switched_on)).status_code == 204
     on_lan = await press(settings=switched_on, interface="lan", base_url="https://10.0.0.1")
     assert on_lan.status_code == 403
+
+
+async def test_without_a_program_the_button_of_the_page_asks_first(tmp_path: Path) -> None:
+    switched_on = Settings(panel=PanelSettings(virtual_button=True))
+    async with web_client(tmp_path, settings=switched_on) as client:
+        await client.show("/status")
+        answer = await client.submit("/panel/button")
+        assert "Hold the button for 10 seconds?" in answer.text
+        answer = await client.submit("/panel/button", state="hold")
+        assert "The button is held for 10 seconds." in answer.text
+        button = client.services.button
+        assert button is not None
+        assert (await anext(button.presses())).is_pressed
+        button.release()

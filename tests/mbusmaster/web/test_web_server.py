@@ -181,3 +181,19 @@ async def test_a_body_that_is_too_long_is_refused_before_it_is_read(tmp_path: Pa
         kind = {"content-type": "application/x-www-form-urlencoded"}
         answer = await client.post(f"{server.urls[0]}login", content=endless(), headers=kind)
         assert answer.status_code == 413
+
+
+async def test_on_the_setup_device_the_pages_have_its_address_before_the_cable_is_in(tmp_path: Path) -> None:
+    async with serving(tmp_path, setup_interface="lo", setup_address="10.0.0.1") as server:
+        assert [url.rpartition(":")[0] for url in server.urls] == ["http://10.0.0.1"]
+
+
+async def test_after_a_body_that_nobody_wanted_the_connection_goes_on(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        reader, writer = await raw(server)
+        host = place(server)[0]
+        writer.write(f"POST /login HTTP/1.1\r\nHost: {host}\r\nContent-Length: 70000\r\n\r\n".encode())
+        assert (await reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1 413")
+        writer.write(b"x" * 70000 + f"GET /status HTTP/1.0\r\nHost: {host}\r\n\r\n".encode())
+        assert b"HTTP/1.1 200" in await reader.read()
+        writer.close()
