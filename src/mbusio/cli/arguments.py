@@ -22,6 +22,8 @@ ADDRESS_HELP: Final = (
     "0 to 250, 254 (the only meter on the line), the 8 digits on the meter, "
     "or a whole secondary address: 16 hex digits (852467982D2C3504; F is a wildcard) or ID.MAN.VER.MED"
 )
+LONGEST_SEARCH: Final = 600.0
+"""Seconds that `mbus discover` may take."""
 
 _NUMBER = re.compile(r"[0-9]{1,3}")
 _NO_METER: Final = {
@@ -38,7 +40,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         epilog="mbus COMMAND --help shows what a command takes, with examples.",
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for add in (_decode, _scan, _read, _set_address, _set_baud, _set_clock, _reset, _monitor):
+    for add in (_decode, _scan, _read, _set_address, _set_baud, _set_clock, _reset, _monitor, _discover):
         add(commands)
     return parser.parse_args(arguments)
 
@@ -205,6 +207,30 @@ def _monitor(commands: "_Commands[argparse.ArgumentParser]") -> None:
     _add_key(parser)
 
 
+def _discover(commands: "_Commands[argparse.ArgumentParser]") -> None:
+    parser = _command(
+        commands,
+        "discover",
+        "discover",
+        "list the masters on the local network, with the URLs that read them",
+        "--seconds 5\n--json",
+    )
+    parser.add_argument(
+        "--seconds",
+        type=_checked(_seconds),
+        default=3.0,
+        metavar="N",
+        help="how long to wait for answers (default: 3)",
+    )
+    parser.add_argument(
+        "--interface",
+        action="append",
+        metavar="ADDRESS",
+        help="ask only where this computer has this address; may be given several times (default: everywhere)",
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object with all masters")
+
+
 def _add_bus(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("url", type=_checked(_url), metavar="URL", help=URL_HELP)
     parser.add_argument(
@@ -306,6 +332,13 @@ def _baud(text: str) -> int:
 def _moment(text: str) -> datetime:
     moment = datetime.fromisoformat(text)
     return moment.astimezone().replace(tzinfo=None) if moment.tzinfo else moment
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds <= LONGEST_SEARCH:
+        raise ValueError(f"{text!r}: wait for more than 0 and at most {LONGEST_SEARCH:.0f} seconds")
+    return seconds
 
 
 def _byte(text: str) -> int:
