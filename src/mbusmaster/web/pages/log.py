@@ -61,6 +61,7 @@ def router(services: Services) -> APIRouter:
             chosen=filtered,
             logs=[("system", _("System log")), ("debug", _("Debug log"))],
             levels=_levels(),
+            names=_level_names(),
             is_first=not before,
             first=f"{PATH}?{urlencode(filtered)}",
             older=f"{PATH}?{urlencode({**filtered, 'before': lines[-1].number})}" if more else "",
@@ -123,6 +124,16 @@ def _levels() -> list[tuple[str, str]]:
         "error": _("Errors"),
     }
     return [(level, texts[level]) for level in LEVELS]
+
+
+def _level_names() -> dict[str, str]:
+    return {
+        "debug": _("Debug"),
+        "info": _("Information"),
+        "warning": _("Warning"),
+        "error": _("Error"),
+        "critical": _("Error"),
+    }
 
 
 def _recording(minutes: int) -> str:
