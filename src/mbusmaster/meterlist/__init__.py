@@ -16,6 +16,7 @@ No value that a meter measures is kept here: who it is, and its fabrication numb
 
 from mbusmaster.meterlist.commissioning import Commissioning, Difference, Item, Kind, commissioning
 from mbusmaster.meterlist.csvfile import ImportReport, Problem
+from mbusmaster.meterlist.entry import ReadFile, read_file
 from mbusmaster.meterlist.errors import ListFullError, MeterListError, MeterRefusedError
 from mbusmaster.meterlist.expected import ExpectedMeter, ExpectedMeters
 from mbusmaster.meterlist.job import JobState, Mode, Phase, Progress, ScanJob, Task
@@ -27,6 +28,6 @@ from mbusmaster.meterlist.scanner import ScanBusyError, Scanner, ScanRefusedErro
 __all__ = [
     "Commissioning", "Difference", "ExpectedMeter", "ExpectedMeters", "ImportReport", "Item", "JobState", "Kind",
     "ListFullError", "Meter", "MeterList", "MeterListError", "MeterRefusedError", "Mode", "Page", "Phase", "Problem",
-    "Progress", "Query", "Rate", "Recorded", "ScanBusyError", "ScanJob", "ScanRefusedError", "Scanner", "Sort", "Status",
-    "Task", "commissioning",
+    "Progress", "Query", "Rate", "ReadFile", "Recorded", "ScanBusyError", "ScanJob", "ScanRefusedError", "Scanner",
+    "Sort", "Status", "Task", "commissioning", "read_file",
 ]  # fmt: skip

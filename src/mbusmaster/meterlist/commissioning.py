@@ -110,55 +110,62 @@ def match(expected: Iterable[ExpectedMeter], rows: Iterable[Meter]) -> dict[int,
     differs, and last a primary address alone.
     """
     free = {row.id: row for row in rows}
-    open_ = list(expected)
+    waiting = list(expected)
     pairs: dict[int, Meter] = {}
     for rule in _RULES:
-        for one in list(open_):
-            fitting = [row for row in free.values() if row.bus == one.bus and rule(one, row)]
-            if not fitting:
-                continue
-            # Of several, the one at the expected primary address, and one that answers.
-            best = min(
-                fitting, key=lambda row: (row.primary != one.primary, not row.status.is_contact, row.id)
-            )
-            pairs[one.id] = free.pop(best.id)
-            open_.remove(one)
+        places: dict[tuple[str, object], list[Meter]] = {}
+        for row in free.values():
+            places.setdefault((row.bus, rule.key(row)), []).append(row)
+        for one in waiting:
+            key = rule.key(one)
+            candidates = () if key is None else places.get((one.bus, key), ())
+            fitting = [row for row in candidates if row.id in free and rule.fits(one, row)]
+            if fitting:
+                # Of several, the one at the expected primary address, and one that answers.
+                best = min(
+                    fitting, key=lambda row: (row.primary != one.primary, not row.status.is_contact, row.id)
+                )
+                pairs[one.id] = free.pop(best.id)
+        waiting = [one for one in waiting if one.id not in pairs]
     return pairs
 
 
-def _same_address(one: ExpectedMeter, row: Meter) -> bool:
-    return one.secondary is not None and one.secondary == row.secondary
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """One way to recognise an expected meter.
+
+    :ivar key: what both must have in common; None where a meter does not have it.
+    :ivar fits: tells whether a row with the same key is the expected one.
+    """
+
+    key: Callable[[ExpectedMeter | Meter], object | None]
+    fits: Callable[[ExpectedMeter, Meter], bool] = lambda one, row: True
 
 
-def _fits(one: ExpectedMeter, row: Meter) -> bool:
+def _identification(meter: ExpectedMeter | Meter) -> str | None:
+    return None if meter.secondary is None else meter.secondary.identification
+
+
+def _is_part(one: ExpectedMeter, row: Meter) -> bool:
     if one.secondary is None or row.secondary is None:
         return False
     return is_part_of(one.secondary, row.secondary) or is_part_of(row.secondary, one.secondary)
 
 
-def _same_fabrication(one: ExpectedMeter, row: Meter) -> bool:
-    return one.secondary is None and one.fabrication is not None and one.fabrication == row.fabrication
+def _is_nameless(one: ExpectedMeter, row: Meter) -> bool:
+    return one.secondary is None
 
 
-def _same_identification(one: ExpectedMeter, row: Meter) -> bool:
-    return (
-        one.secondary is not None
-        and row.secondary is not None
-        and one.secondary.identification == row.secondary.identification
-    )
+def _is_half_named(one: ExpectedMeter, row: Meter) -> bool:
+    return one.secondary is None or row.secondary is None
 
 
-def _same_primary(one: ExpectedMeter, row: Meter) -> bool:
-    is_named = one.secondary is not None and row.secondary is not None
-    return not is_named and one.primary is not None and one.primary == row.primary
-
-
-_RULES: Final[tuple[Callable[[ExpectedMeter, Meter], bool], ...]] = (
-    _same_address,
-    _fits,
-    _same_fabrication,
-    _same_identification,
-    _same_primary,
+_RULES: Final = (
+    _Rule(lambda meter: meter.secondary),
+    _Rule(_identification, _is_part),
+    _Rule(lambda meter: meter.fabrication, _is_nameless),
+    _Rule(_identification),
+    _Rule(lambda meter: meter.primary, _is_half_named),
 )
 
 
@@ -166,7 +173,9 @@ def _item(one: ExpectedMeter, row: Meter | None) -> Item:
     if row is None:
         return Item(Kind.MISSING, one, None, one.status, one.remark)
     if row.status not in (Status.ANSWERS, Status.OTHER_BAUD):
-        return Item(Kind.MISSING, one, row, row.status, row.remark)
+        # A row that stands for somebody at its primary address may know less than the question for itself did.
+        newer = one if one.checked and (row.checked is None or one.checked > row.checked) else row
+        return Item(Kind.MISSING, one, row, newer.status, newer.remark)
     differences = tuple(_differences(one, row))
     return Item(Kind.DIFFERING if differences else Kind.FOUND, one, row, row.status, row.remark, differences)
 

@@ -19,7 +19,7 @@ from mbus.errors import AddressError
 from mbus.link.timing import BAUD_RATES
 from mbus.tables import fixed
 from mbus.tables.media import MEDIA, medium_name
-from mbusmaster.meterlist.csvfile import BUS_COLUMN, IDENTIFYING, Line, Problem
+from mbusmaster.meterlist.csvfile import BUS_COLUMN, IDENTIFYING, ImportReport, Line, Problem, read_lines
 from mbusmaster.meterlist.database import moment_of
 from mbusmaster.meterlist.errors import MeterRefusedError
 from mbusmaster.meterlist.meter import Status, checked_note, manufacturer_of, medium_of
@@ -61,14 +61,25 @@ class Entry:
         return (self.bus, self.secondary, None if self.secondary.is_unique else self.primary)
 
 
-def read_entries(
-    lines: Iterable[Line], bus: str, buses: Iterable[str] | None = None
-) -> tuple[list[Entry], list[Problem]]:
-    """Read lines; give the good ones and what is wrong with the others.
+@dataclass(frozen=True, slots=True)
+class ReadFile:
+    """A file that was read, and nothing stored of it yet.
+
+    :ivar entries: of the good lines.
+    :ivar report: what is wrong with the others.
+    """
+
+    entries: tuple[Entry, ...]
+    report: ImportReport
+
+
+def read_file(data: bytes, *, bus: str, buses: Iterable[str] | None = None) -> ReadFile:
+    """Read a file of meters. It touches nothing else: a big one may be read in another thread.
 
     :param bus: of lines that name none.
     :param buses: those that there are; None takes any name.
     """
+    lines, report = read_lines(data)
     entries: list[Entry] = []
     problems: list[Problem] = []
     seen: dict[tuple[object, ...], int] = {}
@@ -83,7 +94,7 @@ def read_entries(
             seen[entry.key] = line.number
             entries.append(entry)
         problems += reader.problems
-    return entries, problems
+    return ReadFile(tuple(entries), report.with_problems(problems))
 
 
 class _LineReader:

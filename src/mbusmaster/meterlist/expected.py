@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from mbus.addressing import SecondaryAddress
-from mbusmaster.meterlist.csvfile import ImportReport, Problem, read_lines, write_table
+from mbusmaster.meterlist.csvfile import ImportReport, Problem, write_table
 from mbusmaster.meterlist.database import Database, moment_of, moment_text
 from mbusmaster.meterlist.diagnosis import Verdict
-from mbusmaster.meterlist.entry import Entry, read_entries
+from mbusmaster.meterlist.entry import Entry, ReadFile, read_file
 from mbusmaster.meterlist.meter import LONGEST_REMARK, MAX_METERS, Status, manufacturer_of, version_of
 from mbusmaster.meterlist.rows import primary_of, secondary_of
 from mbusmaster.meterlist.ticker import Ticker
@@ -76,25 +76,23 @@ class ExpectedMeters:
 
     def meters(self, bus: str | None = None) -> tuple[ExpectedMeter, ...]:
         """Give them all in the order of their file, of one bus or of all."""
-        return tuple(meter for meter in self._meters.values() if bus in (None, meter.bus))
+        return tuple(meter for meter in tuple(self._meters.values()) if bus in (None, meter.bus))
 
     def import_csv(
         self, data: bytes, *, bus: str, buses: Iterable[str] | None = None, partial: bool = False
     ) -> ImportReport:
-        """Take the list of a file in place of the one before; as in `MeterList.import_csv` a file with problems is not taken.
+        """Read a file (`read_file`) and take its meters (`take`)."""
+        return self.take(read_file(data, bus=bus, buses=buses), partial=partial)
 
-        :param bus: of the meters whose line names none.
-        :param buses: those that there are; None takes any name.
-        """
-        lines, report = read_lines(data)
-        entries, problems = read_entries(lines, bus, buses)
-        report = report.with_problems(problems)
-        if not entries and not report.problems:
+    def take(self, read: ReadFile, *, partial: bool = False) -> ImportReport:
+        """Take the list of a file in place of the one before; as in `MeterList.take` one with problems is not taken."""
+        report = read.report
+        if not read.entries and not report.problems:
             report = report.with_problems((Problem(0, "", "it has no meters"),))
-        is_taken = bool(entries) and (partial or not report.problems)
+        is_taken = bool(read.entries) and (partial or not report.problems)
         if is_taken:
-            self._replace([_of_entry(entry) for entry in entries[:MAX_METERS]])
-        return replace(report, taken=is_taken, added=len(entries))
+            self._replace([_of_entry(entry) for entry in read.entries[:MAX_METERS]])
+        return replace(report, taken=is_taken, added=len(read.entries))
 
     def to_csv(self) -> bytes:
         """Give the list as a file that can be imported again."""

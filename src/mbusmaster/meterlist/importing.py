@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from mbusmaster.meterlist.csvfile import Line, Problem
-from mbusmaster.meterlist.entry import Entry, read_entries
+from mbusmaster.meterlist.csvfile import Problem
+from mbusmaster.meterlist.entry import Entry
 from mbusmaster.meterlist.merge import is_part_of, row_of
 from mbusmaster.meterlist.meter import Meter, Rate, Status
 from mbusmaster.meterlist.sighting import Sighting
@@ -26,18 +26,14 @@ class Plan:
     problems: tuple[Problem, ...]
 
 
-def plan_import(
-    meters: Iterable[Meter], lines: Iterable[Line], bus: str, buses: Iterable[str] | None
-) -> Plan:
+def plan_import(meters: Iterable[Meter], entries: Iterable[Entry]) -> Plan:
     """Decide what becomes of each line; two lines for one row are a problem."""
-    entries, problems = read_entries(lines, bus, buses)
-    by_bus: dict[str, list[Meter]] = {}
-    for meter in meters:
-        by_bus.setdefault(meter.bus, []).append(meter)
+    places = _Places(meters)
+    problems: list[Problem] = []
     steps: list[Step] = []
     used: dict[int, int] = {}
     for entry in entries:
-        row = row_of(by_bus.get(entry.bus, ()), _as_sighting(entry))
+        row = row_of(places.near(entry), _as_sighting(entry))
         if row is not None and row.id in used:
             text = f"it is the meter of line {used[row.id]} once more"
             problems.append(Problem(entry.line, "", text))
@@ -46,6 +42,28 @@ def plan_import(
             used[row.id] = entry.line
         steps.append(Step(entry.line, _added(entry) if row is None else _completed(row, entry)))
     return Plan(tuple(steps), tuple(problems))
+
+
+class _Places:
+    """Rows by what a line may have in common with them, so that a long file is not compared with all of them."""
+
+    def __init__(self, meters: Iterable[Meter]) -> None:
+        self._by_identification: dict[tuple[str, str], list[Meter]] = {}
+        self._by_primary: dict[tuple[str, int], list[Meter]] = {}
+        for meter in meters:
+            if meter.identification is not None:
+                self._by_identification.setdefault((meter.bus, meter.identification), []).append(meter)
+            if meter.primary is not None:
+                self._by_primary.setdefault((meter.bus, meter.primary), []).append(meter)
+
+    def near(self, entry: Entry) -> list[Meter]:
+        """Give the rows that a line may mean."""
+        rows: list[Meter] = []
+        if entry.secondary is not None:
+            rows += self._by_identification.get((entry.bus, entry.secondary.identification), ())
+        if entry.primary is not None:
+            rows += self._by_primary.get((entry.bus, entry.primary), ())
+        return sorted({row.id: row for row in rows}.values(), key=lambda row: row.id)
 
 
 def _as_sighting(entry: Entry) -> Sighting:

@@ -1,7 +1,8 @@
 """The meter list: which meters were found on which bus. A scan adds and updates; only a person removes (guide 3.1).
 
-The rows are in memory, so that pages cost no disk; every change is on the disk before it shows. All of it belongs to one thread:
-one change takes as long as the disk needs to keep a few hundred bytes.
+The rows are in memory, so that pages cost no disk; every change is on the disk before it shows, and takes as long as the disk
+needs to keep a few hundred bytes. Changes belong to one thread; what only looks (`meters`, `select`, `to_csv`) may be called from
+others.
 """
 
 import sqlite3
@@ -10,9 +11,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from mbusmaster.meterlist.csvfile import ImportReport, Problem, read_lines, write_meters
+from mbusmaster.meterlist.csvfile import ImportReport, Problem, write_meters
 from mbusmaster.meterlist.database import Database
 from mbusmaster.meterlist.diagnosis import Verdict
+from mbusmaster.meterlist.entry import ReadFile, read_file
 from mbusmaster.meterlist.errors import ListFullError, MeterRefusedError
 from mbusmaster.meterlist.expected import ExpectedMeters, load_expected
 from mbusmaster.meterlist.importing import Step, plan_import
@@ -83,7 +85,7 @@ class MeterList:
 
     def meters(self, bus: str | None = None) -> tuple[Meter, ...]:
         """Give all rows, of one bus or of all."""
-        return tuple(meter for meter in self._meters.values() if bus in (None, meter.bus))
+        return tuple(meter for meter in tuple(self._meters.values()) if bus in (None, meter.bus))
 
     def select(self, query: Query | None = None) -> Page:
         """Give the part of the list that is asked for."""
@@ -178,23 +180,24 @@ class MeterList:
     def import_csv(
         self, data: bytes, *, bus: str, buses: Iterable[str] | None = None, partial: bool = False
     ) -> ImportReport:
+        """Read a file (`read_file`) and take its meters (`take`)."""
+        return self.take(read_file(data, bus=bus, buses=buses), partial=partial)
+
+    def take(self, read: ReadFile, *, partial: bool = False) -> ImportReport:
         """Take meters from a file: new ones are added, known ones completed; nothing that was seen is overwritten.
 
         A file with problems is not taken, unless `partial` says that the good lines should be.
-
-        :param bus: of the meters whose line names none.
-        :param buses: those that there are; None takes any name.
         """
-        lines, report = read_lines(data)
-        plan = plan_import(self.meters(), lines, bus, buses)
-        report = report.with_problems(plan.problems)
+        plan = plan_import(self.meters(), read.entries)
+        report = read.report.with_problems(plan.problems)
         steps = list(plan.steps)
         room = MAX_METERS - len(self._meters)
         added = [step for step in steps if step.meter.id == 0]
         if len(added) > room:
             text = f"the list has room for {room} more meters, and the file has {len(added)} new ones"
             report = report.with_problems((Problem(added[room].line, "", text),))
-            steps = [step for step in steps if step not in added[room:]]
+            surplus = {step.line for step in added[room:]}
+            steps = [step for step in steps if step.line not in surplus]
         return self._take(steps, report, partial=partial)
 
     def _take(self, steps: Iterable[Step], report: ImportReport, *, partial: bool) -> ImportReport:

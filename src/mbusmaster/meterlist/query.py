@@ -89,13 +89,13 @@ def select(meters: Iterable[Meter], query: Query, revision: int) -> Page:
     """Give the part of the list that is asked for."""
     rows = list(meters)
     found = [meter for meter in rows if _is_wanted(meter, query)]
-    # By address first, so that equal rows always come in the same order.
-    found.sort(key=lambda meter: (meter.secondary is None, meter.address.zfill(3), meter.id))
     value = _VALUES[query.sort]
-    known = [meter for meter in found if value(meter) not in (None, "")]
-    known.sort(key=value, reverse=query.descending)
-    blank = [meter for meter in found if value(meter) in (None, "")]
-    ordered = known + blank
+    keyed = [(value(meter), meter) for meter in found]
+    # By address first, so that equal rows always come in the same order.
+    keyed.sort(key=lambda pair: (pair[1].secondary is None, pair[1].address.zfill(3), pair[1].id))
+    known = [pair for pair in keyed if pair[0] not in (None, "")]
+    known.sort(key=lambda pair: pair[0], reverse=query.descending)
+    ordered = [meter for _, meter in known] + [meter for key, meter in keyed if key in (None, "")]
     offset, limit = max(0, query.offset), max(0, min(query.limit, MAX_PAGE))
     return Page(tuple(ordered[offset : offset + limit]), len(ordered), len(rows), offset, revision)
 
@@ -113,13 +113,18 @@ def _is_wanted(meter: Meter, query: Query) -> bool:
     return all(word in shown for word in words)
 
 
-def _column(name: str) -> Callable[[Meter], str]:
-    return lambda meter: cells(meter)[name].casefold()
-
-
 _VALUES: Final[dict[Sort, Callable[[Meter], Any]]] = {
-    **{sort: _column(sort.value) for sort in Sort},
+    Sort.SECONDARY_ADDRESS: lambda meter: meter.secondary and str(meter.secondary),
+    Sort.IDENTIFICATION: lambda meter: meter.identification,
+    Sort.MANUFACTURER: lambda meter: meter.manufacturer,
     Sort.VERSION: lambda meter: meter.version,
+    Sort.MEDIUM: lambda meter: meter.medium,
     Sort.PRIMARY_ADDRESS: lambda meter: meter.primary,
     Sort.BAUD_RATE: lambda meter: meter.baud,
+    Sort.FABRICATION_NUMBER: lambda meter: meter.fabrication,
+    Sort.FIRST_SEEN: lambda meter: meter.first_seen,
+    Sort.LAST_SEEN: lambda meter: meter.last_seen,
+    Sort.STATUS: lambda meter: meter.status,
+    Sort.NOTE: lambda meter: meter.note.casefold(),
+    Sort.BUS: lambda meter: meter.bus,
 }

@@ -160,10 +160,10 @@ class Work:
             ]
             return [subject for subject in subjects if subject is not None]
         expected = self._meters.expected.meters(task.bus)
-        listed = match(expected, rows)
-        missing: list[Meter | ExpectedMeter] = [
-            row for row in rows if row.id not in self._job.found and self._is_covered(row)
-        ]
+        covered = [row for row in rows if self._is_covered(row)]
+        missing: list[Meter | ExpectedMeter] = [row for row in covered if row.id not in self._job.found]
+        spoken_for = {row.id for row in covered} | set(self._job.found)
+        listed = match(expected, [row for row in rows if row.id in spoken_for])
         missing += [one for one in expected if one.id not in listed and self._is_covered(one)]
         by_primary = task.mode is Mode.PRIMARY
         questions = [subject_of(one, task.baud, by_primary=by_primary) for one in missing]

@@ -501,3 +501,15 @@ async def test_a_placeholder_whose_meter_can_be_read_again_becomes_that_meter(tm
         await at.scanner.check("main", [row.id]).wait()
         assert at.statuses() == {address("11111111"): Status.ANSWERS}
         assert len(at.meters) == 1
+
+
+@in_virtual_time
+async def test_an_expected_meter_is_asked_for_itself_even_where_something_unreadable_has_its_address(
+    tmp_path: Path,
+) -> None:
+    async with bench([meter(5, "11111111"), meter(5, "22222222")], tmp_path) as at:
+        await at.scan(Mode.PRIMARY, last=6)
+        at.meters.expected.import_csv(b"identification,primary_address\n33333333,5\n", bus="main")
+        await at.scan(mask=SecondaryAddress("33333333"))
+        (item, *_) = commissioning(at.meters, clock()).items
+        assert (item.kind, item.status) == (Kind.MISSING, Status.SILENT)
