@@ -190,4 +190,4 @@ async def test_a_client_that_comes_again_and_again_with_the_same_fault_is_logged
             await works(client, 1)
             await close(client)
     assert lines(caplog, "write services are switched off") == 1
-    assert lines(caplog, "plain tcp: client 127.0.0.1: 68 06 06 68 53 05 51") == 1
+    assert lines(caplog, "plain tcp: client 127.0.0.1: set primary address to 7 at 5 not passed on") == 1

@@ -140,7 +140,8 @@ class TcpChannel:
         self._admission = Admission(settings.max_clients, settings.max_clients_per_source)
         self._rarely = Rarely()
         self._listener = Listener(name, section, settings, self._accepted)
-        self._connections: set[_Connection] = set()
+        # In the order in which they came.
+        self._connections: dict[_Connection, None] = {}
 
     @property
     def endpoints(self) -> tuple[tuple[str, int], ...]:
@@ -190,12 +191,12 @@ class TcpChannel:
             sock.close()
             return
         self._arriving.enter(source)
-        self._connections.add(connection)
+        self._connections[connection] = None
         connection.task = asyncio.create_task(self._attend(connection))
         connection.task.add_done_callback(lambda task: self._gone(connection))
 
     def _gone(self, connection: _Connection) -> None:
-        self._connections.discard(connection)
+        self._connections.pop(connection, None)
         if connection.sock is not None:
             # Cancelled before it was looked at.
             connection.sock.close()
