@@ -288,3 +288,16 @@ def test_a_line_may_name_one_of_the_buses_that_there_are(meters: MeterList) -> N
     assert "there is no bus attic" in str(report.problems[0])
     meters.import_csv(data, bus="main", buses=["main", "cellar"], partial=True)
     assert [row.bus for row in meters.meters()] == ["cellar", "main"]
+
+
+def test_two_lines_that_mean_one_known_meter_are_a_problem(meters: MeterList) -> None:
+    meters.record(Sighting(Status.ANSWERS, FIRST, 7), bus="main", baud=2400)
+    report = meters.import_csv(b"secondary_address,primary_address\n852467982D2C3504,\n,7\n", bus="main")
+    assert [str(problem) for problem in report.problems] == ["line 3: it is the meter of line 2 once more"]
+
+
+def test_a_maker_without_letters_is_written_as_its_code(meters: MeterList, other: MeterList) -> None:
+    odd = SecondaryAddress("12345678", 0xFFFE, 1, 4)
+    meters.record(Sighting(Status.ANSWERS, odd, 7), bus="main", baud=2400)
+    assert other.import_csv(meters.to_csv(), bus="main").taken
+    assert other.meters()[0].manufacturer == "FFFE"

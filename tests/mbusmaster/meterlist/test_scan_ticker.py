@@ -34,3 +34,17 @@ def test_there_is_a_bound_to_who_may_watch() -> None:
         ticker.subscribe(lambda _: None)
     with pytest.raises(MeterListError):
         ticker.subscribe(lambda _: None)
+
+
+def test_a_watcher_that_fails_keeps_nobody_from_hearing_of_a_change(caplog: pytest.LogCaptureFixture) -> None:
+    ticker = Ticker()
+    heard: list[int] = []
+
+    def fail(_: int) -> None:
+        raise ValueError("broken page")
+
+    ticker.subscribe(fail)
+    ticker.subscribe(heard.append)
+    ticker.tick()
+    assert heard == [1]
+    assert "failed" in caplog.text
