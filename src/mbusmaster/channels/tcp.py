@@ -240,9 +240,10 @@ class TcpChannel:
         def tell(kind: str, text: str) -> None:
             self._tell(connection, kind, text)
 
-        who = f"{guest.name} {connection.source}" if guest.name else connection.source
+        source = connection.source
+        name = guest.name or f"{self.name} {source} port {connection.port}"
         try:
-            client = self._engine.client(f"{self.name} {who} port {connection.port}", tell=tell)
+            client = self._engine.client(name, tell=tell, kind=self.name, source=source)
         except BusCrowdedError as error:
             tell("crowded", f"connection refused: {error}")
             return

@@ -65,6 +65,8 @@ async def test_the_client_s_name_is_in_the_log_of_what_it_does(
         client = await running.connect(running.bundle("meter reading"))
         client[1].write(b"garbage")
         await works(client)
+        (user,) = running.plain.engine.users().clients
+        assert (user.client, user.kind, user.source) == ("meter reading", "secured tcp", "127.0.0.1")
         await close(client)
     the_line(caplog, "secured tcp: client meter reading (127.0.0.1): 7 bytes are no frame")
 
