@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -106,9 +106,15 @@ class WebClient(httpx.AsyncClient):
         self._keep_token(answer)
         return answer
 
-    async def submit(self, path: str, *, follow: bool = True, **values: str) -> httpx.Response:
-        """Send a form, and follow where it leads."""
-        answer = await self.post(path, data={"csrf": self.csrf, **values}, follow_redirects=follow)
+    async def submit(
+        self, path: str, fields: Mapping[str, str] | None = None, *, follow: bool = True, **values: str
+    ) -> httpx.Response:
+        """Send a form, and follow where it leads.
+
+        :param fields: those whose names are no words of Python.
+        """
+        form = {"csrf": self.csrf, **(fields or {}), **values}
+        answer = await self.post(path, data=form, follow_redirects=follow)
         self._keep_token(answer)
         return answer
 

@@ -33,7 +33,7 @@ async def test_rates_that_do_not_rise_are_refused_at_their_fields(tmp_path: Path
         await client.log_in()
         await client.show(PATH)
         answer = await client.submit(
-            PATH, **{"buses.0.min_baud": "9600", "buses.0.default_baud": "2400", "buses.0.max_baud": "300"}
+            PATH, {"buses.0.min_baud": "9600", "buses.0.default_baud": "2400", "buses.0.max_baud": "300"}
         )
         assert answer.status_code == 422
         for name in ("min_baud", "max_baud"):
@@ -46,7 +46,7 @@ async def test_a_value_that_was_not_offered_is_refused(tmp_path: Path) -> None:
     async with web_client(tmp_path) as client:
         await client.log_in()
         await client.show(PATH)
-        answer = await client.submit(PATH, **{"buses.0.timeout": "4", "buses.0.retries": "three"})
+        answer = await client.submit(PATH, {"buses.0.timeout": "4", "buses.0.retries": "three"})
         assert answer.status_code == 422
         assert 'id="buses-0-timeout-problem" class="problem">must be 1 to 3' in answer.text
         assert 'id="buses-0-retries-problem" class="problem">must be a whole number' in answer.text
@@ -57,7 +57,7 @@ async def test_each_bus_has_a_form_of_its_own(tmp_path: Path) -> None:
     async with web_client(tmp_path, settings=settings) as client:
         await client.log_in()
         assert "Bus cellar" in (await client.show(PATH)).text
-        answer = await client.submit(PATH, bus="1", **{"buses.1.timeout": "3", "buses.0.timeout": "1"})
+        answer = await client.submit(PATH, {"buses.1.timeout": "3", "buses.0.timeout": "1"}, bus="1")
         assert "A restart is needed" in answer.text
         assert [bus.timeout for bus in client.services.settings.stored.buses] == [2, 3]
 

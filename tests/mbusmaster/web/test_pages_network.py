@@ -41,7 +41,7 @@ async def test_addresses_are_stored_wait_for_a_restart_and_are_in_the_audit_log(
     async with web_client(tmp_path) as client:
         await client.log_in()
         await client.show("/configuration/ethernet")
-        answer = await client.submit("/configuration/ethernet", **BY_HAND)
+        answer = await client.submit("/configuration/ethernet", BY_HAND)
         assert answer.status_code == 200
         assert "A restart is needed" in answer.text
         assert '<fieldset id="by-hand">' in answer.text
@@ -56,7 +56,7 @@ async def test_without_dhcp_an_address_is_demanded_at_its_field(tmp_path: Path) 
     async with web_client(tmp_path) as client:
         await client.log_in()
         await client.show("/configuration/ethernet")
-        answer = await client.submit("/configuration/ethernet", **{"ethernet.dhcp": "false"})
+        answer = await client.submit("/configuration/ethernet", {"ethernet.dhcp": "false"})
         assert answer.status_code == 422
         assert '<fieldset id="by-hand">' in answer.text
         assert 'id="ethernet-address-problem" class="problem">is needed where there is no DHCP' in answer.text
@@ -70,7 +70,7 @@ async def test_a_gateway_outside_the_network_is_refused_at_its_field_and_what_wa
         await client.log_in()
         await client.show("/configuration/ethernet")
         answer = await client.submit(
-            "/configuration/ethernet", **{**BY_HAND, "ethernet.gateway": "198.51.100.1"}
+            "/configuration/ethernet", {**BY_HAND, "ethernet.gateway": "198.51.100.1"}
         )
         assert answer.status_code == 422
         assert 'id="ethernet-gateway-problem"' in answer.text
@@ -88,7 +88,7 @@ async def test_what_the_form_does_not_show_cannot_be_changed_through_it(tmp_path
     async with web_client(tmp_path) as client:
         await client.log_in()
         await client.show("/configuration/ethernet")
-        await client.submit("/configuration/ethernet", **{"web.lan": "true", "device.name": "mine"})
+        await client.submit("/configuration/ethernet", {"web.lan": "true", "device.name": "mine"})
         assert client.services.settings.stored == Settings()
 
 
@@ -96,7 +96,7 @@ async def test_nothing_changes_without_the_token_of_the_form(tmp_path: Path) -> 
     async with web_client(tmp_path) as client:
         await client.log_in()
         client.csrf = "invented"
-        answer = await client.submit("/configuration/ethernet", **BY_HAND)
+        answer = await client.submit("/configuration/ethernet", BY_HAND)
         assert answer.status_code == 403
         assert client.services.settings.stored.ethernet == EthernetSettings()
 
@@ -108,7 +108,7 @@ async def test_hosting_is_switched_at_once_and_the_page_says_that_there_is_no_he
         await client.log_in()
         answer = await client.show("/configuration/hosting")
         assert "This release has no hosted reading" in answer.text
-        answer = await client.submit("/configuration/hosting", **{"hosting.enabled": "true"})
+        answer = await client.submit("/configuration/hosting", {"hosting.enabled": "true"})
         assert "Saved." in answer.text
         assert "restart" not in answer.text.split("<h1>")[0].lower().split("banner")[-1]
         assert client.services.settings.running.hosting.enabled

@@ -20,7 +20,7 @@ def hidden_fields(html: str) -> dict[str, str]:
 async def say_yes(client: WebClient, html: str) -> Any:
     values = hidden_fields(html)
     values.pop("csrf")
-    return await client.submit(PATH, **values)
+    return await client.submit(PATH, values)
 
 
 async def test_the_channels_have_the_guides_labels_and_defaults(tmp_path: Path) -> None:
@@ -46,7 +46,7 @@ async def test_a_channel_without_encryption_is_opened_only_after_a_question(tmp_
         await client.log_in()
         await client.show(PATH)
         answer = await client.submit(
-            PATH, **{"channels.plain_tcp.enabled": "true", "channels.plain_tcp.port": "2500"}
+            PATH, {"channels.plain_tcp.enabled": "true", "channels.plain_tcp.port": "2500"}
         )
         assert "Open a channel without encryption?" in answer.text
         assert "unsecured TCP at port 2500" in answer.text
@@ -65,7 +65,7 @@ async def test_one_that_is_open_already_is_not_asked_about_again(tmp_path: Path)
         await client.log_in()
         await client.show(PATH)
         answer = await client.submit(
-            PATH, **{"channels.plain_tcp.enabled": "true", "channels.secured_tcp.port": "1500"}
+            PATH, {"channels.plain_tcp.enabled": "true", "channels.secured_tcp.port": "1500"}
         )
         assert "without encryption?" not in answer.text
         assert client.services.settings.stored.channels.secured_tcp.port == 1500
@@ -79,7 +79,7 @@ async def test_while_only_secure_communication_is_allowed_the_others_are_refused
         await client.show(PATH)
         for name in ("plain_tcp", "rfc2217"):
             answer = await client.submit(
-                PATH, **{"channels.secure_only": "true", f"channels.{name}.enabled": "true", "sure": "yes"}
+                PATH, {"channels.secure_only": "true", f"channels.{name}.enabled": "true", "sure": "yes"}
             )
             assert answer.status_code == 422
             assert (
@@ -93,7 +93,7 @@ async def test_a_port_that_is_taken_is_refused_before_any_question(tmp_path: Pat
         await client.log_in()
         await client.show(PATH)
         answer = await client.submit(
-            PATH, **{"channels.plain_tcp.enabled": "true", "channels.plain_tcp.port": "1445"}
+            PATH, {"channels.plain_tcp.enabled": "true", "channels.plain_tcp.port": "1445"}
         )
         assert answer.status_code == 422
         assert 'id="channels-plain_tcp-port-problem"' in answer.text
@@ -104,7 +104,7 @@ async def test_rights_of_clients_are_under_more(tmp_path: Path) -> None:
         await client.log_in()
         await client.show(PATH)
         await client.submit(
-            PATH, **{"buses.0.allow_writes": "true", "channels.discovery": "false", "buses.0.url": "/dev/x"}
+            PATH, {"buses.0.allow_writes": "true", "channels.discovery": "false", "buses.0.url": "/dev/x"}
         )
         stored = client.services.settings.stored
         assert stored.buses[0].allow_writes

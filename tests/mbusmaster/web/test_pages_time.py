@@ -37,9 +37,9 @@ async def test_a_time_server_is_remembered_and_an_empty_field_is_the_standard_on
     async with web_client(tmp_path) as client:
         await client.log_in()
         await client.show(PATH)
-        await client.submit(PATH, **{"time.source": "server", "time.server": "nts.example"})
+        await client.submit(PATH, {"time.source": "server", "time.server": "nts.example"})
         assert client.services.settings.running.time.server == "nts.example"
-        await client.submit(PATH, **{"time.source": "server", "time.server": ""})
+        await client.submit(PATH, {"time.source": "server", "time.server": ""})
         assert client.services.settings.running.time.server is None
 
 
@@ -47,7 +47,7 @@ async def test_a_server_that_is_no_name_is_refused_at_its_field(tmp_path: Path) 
     async with web_client(tmp_path) as client:
         await client.log_in()
         await client.show(PATH)
-        answer = await client.submit(PATH, **{"time.source": "server", "time.server": "http://x/<b>"})
+        answer = await client.submit(PATH, {"time.source": "server", "time.server": "http://x/<b>"})
         assert answer.status_code == 422
         assert 'id="time-server-problem"' in answer.text
         assert "<b>" not in answer.text
@@ -58,7 +58,7 @@ async def test_a_time_set_by_hand_is_utc_and_the_page_tells_what_was_and_what_is
     async with web_client(tmp_path, clock=clock) as client:
         await client.log_in()
         await client.show(PATH)
-        answer = await client.submit(PATH, **{"time.source": "manual", "manual_time": "2026-11-22T10:00"})
+        answer = await client.submit(PATH, {"time.source": "manual", "manual_time": "2026-11-22T10:00"})
         assert clock.set_to == [datetime(2026, 11, 22, 10, 0, tzinfo=UTC)]
         assert "The clock was 22/11/2026 09:08:07 (UTC) and is 22/11/2026 10:00:00 now." in answer.text
         assert client.services.settings.running.time.source is TimeSource.MANUAL
@@ -74,8 +74,8 @@ async def test_the_time_of_the_pc_is_taken_with_its_zone_and_again_without_a_wor
         await client.log_in()
         await client.show(PATH)
         form = {"time.source": "pc", "pc_time": "2026-11-22T10:00:00.123Z"}
-        await client.submit(PATH, **form)
-        answer = await client.submit(PATH, **form)
+        await client.submit(PATH, form)
+        answer = await client.submit(PATH, form)
         assert clock.set_to == [datetime(2026, 11, 22, 10, 0, 0, 123000, tzinfo=UTC)] * 2
         assert "Nothing was changed" not in answer.text
 
@@ -85,7 +85,7 @@ async def test_a_pc_that_hands_over_no_time_is_told_so(tmp_path: Path) -> None:
     async with web_client(tmp_path, clock=clock) as client:
         await client.log_in()
         await client.show(PATH)
-        answer = await client.submit(PATH, **{"time.source": "pc", "pc_time": ""})
+        answer = await client.submit(PATH, {"time.source": "pc", "pc_time": ""})
         assert "This browser handed over no time" in answer.text
         assert not clock.set_to
 
@@ -102,7 +102,7 @@ async def test_nonsense_is_refused_at_its_field_and_nothing_is_stored(tmp_path: 
             "0001-01-01T00:00+14:00",
             "9" * 99,
         ):
-            answer = await client.submit(PATH, **{"time.source": "manual", "manual_time": typed})
+            answer = await client.submit(PATH, {"time.source": "manual", "manual_time": typed})
             assert answer.status_code == 422
             assert 'id="manual-time-problem"' in answer.text
         assert not clock.set_to
@@ -114,6 +114,6 @@ async def test_a_machine_whose_clock_cannot_be_set_says_so_and_does_not_pretend(
         await client.log_in()
         answer = await client.show(PATH)
         assert "This release does not set the clock of the machine" in answer.text
-        answer = await client.submit(PATH, **{"time.source": "manual", "manual_time": "2026-11-22T10:00"})
+        answer = await client.submit(PATH, {"time.source": "manual", "manual_time": "2026-11-22T10:00"})
         assert "The clock was" not in answer.text
         assert not client.services.audit.entries(kind="clock set")

@@ -1,0 +1,96 @@
+import io
+import logging
+import zipfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from mbusmaster.system.logs import Logs
+from support.web import NOW, WebClient, web_client
+
+PATH = "/configuration/log"
+
+
+@pytest.fixture
+async def client(tmp_path: Path) -> AsyncIterator[WebClient]:
+    logs = Logs(monotonic=lambda: 0.0)
+    for number in range(1, 251):
+        weight = logging.WARNING if number % 10 == 0 else logging.INFO
+        logs.system.add(NOW.timestamp() + number, weight, "mbusmaster.app", f"event <{number}>")
+    logs.debug.add(NOW.timestamp(), logging.DEBUG, "mbus.link", "a frame")
+    async with web_client(tmp_path, logs=logs) as browser:
+        await browser.log_in()
+        yield browser
+        logs.capture_debug(0)
+
+
+async def test_the_newest_lines_come_first_and_older_ones_on_further_pages(client: WebClient) -> None:
+    text = (await client.show(PATH)).text
+    assert text.index("event &lt;250&gt;") < text.index("event &lt;249&gt;")
+    assert "event &lt;151&gt;" in text
+    assert "event &lt;150&gt;" not in text
+    text = (await client.show(f"{PATH}?before=151")).text
+    assert "event &lt;150&gt;" in text
+    assert "event &lt;151&gt;" not in text
+    text = (await client.show(f"{PATH}?before=51")).text
+    assert "event &lt;1&gt;" in text
+    assert ">Older<" not in text
+
+
+async def test_lines_are_filtered_by_weight_and_text(client: WebClient) -> None:
+    text = (await client.show(f"{PATH}?level=warning&text=EVENT")).text
+    assert text.count("<li data-level") == 25
+    text = (await client.show(f"{PATH}?text=nowhere")).text
+    assert "There are no such messages" in text
+
+
+async def test_the_debug_log_is_shown_beside_the_system_log(client: WebClient) -> None:
+    text = (await client.show(f"{PATH}?log=debug")).text
+    assert "a frame" in text
+    assert "event" not in text
+
+
+async def test_what_is_asked_for_may_be_nonsense(client: WebClient) -> None:
+    for query in ("log=../x", "level=nothing", "before=-1", "before=%C2%B2", "text=" + "%3Cb%3E" * 300):
+        answer = await client.show(f"{PATH}?{query}")
+        assert answer.status_code == 200
+        assert "<b>" not in answer.text
+
+
+async def test_the_debug_log_is_recorded_for_a_time_that_is_bounded(client: WebClient) -> None:
+    logs = client.services.logs
+    assert logs is not None
+    await client.show(PATH)
+    answer = await client.submit(f"{PATH}/debug", minutes="5")
+    assert "The debug log is recorded for 5 minutes." in answer.text
+    assert "Recorded for 5 more minutes." in answer.text
+    assert logs.capture_left == 300
+    await client.submit(f"{PATH}/debug", minutes="100000")
+    assert logs.capture_left == 3600
+    answer = await client.submit(f"{PATH}/debug", minutes="0")
+    assert "no longer recorded" in answer.text
+    assert logs.capture_left == 0
+    assert client.services.audit.entries(kind="settings changed")[-1].detail == "debug log: 5 min"
+
+
+async def test_support_gets_one_archive_and_the_audit_log_tells_who_took_it(client: WebClient) -> None:
+    answer = await client.get(f"{PATH}/download")
+    assert answer.headers["content-type"] == "application/zip"
+    name = "mbusmaster-SN12345-20261122T090807Z.zip"
+    assert answer.headers["content-disposition"] == f'attachment; filename="{name}"'
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        assert "event <250>" in archive.read("system.log").decode()
+        assert "a frame" in archive.read("debug.log").decode()
+        assert "[[buses]]" in archive.read("settings.toml").decode()
+        assert "SN12345" in archive.read("counters.json").decode()
+    entry = client.services.audit.entries(kind="download")[0]
+    assert (entry.who, entry.detail) == ("anna", name)
+
+
+async def test_a_master_without_a_log_of_its_own_says_so(tmp_path: Path) -> None:
+    async with web_client(tmp_path) as client:
+        await client.log_in()
+        assert "keeps no log of its own" in (await client.show(PATH)).text
+        assert (await client.submit(f"{PATH}/debug", minutes="5")).status_code == 200
+        assert (await client.get(f"{PATH}/download", follow_redirects=True)).url.path == PATH
