@@ -75,6 +75,7 @@ class Switch:
     :ivar identity: its secondary address, where an answer has said it.
     :ivar at: when its client last asked it.
     :ivar undone: it is back, and its client does not know.
+    :ivar called_home: its client itself has told it to go back; it hears both rates until an answer at the old one proves it.
     :ivar failures: attempts to bring it back that failed.
     """
 
@@ -90,6 +91,7 @@ class Switch:
     primary: int | None = None
     identity: SecondaryAddress | None = None
     undone: bool = False
+    called_home: bool = False
     failures: int = 0
     due_at: float | None = None
 
@@ -162,7 +164,8 @@ class Switches:
         return tuple(
             switch
             for switch in self.pending
-            if (relation := _relation(switch, frame, selection)) is not _Is.ANOTHER
+            if not switch.called_home
+            and (relation := _relation(switch, frame, selection)) is not _Is.ANOTHER
             and not (relation is _Is.THIS and switch.client == client)
         )
 
@@ -183,7 +186,7 @@ class Switches:
         :param rate: at which.
         :param follow: whether a switch in it is one to follow and undo, not a lasting one.
         """
-        self._found_again(frame, selection, rate, outcome)
+        self._answered_at_home(frame, selection, rate, outcome)
         mine = self._of(client, frame, selection)
         if mine is not None:
             mine.at = now
@@ -262,9 +265,10 @@ class Switches:
     def _again(self, switch: Switch, new: int, *, heard: bool) -> None:
         """A switched meter was told once more."""
         if heard and new == switch.old:
-            self._switches.remove(switch)
+            switch.rate, switch.called_home = new, True
         elif heard:
             switch.rates, switch.rate, switch.acknowledged = (new,), new, True
+            switch.called_home = False
         elif new not in switch.rates and new != switch.old:
             switch.rates = (*switch.rates, new)
 
@@ -277,15 +281,19 @@ class Switches:
     def _due_at(self, switch: Switch) -> float:
         return switch.at + self._lease if switch.due_at is None else switch.due_at
 
-    def _found_again(
+    def _answered_at_home(
         self, frame: MasterFrame, selection: LongFrame | None, rate: int, outcome: Outcome
     ) -> None:
-        """Forget a meter that was given up and answers at its own rate after all."""
-        if isinstance(outcome, Reply):
+        """Forget a meter that answers at its own rate: one that was given up, or that its client has switched back."""
+        if isinstance(outcome, Ack | Reply) and not is_selection(frame) and not is_baud_switch(frame):
             self._switches = [
                 one
                 for one in self._switches
-                if not (one.failures and rate == one.old and _relation(one, frame, selection) is _Is.THIS)
+                if not (
+                    (one.failures or one.called_home)
+                    and rate == one.old
+                    and _relation(one, frame, selection) is _Is.THIS
+                )
             ]
 
 

@@ -4,6 +4,8 @@ import asyncio
 import logging
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mbus.addressing import SecondaryAddress
 from mbus.application.commands import req_ud2, select, set_baud, snd_nke
@@ -19,7 +21,7 @@ from mbussim.disturbance import Loss
 from mbussim.meter import PlainMeter, Traits
 from support.arbiter import serving
 from support.simulatedline import SimulatedLine
-from support.virtual_time import in_virtual_time
+from support.virtual_time import VirtualTimeLoop, in_virtual_time
 
 HEAT, WATER = SecondaryAddress("12345678", 0x2C2D, 1, 4), SecondaryAddress("87654321", 0x2C2D, 1, 7)
 ONLY_2400 = frozenset((2400,))
@@ -262,6 +264,18 @@ async def test_what_a_client_itself_switches_back_needs_nothing_more() -> None:
 
 
 @in_virtual_time
+async def test_who_switches_back_and_does_not_ask_again_leaves_the_proof_to_the_gateway() -> None:
+    line = a_line()
+    async with serving(line) as arbiter:
+        client = allowed(arbiter, "one")
+        await ask(client, snd_nke(5), faster(), reading(), faster(baud=2400))
+        assert rates_of(line) == {2400, 9600}
+        client.close()
+        await asyncio.sleep(5)
+    assert rates_of(line) == ONLY_2400
+
+
+@in_virtual_time
 async def test_from_one_rate_to_the_next_it_ends_at_the_first() -> None:
     line = a_line()
     async with serving(line) as arbiter:
@@ -371,3 +385,61 @@ async def test_for_a_client_without_selection_a_switch_of_the_selected_meter_is_
         assert isinstance(await client.transparent(faster(0xFD), lambda data: None), Silence)
         await asyncio.sleep(60)
     assert line.sent == []
+
+
+SELECT_5 = select(SecondaryAddress("12345678"))
+FRAMES: list[ShortFrame | LongFrame] = [
+    snd_nke(5),
+    reading(),
+    reading(fcb=False),
+    faster(),
+    faster(baud=300),
+    faster(baud=2400),
+    SELECT_5,
+    faster(0xFD),
+    reading(0xFD),
+    reading(6),
+    snd_nke(0xFF),
+    snd_nke(0xFD),
+    select(SecondaryAddress("FFFFFFFF")),
+]
+Script = list[tuple[ShortFrame | LongFrame, float]]
+scripts = st.lists(st.tuples(st.sampled_from(FRAMES), st.floats(0, 12)), max_size=12)
+
+
+async def play(arbiter: Arbiter, script: Script) -> None:
+    with allowed(arbiter, "switching") as client:
+        for frame, pause in script:
+            await ask(client, frame)
+            await asyncio.sleep(pause)
+
+
+async def read_again_and_again(arbiter: Arbiter) -> list[int]:
+    """Read both meters as a program that knows nothing of rates; give the lengths of the answers."""
+    lengths: list[int] = []
+    with Client(arbiter, "reading") as client:
+        for _ in range(8):
+            lengths += [len(await ask(client, snd_nke(address), reading(address))) for address in (5, 6)]
+            await asyncio.sleep(3)
+    return lengths
+
+
+@settings(max_examples=60, deadline=None)
+@given(scripts, scripts, st.booleans())
+def test_whatever_two_clients_switch_a_third_reads_every_meter_and_in_the_end_all_are_back(
+    one: Script, two: Script, reads: bool
+) -> None:
+    async def run() -> None:
+        line = a_line()
+        async with serving(line) as arbiter:
+            async with asyncio.TaskGroup() as tasks:
+                third = tasks.create_task(read_again_and_again(arbiter)) if reads else None
+                for script in (one, two):
+                    tasks.create_task(play(arbiter, script))
+            assert third is None or set(third.result()) == {40}
+            await asyncio.sleep(5)
+            assert arbiter.problems == ()
+            assert rates_of(line) == ONLY_2400
+
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        runner.run(run())
