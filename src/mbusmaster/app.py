@@ -9,12 +9,13 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 from mbusmaster.access import Access, AuditKind
 from mbusmaster.bus.engine import BusEngine
 from mbusmaster.bus.writes import WriteSeen
+from mbusmaster.channels.discovery import Announcer
 from mbusmaster.channels.doors import Channel, Doors
-from mbusmaster.channels.gate import Gate
 from mbusmaster.channels.listener import ChannelError
 from mbusmaster.channels.plain_tcp import PlainTcpChannel
 from mbusmaster.channels.rfc2217 import Rfc2217Channel
@@ -30,10 +31,14 @@ from mbusmaster.system.identity import identify
 from mbusmaster.system.led_files import LedFiles
 from mbusmaster.system.leds import PanelFacts
 from mbusmaster.system.logs import Logs
+from mbusmaster.system.memory import keep_small
 from mbusmaster.system.network import Network
 from mbusmaster.system.panel import Panel
 from mbusmaster.system.restart import ExitReason, Restart
 from mbusmaster.system.update import NoUpdateService
+
+ROLES: Final = {"tls": "secured_tcp", "tcp": "plain_tcp", "rfc2217": "rfc2217"}
+"""Of channels, as they are announced on the network."""
 
 _log = logging.getLogger(__name__)
 
@@ -76,7 +81,6 @@ class Master:
         self._update = NoUpdateService()
         self._trust = Trust(state / "trust", self._server_names, _now)
         self._closing.callback(self._trust.close)
-        self._gate = Gate(state, lambda: now.web.enabled and self._access.is_factory)
         self._doors = self._channels(now.channels)
         leds = LedFiles(now.panel.led_folder, {str(lamp): name for lamp, name in now.panel.led_names.items()})
         self._panel = Panel(self._facts, leds, ethernet=self._network.interface)
@@ -89,7 +93,7 @@ class Master:
         :param ready: called once whatever can be open is, and every bus has been tried.
         """
         with self._closing:
-            self._access.on_change(self._gate.look)
+            self._access.on_change(self._doors.look)
             for engine in self._engines:
                 engine.on_write(self._write_down)
             async with contextlib.AsyncExitStack() as stack, asyncio.TaskGroup() as tasks:
@@ -98,11 +102,15 @@ class Master:
                 for service in (self._access.watch, self._trust.run, self._panel.run, self._reset_button.run):
                     tasks.create_task(service())
                 tasks.create_task(self._doors.run())
+                if self._settings.running.channels.discovery:
+                    tasks.create_task(self._announce())
+                stack.push_async_callback(self._scanner.close)
                 problem = await self._open_pages(stack)
                 await self._doors.settled.wait()
                 self._check_something_is_open(problem)
                 for engine in self._engines:
                     await engine.tried.wait()
+                keep_small()
                 ready()
 
     def _channels(self, settings: ChannelsSettings) -> Doors:
@@ -118,7 +126,11 @@ class Master:
             channels.append(("rfc2217", Rfc2217Channel(settings.rfc2217, self._engine(settings.rfc2217.bus))))
         port = settings.serial_port
         serial = SerialPortChannel(port, self._engine(port.bus)) if port.enabled else None
-        return Doors(channels, serial, self._gate)
+        return Doors(channels, serial, self._may_open)
+
+    def _may_open(self) -> bool:
+        # Without the pages there is no default user who could log in.
+        return self._access.is_set_up or not self._settings.running.web.enabled
 
     def _engine(self, bus: str | None) -> BusEngine:
         return next((engine for engine in self._engines if engine.name == bus), self._engines[0])
@@ -161,6 +173,24 @@ class Master:
             detail=what + more,
             outcome=write.result,
         )
+
+    async def _announce(self) -> None:
+        """Make the open channels known on the network until cancelled."""
+        await self._doors.opened.wait()
+        endpoints = self._doors.endpoints
+        announcer = Announcer(
+            name=self._settings.running.device.name,
+            serial=self._identity.serial_number,
+            version=self._identity.firmware_version,
+            offers={role: endpoints.get(name, ()) for role, name in ROLES.items()},
+        )
+        forget = self._settings.subscribe(lambda _: announcer.rename(self._settings.running.device.name))
+        announcer.start()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            forget()
+            await announcer.stop()
 
     async def _open_pages(self, stack: contextlib.AsyncExitStack) -> str:
         """Serve the pages where they are switched on; give why that could not be done."""

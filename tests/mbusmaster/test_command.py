@@ -2,20 +2,24 @@
 
 import json
 import os
+import re
 import select
 import signal
 import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 
+import httpx
 import pytest
 
 from mbusmaster import __main__ as module
 from mbusmaster import app
 from mbusmaster.__main__ import main
 from mbusmaster.system import logs
+from mbusmaster.system.restart import ExitReason
 from support.system import running
 
 
@@ -49,7 +53,7 @@ def test_without_the_default_settings_file_the_log_says_that_the_defaults_are_in
 ) -> None:
     monkeypatch.delenv("MBUSMASTER_CONFIG", raising=False)
     monkeypatch.setattr(module, "DEFAULT_CONFIG", tmp_path / "mbusmaster.toml")
-    monkeypatch.setattr(app, "serve", lambda settings, ready: None)
+    monkeypatch.setattr(app, "serve", lambda *parts: ExitReason.STOPPED)
     monkeypatch.setattr(logs, "start_logging", lambda level: caplog.set_level(level.upper()))
     assert main(["run", "--state", str(tmp_path / "state")]) == 0
     assert "the defaults are in force" in caplog.text
@@ -111,15 +115,20 @@ def test_the_demo_is_ready_serves_and_leaves_nothing_behind(tmp_path: Path) -> N
     with running(
         "mbusmaster", "demo", "--json", "--speed", "fast", "--meters", "3", env=environment
     ) as started:
-        assert sorted(started.offers) == ["simulator_control", "tcp"]
-        url = started.offers["tcp"]
-        read = subprocess.run(
-            [sys.executable, "-m", "mbusio.cli", "read", url, "1", "--json"],
-            capture_output=True,
-            timeout=60,
-            check=True,
-        )
-        assert json.loads(read.stdout)["primary"] == 1
+        offers = started.offers
+        assert sorted(offers) == [
+            "password", "rfc2217", "serial", "simulator_control", "tcp", "tls", "tls_ca", "tls_cert", "tls_key", "user", "web",
+        ]  # fmt: skip
+        for channel in ("tcp", "tls", "serial", "rfc2217"):
+            read = subprocess.run(
+                [sys.executable, "-m", "mbusio.cli", "read", offers[channel], "1", "--json"],
+                capture_output=True,
+                timeout=60,
+                check=True,
+            )
+            assert json.loads(read.stdout)["primary"] == 1
+        with urllib.request.urlopen(offers["web"], timeout=10) as page:
+            assert b"<title>" in page.read()
         started.process.send_signal(signal.SIGINT)
         assert started.process.wait(timeout=20) == 0
     assert list(tmp_path.iterdir()) == []
@@ -165,3 +174,58 @@ def test_when_the_demo_is_killed_its_parts_end_too(tmp_path: Path) -> None:
         for child in ended:
             assert select.select([child], [], [], 20)[0] == [child]
             os.close(child)
+
+
+@pytest.mark.process
+def test_a_restart_from_within_keeps_the_process_and_comes_up_again(tmp_path: Path) -> None:
+    config = tmp_path / "mbusmaster.toml"
+    config.write_text(
+        f'version = 3\nstate_folder = "{tmp_path}/state"\n[web]\nsetup_interface = "none0"\nport = 0\n'
+        f'[[buses]]\nurl = "{tmp_path}/no-such-device"\n'
+        f"[channels]\ndiscovery = false\nsecured_tcp = {{enabled = false}}\nserial_port = {{enabled = false}}\n"
+    )
+    command = [sys.executable, "-m", "mbusmaster"]
+    subprocess.run(
+        [*command, "add-user", "anna", "--config", config], input="a long passphrase\n", text=True, check=True
+    )
+    process = subprocess.Popen([*command, "run", "--config", str(config)], stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    try:
+        url = next(line.split()[-1] for line in process.stderr if "the web pages are at" in line)
+        with httpx.Client(base_url=url.rstrip("/,"), follow_redirects=True) as browser:
+            for shown, target, form in (
+                ("/login", "/login", {"name": "anna", "password": "a long passphrase"}),
+                ("/configuration/restart", "/configuration/restart/now", {}),
+            ):
+                token = re.search(r'name="csrf" value="([^"]+)"', browser.get(shown).text)
+                assert token is not None
+                answer = browser.post(target, data={"csrf": token[1], **form})
+                assert answer.is_success, answer.text
+        assert any("the web pages are at" in line for line in process.stderr), "it comes up again"
+    finally:
+        process.terminate()
+        process.communicate(timeout=20)
+    assert process.returncode == 0
+
+
+@pytest.mark.process
+def test_clients_of_the_secured_channel_are_issued_listed_and_revoked_from_the_command_line(
+    tmp_path: Path,
+) -> None:
+    def mbusmaster(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "mbusmaster", *arguments, "--state", str(tmp_path / "state")]
+        return subprocess.run(
+            command, input="a long passphrase\n", capture_output=True, text=True, check=False
+        )
+
+    target = tmp_path / "reader.pem"
+    assert mbusmaster("client", "add", "reader", "--output", str(target)).returncode == 0
+    assert "ENCRYPTED PRIVATE KEY" in target.read_text()
+    assert target.stat().st_mode & 0o777 == 0o600
+    again = mbusmaster("client", "add", "reader", "--output", str(tmp_path / "again.pem"))
+    assert (again.returncode, again.stderr.count("\n")) == (1, 1)
+    assert not (tmp_path / "again.pem").exists()
+    assert mbusmaster("client", "revoke", "reader").returncode == 0
+    (client,) = json.loads(mbusmaster("client", "list", "--json").stdout)
+    assert client["name"] == "reader"
+    assert client["revoked"]

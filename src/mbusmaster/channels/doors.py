@@ -1,12 +1,15 @@
-"""All channels of one master together: closed until the gate opens, each told apart in what it says of itself."""
+"""All channels of one master together.
+
+In the factory state anybody at the setup interface can log in, so nothing is open over the network (DESIGN 5.7). Once a first
+user was made, channels open, and stay open for good: a later reset of the users leaves what was set up running.
+"""
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from mbusmaster.channels.gate import Gate
 from mbusmaster.channels.listener import ChannelError
 from mbusmaster.channels.serial_port import SerialPortChannel
 
@@ -61,15 +64,23 @@ class Doors:
     """Opens the channels that are switched on, and says how they are.
 
     :param serial: is open in the factory state too: who holds the USB cable is at the machine.
+    :param may_open: whether channels over the network may be open; `look` asks again.
+    :ivar settled: what may be open at the start is, or could not be.
+    :ivar opened: the same of what may be open once the master is in use.
     """
 
     def __init__(
-        self, channels: Iterable[tuple[str, Channel]], serial: SerialPortChannel | None, gate: Gate
+        self,
+        channels: Iterable[tuple[str, Channel]],
+        serial: SerialPortChannel | None,
+        may_open: Callable[[], bool],
     ) -> None:
         self._doors = tuple(_Door(name, channel) for name, channel in channels)
         self._serial = serial
-        self._gate = gate
+        self._may_open = may_open
+        self._opens = asyncio.Event()
         self.settled = asyncio.Event()
+        self.opened = asyncio.Event()
 
     @property
     def is_any_open(self) -> bool:
@@ -81,16 +92,28 @@ class Doors:
         try:
             if self._serial is not None:
                 await self._serial.start()
-            if not self._gate.is_open:
+            self.look()
+            if not self._opens.is_set():
                 self.settled.set()
                 _log.info("no user was made yet: channels over the network stay closed until then")
-            await self._gate.opened()
+            await self._opens.wait()
             for door in self._doors:
                 await _open(door)
             self.settled.set()
+            self.opened.set()
             await asyncio.Event().wait()
         finally:
             await self._close()
+
+    @property
+    def endpoints(self) -> dict[str, tuple[tuple[str, int], ...]]:
+        """Where each channel listens on the network, by its name in the settings."""
+        return {door.name: door.channel.endpoints for door in self._doors}
+
+    def look(self) -> None:
+        """See whether channels may open by now; call it whenever users have changed."""
+        if self._may_open():
+            self._opens.set()
 
     def states(self) -> tuple[ChannelState, ...]:
         """Say how each channel is that is switched on."""
