@@ -76,11 +76,15 @@ class Trust:
         except OSError as error:
             raise TrustError(f"cannot use the folder {folder}: {error.strerror or error}") from error
         self._registry = Registry(folder / "trust.db")
-        with self._registry.change():
-            self._authority = load_authority(folder, now())
+        try:
+            with self._registry.change():
+                self._authority = load_authority(folder, now())
+            self._version = self._registry.outside_changes()
+            self._anchors = self._read_anchors()
+        except BaseException:
+            self._registry.close()
+            raise
         self._server = ServerCertificate(folder, self._authority)
-        self._version = self._registry.outside_changes()
-        self._anchors = self._read_anchors()
         self._server_context: ssl.SSLContext | None = None
         self._web_context: ssl.SSLContext | None = None
 
