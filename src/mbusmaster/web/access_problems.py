@@ -1,11 +1,21 @@
 """What is wrong with a user, a password or a token, in the visitor's language."""
 
-from mbusmaster.access import AccessError, Problem
+import math
+
+from mbusmaster.access import AccessError, LoginError, Problem
 from mbusmaster.web.locale import gettext as _
+from mbusmaster.web.locale import ngettext
 
 
 def access_problem(error: AccessError) -> str:
     """Give the text for an error of users, passwords, logins and tokens."""
+    if error.kind is Problem.WAIT and isinstance(error, LoginError):
+        seconds = max(1, math.ceil(error.wait_seconds))
+        return ngettext(
+            "Too many attempts. Try again in %(seconds)d second.",
+            "Too many attempts. Try again in %(seconds)d seconds.",
+            seconds,
+        ) % {"seconds": seconds}
     return _texts().get(error.kind, _("This is not possible."))
 
 
@@ -29,7 +39,11 @@ def _texts() -> dict[Problem, str]:
         Problem.TOO_MANY_TOKENS: _("There are too many tokens: revoke one first."),
         Problem.NO_SUCH_TOKEN: _("There is no such token any more."),
         Problem.WRONG_LOGIN: _("User name or password is wrong."),
+        Problem.WAIT: _("Too many attempts. Try again in a moment."),
         Problem.BUSY: _("Too many logins at the same time. Try again in a moment."),
         Problem.SETUP_ONLY: _("The first login is possible on the setup interface (USB) only."),
         Problem.UNUSABLE: _("The list of users cannot be read or written. See the log."),
+        Problem.SECRETS: _(
+            "The users in this file cannot be read: it was not made by a master like this one."
+        ),
     }

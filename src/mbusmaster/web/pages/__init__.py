@@ -13,6 +13,7 @@ from starlette.routing import Route
 from mbusmaster.web.guard import require_setup_or_user, require_user
 from mbusmaster.web.pages import (
     backup,
+    commissioning,
     ethernet,
     firmware,
     first_user,
@@ -21,11 +22,16 @@ from mbusmaster.web.pages import (
     log,
     login,
     mbus_settings,
+    meters,
+    meters_import,
+    meters_rows,
     panel_button,
     restart,
+    scan,
     security,
     status,
     time_settings,
+    users,
 )
 from mbusmaster.web.pages.door import Door
 from mbusmaster.web.services import Services
@@ -36,6 +42,11 @@ PAGES: Final[Sequence[ModuleType]] = (
     login,
     first_user,
     panel_button,
+    meters,
+    meters_rows,
+    meters_import,
+    scan,
+    commissioning,
     ethernet,
     hosting,
     security,
@@ -45,6 +56,7 @@ PAGES: Final[Sequence[ModuleType]] = (
     log,
     backup,
     restart,
+    users,
 )
 _CHECKS: Final[dict[Door, Sequence[Callable[..., Any]]]] = {
     Door.OPEN: (),

@@ -1,5 +1,6 @@
 """Login and logout. The factory login leads only to the page that makes one's own user (guide 3, DESIGN 5.7)."""
 
+import math
 import secrets
 from typing import Final
 
@@ -11,7 +12,6 @@ from mbusmaster.web.access_problems import access_problem
 from mbusmaster.web.forms import form_values
 from mbusmaster.web.guard import Asking, local_path
 from mbusmaster.web.locale import gettext as _
-from mbusmaster.web.locale import ngettext
 from mbusmaster.web.pages.door import Door
 from mbusmaster.web.render import Flash, go_to, page, renderer_of
 from mbusmaster.web.services import Services
@@ -70,12 +70,12 @@ def _form(
         status=_status(error),
         next=local_path(next_page, ""),
         name=name[:64],
-        message="" if error is None else _message(error),
+        message="" if error is None else access_problem(error),
         is_factory=services.access.is_factory,
         may_begin=who.is_setup,
     )
     if error is not None and error.wait_seconds:
-        answer.headers["retry-after"] = str(max(1, round(error.wait_seconds)))
+        answer.headers["retry-after"] = str(max(1, math.ceil(error.wait_seconds)))
     return answer
 
 
@@ -83,17 +83,6 @@ def _status(error: LoginError | None) -> int:
     if error is None:
         return 200
     return {Problem.WAIT: 429, Problem.BUSY: 503, Problem.UNUSABLE: 503}.get(error.kind, 401)
-
-
-def _message(error: LoginError) -> str:
-    if error.kind is Problem.WAIT:
-        seconds = max(1, round(error.wait_seconds))
-        return ngettext(
-            "Too many attempts. Try again in %(seconds)d second.",
-            "Too many attempts. Try again in %(seconds)d seconds.",
-            seconds,
-        ) % {"seconds": seconds}
-    return access_problem(error)
 
 
 def log_out_here(services: Services, who: Visitor) -> None:
