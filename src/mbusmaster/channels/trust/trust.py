@@ -207,6 +207,14 @@ class Trust:
         self._changed()
         return replace(found, revoked=self._now())
 
+    def revoke_certificate(self, data: bytes) -> TrustedClient:
+        """Trust a certificate no more that is not in the list yet, of an authority that is; PEM or DER. Raise `TrustError`."""
+        client = _client_of(read_certificate(data), Origin.AUTHORITY)
+        with self._registry.change():
+            if self._registry.client(client.id) is None:
+                self._registry.add_client(client)
+        return self.revoke(client.id)
+
     # Certificates from elsewhere.
 
     def foreign(self) -> tuple[Foreign, ...]:

@@ -190,6 +190,20 @@ def test_clients_of_an_authority_come_into_the_list_when_they_come_and_can_be_re
     trust.close()
 
 
+def test_a_client_of_an_authority_can_be_revoked_before_it_ever_came(
+    machine: Machine, tmp_path: Path
+) -> None:
+    machine.now = datetime.datetime.now(datetime.UTC)
+    authority = Authority(tmp_path)
+    pem = authority.issue("stolen").certificate
+    trust = machine.trust()
+    trust.add_foreign(authority.pem.read_bytes())
+    trust.revoke_certificate(pem.read_bytes())
+    assert refusal(trust.judge(der(pem))) == "revoked"
+    assert isinstance(trust.judge(der(authority.issue("other").certificate)), TrustedClient)
+    trust.close()
+
+
 def test_a_single_certificate_lets_in_its_client_and_nobody_else(machine: Machine, tmp_path: Path) -> None:
     machine.now = datetime.datetime.now(datetime.UTC)
     authority = Authority(tmp_path)
