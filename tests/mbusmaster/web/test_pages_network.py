@@ -88,7 +88,7 @@ async def test_what_the_form_does_not_show_cannot_be_changed_through_it(tmp_path
     async with web_client(tmp_path) as client:
         await client.log_in()
         await client.show("/configuration/ethernet")
-        await client.submit("/configuration/ethernet", {"web.lan": "true", "device.name": "mine"})
+        await client.submit("/configuration/ethernet", {"web.lan": "true", "hosting.enabled": "true"})
         assert client.services.settings.stored == Settings()
 
 

@@ -13,7 +13,7 @@ from mbusmaster.web.services import Services
 from mbusmaster.web.settings_form import save_settings
 
 PATH: Final = "/configuration/ethernet"
-SECTION: Final = "ethernet"
+SETTINGS: Final = ("ethernet", "device.name")
 
 
 def router(services: Services) -> APIRouter:
@@ -27,7 +27,7 @@ def router(services: Services) -> APIRouter:
     @routes.post(PATH)
     async def save(request: Request) -> Response:
         values = await form_values(request)
-        problems = await save_settings(request, services, values, SECTION)
+        problems = await save_settings(request, services, values, *SETTINGS)
         return _page(request, services, values, problems) if problems else go_to(request, PATH)
 
     return routes
@@ -43,7 +43,7 @@ def _page(
         request,
         "ethernet.html",
         status=422 if problems else 200,
-        form=filled_form(services.settings.stored, SECTION, given=given, problems=problems),
+        form=filled_form(services.settings.stored, *SETTINGS, given=given, problems=problems),
         state=services.network.state(),
         unavailable=services.network_applier.unavailable,
     )

@@ -23,6 +23,7 @@ SURE: Final = "sure"
 NETWORK_CHANNELS: Final = ("secured_tcp", "plain_tcp", "rfc2217")
 UNSECURED: Final = ("plain_tcp", "rfc2217")
 RIGHTS: Final = ("allow_writes", "allow_baud_switch")
+WEB: Final = ("web.lan", "web.lan_port", "web.host_names", "web.idle_minutes", "web.longest_hours")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ def _paths(settings: Settings) -> tuple[str, ...]:
         "channels.serial_port.enabled",
         "channels.discovery",
         *(f"buses.{index}.{field}" for index in range(len(settings.buses)) for field in RIGHTS),
+        *WEB,
     )
 
 
@@ -115,6 +117,7 @@ def _page(
         states={state.name: shown_state(state) for state in services.channels()},
         buses=[bus.name for bus in stored.buses],
         rights=RIGHTS,
+        web=WEB,
     )
 
 
