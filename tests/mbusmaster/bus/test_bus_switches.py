@@ -11,8 +11,9 @@ from mbus.addressing import SecondaryAddress
 from mbus.application.commands import req_ud2, select, set_baud, snd_nke
 from mbus.link.frames import LongFrame, ShortFrame
 from mbus.link.station import Stations
-from mbus.link.transaction import Ack, Silence
+from mbus.link.transaction import Ack, Outcome, Silence
 from mbus.procedures.baud import switch_baud
+from mbus.procedures.steps import Request
 from mbusio import driver
 from mbusmaster.bus.arbiter import Arbiter
 from mbusmaster.bus.client import Client
@@ -443,3 +444,35 @@ def test_whatever_two_clients_switch_a_third_reads_every_meter_and_in_the_end_al
 
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
         runner.run(run())
+
+
+class OverTheNetwork:
+    """The bus as `mbus set-baud` sees it through a channel that lets its client set the rate."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def transact(self, request: Request) -> Outcome:
+        return await self._client.transparent(request.frame, lambda data: None)
+
+    async def set_baud(self, baud: int) -> None:
+        await self._client.set_baud(baud)
+
+
+@pytest.mark.parametrize("target", [5, HEAT, SecondaryAddress("12345678")])
+def test_the_procedure_of_mbus_finds_the_meter_switched_and_the_gateway_undoes_it(
+    target: int | SecondaryAddress,
+) -> None:
+    @in_virtual_time
+    async def run() -> None:
+        line = a_line()
+        async with serving(line) as arbiter:
+            with allowed(arbiter, "mbus") as client:
+                procedure = switch_baud(target, 9600, Stations(), current=2400)
+                reading = await driver.run(procedure, OverTheNetwork(client))
+                assert reading.secondary == HEAT
+                assert rates_of(line) == {9600}
+            await asyncio.sleep(2)
+        assert rates_of(line) == ONLY_2400
+
+    run()
