@@ -262,12 +262,13 @@ class PseudoTerminal:
         self._take([packet])
 
     def _take(self, packets: list[bytes]) -> None:
+        # First of all, since some programs repeat their settings at once.
+        if any(packet[0] & _SETTINGS_CHANGED for packet in packets):
+            self._leave_something_to_change()
         if self.is_waiting:
             self._let_go()
             self._put(ClientCame())
         for packet in packets:
-            if packet[0] & _SETTINGS_CHANGED:
-                self._leave_something_to_change()
             if packet[0] & _FLUSHED_READ:
                 self._put(Purged())
             if packet[0] == _DATA and len(packet) > 1:
