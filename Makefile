@@ -6,7 +6,7 @@ SECONDS ?= 60
 TELEGRAMS := ../shared/telegrams/good
 export PYTHON
 
-.PHONY: help demo test unit check format bench soak clean setup develop
+.PHONY: help demo test unit check format bench soak screenshots clean setup develop
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -43,5 +43,8 @@ bench: develop ## the tables of figures, with peers measured in the same run
 soak: develop ## two programs that others wrote read the gateway at once: make soak SECONDS=600
 	@PYTHONPATH=tests $(RUN)python -m bench.soak --seconds $(SECONDS)
 
+screenshots: develop ## the pages as they look, into docs/images
+	@PYTHONPATH=tests $(RUN)python -m browser.screenshots
+
 clean: ## remove what was built here
-	rm -rf .venv .tools tests/peers/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .tools tests/peers/node_modules tests/browser/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Brings what `make demo` and `make test` need: uv, the locked Python environment, Debian packages, the test peers from npm.
+# Brings what `make demo` and `make test` need: uv, the locked Python environment, Debian packages, what tests need from npm.
 # Usage: tools/setup.sh run | develop
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -72,4 +72,10 @@ if [ ! -e tests/peers/node_modules/node-mbus/build/Release/mbus.node ] \
     if [ -e /usr/include/node/node.h ]; then export npm_config_nodedir=/usr; fi
     npm ci --prefix tests/peers --no-audit --no-fund --loglevel=error >&2
     touch tests/peers/node_modules
+fi
+
+# axe-core looks at the pages in the tests that drive a browser.
+if [ tests/browser/package-lock.json -nt tests/browser/node_modules ]; then
+    npm ci --prefix tests/browser --no-audit --no-fund --loglevel=error >&2
+    touch tests/browser/node_modules
 fi
