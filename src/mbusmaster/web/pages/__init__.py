@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from mbusmaster.web.guard import require_setup_or_user, require_user
 from mbusmaster.web.pages import (
+    audit,
     backup,
     commissioning,
     ethernet,
@@ -31,6 +32,7 @@ from mbusmaster.web.pages import (
     security,
     status,
     time_settings,
+    tokens,
     users,
 )
 from mbusmaster.web.pages.door import Door
@@ -57,6 +59,8 @@ PAGES: Final[Sequence[ModuleType]] = (
     backup,
     restart,
     users,
+    tokens,
+    audit,
 )
 _CHECKS: Final[dict[Door, Sequence[Callable[..., Any]]]] = {
     Door.OPEN: (),

@@ -1,0 +1,15 @@
+"use strict";
+// A button with data-copy="id" copies what stands in the field of that id; without scripts the field is there to copy by hand.
+document.addEventListener("DOMContentLoaded", () => {
+  for (const button of document.querySelectorAll("button[data-copy]")) {
+    const field = document.getElementById(button.dataset.copy);
+    button.hidden = false;
+    button.addEventListener("click", async () => {
+      field.select();
+      // Browsers have no clipboard for pages without TLS, only this older way.
+      if (navigator.clipboard) await navigator.clipboard.writeText(field.value);
+      else document.execCommand("copy");
+      button.textContent = button.dataset.copied;
+    });
+  }
+});
