@@ -85,6 +85,7 @@ class Trust:
             self._registry.close()
             raise
         self._server = ServerCertificate(folder, self._authority)
+        self._renew_again = FLOOR
         self._server_context: ssl.SSLContext | None = None
         self._web_context: ssl.SSLContext | None = None
 
@@ -360,8 +361,17 @@ class Trust:
         return tuple((one, x509.load_der_x509_certificate(der)) for one, der in self._registry.foreign())
 
     def _renew_if_old(self) -> None:
-        if self._server.is_old(self._now()):
+        now = self._now()
+        if not self._server.is_old(now) or now < self._renew_again:
+            return
+        try:
             self._renew()
+        except TrustError as error:
+            if self._server.expires is None or self._server.expires <= now:
+                raise
+            # The one there is will do for months: a full disk keeps nobody out.
+            _log.error("trust: %s; the server certificate is not renewed yet", error)
+            self._renew_again = now + datetime.timedelta(seconds=REFRESH_SECONDS)
 
     def _renew(self) -> None:
         if not self._server.refresh(self._names(), self._now()):

@@ -280,6 +280,31 @@ def test_the_server_certificate_carries_every_name_and_is_renewed_in_time(machin
     trust.close()
 
 
+def test_a_disk_that_is_full_when_it_is_time_keeps_nobody_out(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    trust = machine.trust()
+    trust.server_context()
+    first = shown(machine)
+
+    def refuse(path: Path, data: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr("mbusmaster.channels.trust.keyfiles.write_atomically", refuse)
+        machine.now += datetime.timedelta(SERVER_DAYS * 3 / 4)
+        for _ in range(3):
+            trust.server_context()
+        assert caplog.text.count("No space left") == 1
+        assert shown(machine) == first
+        machine.now += datetime.timedelta(SERVER_DAYS)
+        with pytest.raises(TrustError, match="No space left"):
+            trust.server_context()
+    trust.server_context()
+    assert shown(machine) != first
+    trust.close()
+
+
 def test_a_new_address_makes_a_new_server_certificate_and_one_that_went_does_not(machine: Machine) -> None:
     trust = machine.trust()
     trust.server_context()
