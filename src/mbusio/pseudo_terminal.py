@@ -13,7 +13,7 @@ connected   has let go of the client's side             reading ends in EIO: the
 So each client finds a rate that it must change, and its leaving is seen. Programs also repeat their settings while they are
 connected (one does whenever its timeout changes). After each change the server therefore takes CLOCAL away, which has no meaning
 here and which serial programs set: the next time, parity is again not all that would change. A program that repeats its 8E1
-within microseconds is quicker than that and may be told EINVAL (libmbus at 2400 baud: it sets its default and then the same again).
+within microseconds is quicker than that and may be told EINVAL (libmbus at 2400 baud sets its default, then the same again).
 """
 
 import asyncio
