@@ -8,6 +8,11 @@
 `arbiter`      carries all this out on a line
 `client`       what a channel or a job holds to use the bus
 `engine`       keeps the line to the converter open
+`switches`     meters that a client told to use another rate: followed, and switched back
+`writes`       write services in words, for those who keep a record of them
+`users`        who holds the bus, who waits, who is connected
+`stations`     which meter a transaction was with; `meters` counts by meter
+`traffic`      the bus monitor; `describing` decodes its entries for people
 `health`       the state of the bus in one word; `monitor` asks the line for current and voltage
 ============== =========================================================================================
 """
