@@ -60,7 +60,11 @@ command -v npm >/dev/null || packages+=(npm)
 command -v g++ >/dev/null || packages+=(g++)
 command -v make >/dev/null || packages+=(make)
 [ -e /usr/include/linux/input.h ] || packages+=(linux-libc-dev)
-command -v chromium >/dev/null || packages+=(chromium)
+command -v chromium >/dev/null || packages+=(chromium fonts-dejavu-core)
+# Clients that others wrote.
+for client in openssl socat stunnel4; do
+    command -v "$client" >/dev/null || packages+=("$client")
+done
 [ ${#packages[@]} = 0 ] || need_packages "${packages[@]}"
 
 "$uv" sync --quiet --frozen --all-extras --python "$(command -v "$python")"

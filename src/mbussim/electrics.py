@@ -18,6 +18,8 @@ SHORT_CIRCUIT: Final = 1500.0
 """mA that the driver delivers into a short circuit before it is cut off."""
 AMBIENT: Final = 24.0
 """°C of the driver without load."""
+HOTTEST: Final = 85.0
+"""°C of the driver at which the master switches the bus off."""
 HEATING: Final = 0.045
 """K by which each mA warms the driver."""
 
@@ -29,7 +31,7 @@ class Electrics:
     :ivar short_circuit: the two wires touch.
     :ivar extra: mA that something foreign draws.
     :ivar ambient: °C around the driver.
-    :ivar is_off: the bus is cut off because of overload.
+    :ivar is_off: the bus is cut off.
     """
 
     short_circuit: bool = False
@@ -55,5 +57,10 @@ class Electrics:
 
     def check(self, loads: Iterable[Traits]) -> bool:
         """Cut the bus off, or connect it again, as its load asks; return whether it is off."""
-        self.is_off = self.short_circuit or self.idle(loads) > CUT_OFF
+        idle = self.idle(loads)
+        self.is_off = self.short_circuit or idle > CUT_OFF or self.is_too_hot(idle)
         return self.is_off
+
+    def is_too_hot(self, milliamperes: float) -> bool:
+        """Tell whether so much current would make the driver too hot; it stays off until that is no longer so."""
+        return self.temperature(milliamperes) >= HOTTEST

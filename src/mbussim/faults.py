@@ -19,6 +19,7 @@ kind            value                            what happens
 ``one-break``   –                                the UART shows a line held at space by one zero, not many
 ``short``       –                                the wires touch: the bus is cut off
 ``overload``    mA (600)                         something foreign draws so much; the bus is cut off at 550
+``heat``        °C (90)                          it is so hot around the driver; the bus is cut off at 85
 ``unplugged``   –                                the TCP port and the pty are gone
 ==============  ===============================  ============================================================
 """
@@ -127,6 +128,7 @@ DEFAULTS: Final[dict[str, float | None]] = {
     "one-break": 0,
     "short": 0,
     "overload": 600,
+    "heat": 90,
     "unplugged": 0,
 }
 """Every kind, and its value where none is given; None where one must be."""

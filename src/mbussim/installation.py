@@ -115,7 +115,7 @@ class Installation:
         if driver.short_circuit:
             return "short circuit"
         if driver.is_off:
-            return "overload"
+            return "overtemperature" if driver.is_too_hot(loads) else "overload"
         if loads > electrics.NORMAL_MAXIMUM:
             return "warning"
         return "active" if current > loads else "idle"
@@ -132,6 +132,9 @@ class Installation:
         self.bus.set_break(repeats="one-break" not in kinds)
         driver.short_circuit = "short" in kinds
         driver.extra = sum(fault.value for fault in self.faults.values() if fault.kind == "overload")
+        driver.ambient = max(
+            (fault.value for fault in self.faults.values() if fault.kind == "heat"), default=electrics.AMBIENT
+        )
         was_off = driver.is_off
         if driver.check(slave.meter.traits for slave in self.bus.slaves) and not was_off:
             self.bus.lose_power()

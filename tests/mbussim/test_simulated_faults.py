@@ -153,6 +153,15 @@ def test_more_than_375_milliamperes_warn_and_more_than_550_cut_off(site: Site) -
     assert site.ask(1) == Silence()
 
 
+def test_a_driver_that_gets_too_hot_is_cut_off_until_it_has_cooled(site: Site) -> None:
+    number = site.fault("heat")
+    state = site.installation.state(0)
+    assert (state["line"], state["shut_down"]) == ("overtemperature", True)
+    assert site.ask(1) == Silence()
+    site.installation.remove_fault(number)
+    assert isinstance(site.ask(1), Reply)
+
+
 def test_too_many_unit_loads_cut_the_bus_off() -> None:
     site = Site(100, Traits(unit_loads=4))
     assert isinstance(site.ask(1), Garbled | Reply)
