@@ -107,8 +107,7 @@ class BusSettings(Model):
         bool,
         Field(
             title="Allow baud rate switching",
-            description="A client that tells a meter to use another rate is followed for the time of its lease; then the "
-            "meter is switched back.",
+            description="A client may switch a meter's rate for its lease; then the meter is switched back.",
             json_schema_extra=RESTART,
         ),
     ] = False

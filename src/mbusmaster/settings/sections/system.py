@@ -161,7 +161,7 @@ class PanelSettings(Model):
         ],
         Field(
             title="Names of the lamps",
-            description="Which LED in the folder is which lamp; one that is not named is looked for as mbusmaster:COLOUR:LAMP.",
+            description="Names in the folder; without one: mbusmaster:COLOUR:LAMP.",
             json_schema_extra=MACHINE,
         ),
     ] = {}  # noqa: RUF012 - pydantic copies it
@@ -169,8 +169,7 @@ class PanelSettings(Model):
         str | None,
         Field(
             title="Reset button",
-            description="gpio:CHIP:LINE (gpio:/dev/gpiochip0:17; a ! in front of the line number: pressed is low) or "
-            "evdev:DEVICE:KEY (evdev:/dev/input/event0:KEY_RESTART).",
+            description="gpio:/dev/gpiochip0:17 (!17: pressed is low) or evdev:/dev/input/event0:KEY_RESTART.",
             max_length=256,
             pattern=r"^(gpio:/dev/[A-Za-z0-9_\/\-]+:!?[0-9]+|evdev:/dev/[A-Za-z0-9_\/\-]+:KEY_[A-Z0-9_]+)$",
             json_schema_extra=must_be(Template.BUTTON, MACHINE),
