@@ -161,7 +161,7 @@ class PanelSettings(Model):
         ],
         Field(
             title="Names of the lamps",
-            description="Names in the folder; without one: mbusmaster:COLOUR:LAMP.",
+            description="Names in the folder; else mbusmaster:COLOUR:LAMP.",
             json_schema_extra=MACHINE,
         ),
     ] = {}  # noqa: RUF012 - pydantic copies it
