@@ -1,7 +1,7 @@
-"""Sentences that the meter list makes up in English, in the visitor's language.
+"""Sentences that the meter list and the trust in clients make up in English, in the visitor's language.
 
-What a scan saw, and what is wrong with a line of a file, is kept or told as an English sentence with values in it. Here each such
-sentence has its shape; what fits no shape is shown as it is.
+What a scan saw, and what is wrong with a line of a file or with a certificate, is kept or told as an English sentence with values
+in it. Here each such sentence has its shape; what fits no shape is shown as it is.
 """
 
 import re
@@ -99,6 +99,45 @@ FILES: Final = (
     mark("the list has room for %(room)s more meters, and the file has %(count)s new ones"),
 )  # fmt: skip
 
+TRUST: Final = (
+    mark("a name has 1 to 64 printable characters, no blank at its ends"),
+    mark("a passphrase has at least %(count)s characters"),
+    mark("a passphrase has at most %(count)s characters"),
+    mark("a certificate is valid for 1 to %(days)s days"),
+    mark("there is a client %(name)s already; revoke it first, or choose another name"),
+    mark("there are %(count)s clients already; revoke one first"),
+    mark("there is no client %(name)s"),
+    mark("there is more than one client %(name)s; name it by its id"),
+    mark("that is this master's own; it is trusted or revoked in the list of clients"),
+    mark("%(name)s was added already"),
+    mark("%(name)s was revoked; that is for good"),
+    mark("%(count)s certificates were added already; remove one first"),
+    mark("there is no such certificate"),
+    mark("a certificate is smaller than %(size)s KiB"),
+    mark("the file is empty"),
+    mark("the certificate is damaged"),
+    mark("the certificate in the file is damaged"),
+    mark("its extensions are damaged"),
+    mark("there is no certificate in the file"),
+    mark("there are %(count)s certificates in the file; add only the one to be trusted"),
+    mark("that is no certificate, neither PEM nor DER"),
+    mark("that is a private key, not a certificate: keep it secret, and add the certificate alone"),
+    mark("that is an encrypted private key, not a certificate: keep it secret, and add the certificate alone"),
+    mark("that is a PKCS#12 bundle with a key, not a certificate: keep it secret, and add the certificate alone"),
+    mark("that is a request for a certificate, not a certificate: let the authority sign it first"),
+    mark("that is a certificate of an old version; it must be version 3"),
+    mark("it says that it is an authority, but its key usage does not allow it to sign certificates"),
+    mark("its key usage allows it to sign certificates, but the CA flag is missing"),
+    mark("that is no authority: the CA flag is missing; add it as a single client's certificate"),
+    mark("that is an authority: everybody whose certificate it signs would be let in"),
+    mark("its extended key usage does not allow clients"),
+    mark("it expired on %(end)s; this master's clock says %(now)s"),
+    mark("it is valid from %(begin)s on; this master's clock says %(now)s"),
+    mark("its kind of key is not supported; use EC P-256 or RSA"),
+    mark("its RSA key has %(bits)s bits; %(least)s to %(most)s are accepted"),
+    mark("it is signed with %(digest)s, which is broken"),
+)  # fmt: skip
+
 
 def _shape(sentence: str) -> re.Pattern[str]:
     parts = _GAP.split(sentence)
@@ -109,7 +148,7 @@ def _shape(sentence: str) -> re.Pattern[str]:
 # The one that says most comes first: it leaves the least to its gaps.
 _SHAPES: Final = tuple(
     (sentence, _shape(sentence))
-    for sentence in sorted((*REMARKS, *SCANS, *FILES), key=lambda one: -len(_GAP.sub("", one)))
+    for sentence in sorted((*REMARKS, *SCANS, *FILES, *TRUST), key=lambda one: -len(_GAP.sub("", one)))
 )
 
 

@@ -14,6 +14,8 @@ from mbusmaster.web.guard import require_setup_or_user, require_user
 from mbusmaster.web.pages import (
     audit,
     backup,
+    client_bundle,
+    client_certificate,
     commissioning,
     ethernet,
     firmware,
@@ -33,6 +35,7 @@ from mbusmaster.web.pages import (
     status,
     time_settings,
     tokens,
+    trusted_clients,
     users,
 )
 from mbusmaster.web.pages.door import Door
@@ -61,6 +64,9 @@ PAGES: Final[Sequence[ModuleType]] = (
     users,
     tokens,
     audit,
+    trusted_clients,
+    client_bundle,
+    client_certificate,
 )
 _CHECKS: Final[dict[Door, Sequence[Callable[..., Any]]]] = {
     Door.OPEN: (),
