@@ -9,9 +9,9 @@ from fastapi import APIRouter, Request
 from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
-from mbusmaster.access import AuditKind
 from mbusmaster.meterlist import ImportReport, Problem
 from mbusmaster.meterlist.csvfile import MAX_SIZE
+from mbusmaster.web.actions.meters import record_import
 from mbusmaster.web.forms import form_values
 from mbusmaster.web.guard import Asking
 from mbusmaster.web.locale import gettext as _
@@ -20,7 +20,7 @@ from mbusmaster.web.meter_texts import column_text
 from mbusmaster.web.phrases import phrase
 from mbusmaster.web.render import flash, go_to, page
 from mbusmaster.web.services import Services
-from mbusmaster.web.visitor import Visitor, visitor
+from mbusmaster.web.visitor import visitor
 from mbusmaster.web.waiting_upload import Upload, WaitingUploads
 
 LARGEST_BODY: Final = MAX_SIZE + (1 << 16)
@@ -78,7 +78,7 @@ def add_import(routes: APIRouter, services: Services, target: Target) -> None:
         report = target.take(given, False)
         if report.taken:
             return _taken(request, services, target, given, report)
-        _record(services, target, who, given, report)
+        record_import(services, who, target.name, given.name, report)
         key = waiting.keep(who.csrf, given) if report.added + report.updated + report.unchanged else ""
         return _question(request, target, key, report)
 
@@ -92,19 +92,20 @@ def add_import(routes: APIRouter, services: Services, target: Target) -> None:
 
 
 async def _uploaded(request: Request, services: Services) -> Upload | None:
-    form = await request.form()
-    file, bus = form.get("file"), str(form.get("bus", ""))
-    if not isinstance(file, UploadFile) or not file.filename:
-        return None
+    async with request.form() as form:
+        file, bus = form.get("file"), str(form.get("bus", ""))
+        if not isinstance(file, UploadFile) or not file.filename:
+            return None
+        # One byte more than may be, so that a file that is too long shows.
+        data = await file.read(MAX_SIZE + 1)
     buses = buses_of(services)
-    data = await file.read(MAX_SIZE + 1)
     return Upload(file.filename[:_LONGEST_NAME], data, bus if bus in buses else buses[0])
 
 
 def _taken(
     request: Request, services: Services, target: Target, given: Upload, report: ImportReport
 ) -> Response:
-    _record(services, target, visitor(request), given, report)
+    record_import(services, visitor(request), target.name, given.name, report)
     values = {"added": report.added, "updated": report.updated, "unchanged": report.unchanged}
     if target.replaces:
         text = ngettext(
@@ -138,15 +139,4 @@ def _question(request: Request, target: Target, key: str, report: ImportReport) 
 def _shown(problem: Problem) -> ShownProblem:
     return ShownProblem(
         str(problem.line) if problem.line else "", column_text(problem.column), phrase(problem.text)
-    )
-
-
-def _record(services: Services, target: Target, who: Visitor, given: Upload, report: ImportReport) -> None:
-    counts = f"{report.added} added, {report.updated} updated, {report.problem_count} problems"
-    services.audit.record(
-        AuditKind.METERS_CHANGED,
-        who=who.user,
-        source=who.source,
-        detail=f"{target.name} imported from {given.name}: {counts}",
-        outcome="ok" if report.taken else "refused",
     )

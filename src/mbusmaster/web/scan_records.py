@@ -4,8 +4,8 @@ import asyncio
 
 from mbusmaster.access import AuditKind
 from mbusmaster.meterlist import JobState, Mode, ScanJob
+from mbusmaster.web.actions import Actor
 from mbusmaster.web.services import Services
-from mbusmaster.web.visitor import Visitor
 
 
 class ScanRecords:
@@ -15,7 +15,7 @@ class ScanRecords:
         self._audit = services.audit
         self._waiting: set[asyncio.Task[None]] = set()
 
-    def began(self, job: ScanJob, who: Visitor) -> None:
+    def began(self, job: ScanJob, who: Actor) -> None:
         """Write that a job has begun, and its end when it comes."""
         what = description(job)
         self._audit.record(AuditKind.SCAN_STARTED, who=who.user, source=who.source, detail=what)
@@ -23,7 +23,7 @@ class ScanRecords:
         self._waiting.add(waiting)
         waiting.add_done_callback(self._waiting.discard)
 
-    async def _end(self, job: ScanJob, who: Visitor, what: str) -> None:
+    async def _end(self, job: ScanJob, who: Actor, what: str) -> None:
         end = await job.wait()
         detail = f"{what}: {end.found} meters, {end.new} of them new"
         self._audit.record(

@@ -1,16 +1,14 @@
 """Meter list: what scans have found, live while one runs (guide 3.1). What meters measure is not shown here."""
 
-import re
 import secrets
 from collections.abc import AsyncGenerator
-from datetime import UTC
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from mbusmaster.access import AuditKind
 from mbusmaster.meterlist import Sort, Status
+from mbusmaster.web.actions.meters import download_name
 from mbusmaster.web.events import Event, event_stream
 from mbusmaster.web.guard import Asking
 from mbusmaster.web.locale import gettext as _
@@ -63,9 +61,7 @@ def router(services: Services) -> APIRouter:
 
 def csv_answer(services: Services, who: Visitor, data: bytes, kind: str) -> Response:
     """Give a list as a file, and write that into the audit log."""
-    serial_number = re.sub(r"[^A-Za-z0-9._-]", "_", services.identity.serial_number)
-    name = f"{kind}-{serial_number}-{services.now().astimezone(UTC):%Y%m%dT%H%M%SZ}.csv"
-    services.audit.record(AuditKind.DOWNLOAD, who=who.user, source=who.source, detail=name)
+    name = download_name(services, who, kind)
     return Response(
         data,
         media_type="text/csv; charset=utf-8; header=present",

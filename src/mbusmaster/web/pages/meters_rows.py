@@ -6,9 +6,9 @@ from typing import Final
 from fastapi import APIRouter, HTTPException, Request
 from starlette.responses import Response
 
-from mbusmaster.access import AuditKind
 from mbusmaster.meterlist import Meter, MeterRefusedError
 from mbusmaster.meterlist.meter import LONGEST_NOTE
+from mbusmaster.web.actions.meters import record_change
 from mbusmaster.web.forms import form_values
 from mbusmaster.web.guard import Asking, local_path
 from mbusmaster.web.locale import format_datetime, ngettext
@@ -19,7 +19,6 @@ from mbusmaster.web.pages.door import Door
 from mbusmaster.web.phrases import phrase
 from mbusmaster.web.render import ask, flash, go_to, page
 from mbusmaster.web.services import Services
-from mbusmaster.web.visitor import Visitor
 
 DOOR: Final = Door.SETUP_OR_USER
 CLEAR: Final = f"{PATH}/clear"
@@ -61,7 +60,7 @@ def router(services: Services) -> APIRouter:
     @routes.post(CLEAR)
     async def clear(request: Request, who: Asking) -> Response:
         count = services.meters.clear()
-        _record(services, who, f"meter list cleared: {count} meters")
+        record_change(services, who, f"meter list cleared: {count} meters")
         flash(request, "success", _("The meter list is empty."))
         return go_to(request, PATH)
 
@@ -79,7 +78,7 @@ def router(services: Services) -> APIRouter:
         except MeterRefusedError as error:
             return _page(request, services, before, back, text, phrase(str(error)))
         if after != before:
-            _record(services, who, f"note of {before.address}: {after.note or '-'}")
+            record_change(services, who, f"note of {before.address}: {after.note or '-'}")
         flash(request, "success", _("Saved."))
         return go_to(request, back)
 
@@ -104,7 +103,7 @@ def router(services: Services) -> APIRouter:
         back = _way_back((await form_values(request)).get("back"))
         row = services.meters.get(number)
         if row is not None and services.meters.remove([number]):
-            _record(services, who, f"removed {row.address} from bus {row.bus}")
+            record_change(services, who, f"removed {row.address} from bus {row.bus}")
             text = _("Meter %(address)s is removed.") % {"address": address_text(row)}
             flash(request, "success", text)
         return go_to(request, back)
@@ -145,7 +144,3 @@ def _page(
         problem=problem,
         longest=LONGEST_NOTE,
     )
-
-
-def _record(services: Services, who: Visitor, detail: str) -> None:
-    services.audit.record(AuditKind.METERS_CHANGED, who=who.user, source=who.source, detail=detail)
