@@ -63,7 +63,8 @@ def _allowed(spot: Spot) -> str:
     if "minimum" in node:
         return f"{node['minimum']} to {node['maximum']}"
     if spot.kind == "table":
-        return f"{', '.join(map(_text, node['propertyNames']['enum']))} = text"
+        names = node["propertyNames"]["enum"]
+        return f"{_text(names[0])} to {_text(names[-1])} = text"
     if spot.kind == "list":
         least, most = node.get("minItems", 0), node["maxItems"]
         return f"a list of {least} to {most}" if least else f"a list of up to {most}"
