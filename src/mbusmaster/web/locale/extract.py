@@ -1,7 +1,7 @@
-"""Keeps the catalogues up to date with the texts in the code: ``python -m mbusmaster.web.locale.extract``.
+"""Keeps the catalogues up to date with the texts in the code: ``python -m mbusmaster.web.locale.extract [LANGUAGE …]``.
 
 Texts come from templates, from the modules of this package, and from the tables of other packages that pages show: titles and
-descriptions of settings, what can be wrong with them, and the reasons that parts of the system give.
+descriptions of settings, what can be wrong with them and with a backup, and the reasons that parts of the master give.
 """
 
 import io
@@ -15,8 +15,8 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import extract
 from babel.messages.pofile import read_po, write_po
 
-from mbusmaster.settings.messages import Template
-from mbusmaster.settings.schema import Settings
+from mbusmaster.channels.doors import FACTORY
+from mbusmaster.settings.texts import texts as settings_texts
 from mbusmaster.web.locale.preferences import LANGUAGES
 
 WEB: Final = Path(__file__).parents[1]
@@ -70,10 +70,10 @@ def path_of(language: str) -> Path:
     return LOCALE / language / "LC_MESSAGES" / "master.po"
 
 
-def update() -> None:
-    """Write all texts into the catalogue of each language; what is translated stays, what is gone goes."""
+def update(languages: Iterable[str]) -> None:
+    """Write all texts into the catalogues of some languages; what is translated stays, what is gone goes."""
     template = template_catalogue()
-    for language in LANGUAGES:
+    for language in languages:
         if language == SOURCE:
             continue
         catalogue = read(language)
@@ -105,22 +105,11 @@ def _texts() -> Iterator[tuple[str, str | tuple[str, ...], str | None]]:
         for _line, message, _comments, context in found:
             if message:
                 yield path.relative_to(WEB).as_posix(), message, context
-    for text in sorted(_of_settings(Settings.model_json_schema())):
+    for text in sorted(settings_texts()):
         yield "settings", text, None
-    for template in Template:
-        yield "settings/messages", str(template), None
+    yield "channels", FACTORY, None
     for text in _of_system():
         yield "system", text, None
-
-
-def _of_settings(node: Any) -> set[str]:
-    """Give titles and descriptions of all settings. A section is a title alone; classes describe themselves to programmers."""
-    texts: set[str] = set()
-    schemas = [node, *node.get("$defs", {}).values()]
-    for schema in schemas:
-        for setting in schema.get("properties", {}).values():
-            texts |= {setting[key] for key in ("title", "description") if setting.get(key)}
-    return texts
 
 
 def _of_system() -> Iterator[str]:
@@ -154,6 +143,7 @@ def _placeholders_differ(message: Any) -> bool:
 
 
 if __name__ == "__main__":
-    update()
-    for one in LANGUAGES:
+    chosen = tuple(one for one in LANGUAGES if one in sys.argv[1:] or not sys.argv[1:])
+    update(chosen)
+    for one in chosen:
         print(f"{one}: {len(missing(one))} texts without translation", file=sys.stderr)
