@@ -1,19 +1,17 @@
 """Forms made from the settings' schema: the fields in the visitor's language, and what is done with what they send."""
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from fastapi import Request
 
-from mbusmaster.access import AuditKind
 from mbusmaster.settings import Problem, Settings, SettingsError
 from mbusmaster.settings.forms import FormField, fields
+from mbusmaster.web.actions.settings import change_settings
 from mbusmaster.web.locale import gettext as _
 from mbusmaster.web.render import flash
 from mbusmaster.web.services import Services
-from mbusmaster.web.setting_changes import audit_details
 from mbusmaster.web.setting_texts import setting_title
 from mbusmaster.web.visitor import visitor
 
@@ -88,15 +86,12 @@ async def save_settings(
     allowed = {field.path for field in fields(*paths)}
     wanted = {path: value for path, value in values.items() if path in allowed}
     try:
-        changes = await asyncio.to_thread(services.settings.change, wanted)
+        changes = await change_settings(services, visitor(request), wanted)
     except SettingsError as error:
         return problem_texts(error)
-    who = visitor(request)
     if not changes:
         flash(request, "success", _("Nothing was changed."))
         return {}
-    for detail in audit_details(changes):
-        services.audit.record(AuditKind.SETTINGS_CHANGED, who=who.user, source=who.source, detail=detail)
     waits = any(change.needs_restart for change in changes)
     flash(request, "success", _("Saved. A restart is needed.") if waits else _("Saved."))
     return {}

@@ -1,6 +1,5 @@
 """Firmware update: a release file by button or drag-and-drop, and whether updates come by themselves (guide 3.1.7)."""
 
-import re
 from collections.abc import AsyncIterator
 from typing import Final
 from urllib.parse import unquote
@@ -9,9 +8,9 @@ from fastapi import APIRouter, Request
 from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
-from mbusmaster.access import AuditKind
 from mbusmaster.errors import MasterError
 from mbusmaster.system.update import UpdateStatus
+from mbusmaster.web.actions.firmware import MAX_SIZE, RELEASE_NAME, SHOWN_NAME, install
 from mbusmaster.web.filled_form import filled_form
 from mbusmaster.web.forms import form_values
 from mbusmaster.web.locale import gettext as _
@@ -24,12 +23,8 @@ PATH: Final = "/configuration/firmware"
 UPLOAD: Final = f"{PATH}/upload"
 STATE: Final = f"{PATH}/state"
 SECTION: Final = "firmware"
-SHOWN_NAME: Final = "MBMC2022_release_xxxx.tar"
-RELEASE_NAME: Final = re.compile(r"MBMC2022_release_[A-Za-z0-9._-]{1,64}\.tar")
 NAME_HEADER: Final = "x-file-name"
 """Of a body that is the file itself, as the page's script sends it; percent-encoded."""
-MAX_SIZE: Final = 256 << 20
-"""Of a release file."""
 UPLOAD_LIMITS: Final = {UPLOAD: MAX_SIZE + (1 << 16)}
 _PIECE: Final = 64 << 10
 
@@ -101,16 +96,11 @@ async def _install(request: Request, services: Services, name: str, content: Asy
         text = _("This is no firmware file: its name must be like %(name)s.") % {"name": SHOWN_NAME}
         flash(request, "error", text)
         return
-    who = visitor(request)
     try:
-        await services.update.install(name, content)
+        await install(services, visitor(request), name, content)
     except MasterError as error:
-        services.audit.record(
-            AuditKind.FIRMWARE, who=who.user, source=who.source, detail=name, outcome="refused"
-        )
         flash(request, "error", _(str(error)))
         return
-    services.audit.record(AuditKind.FIRMWARE, who=who.user, source=who.source, detail=name)
     text = _(
         "The file is here. Unpacking and installing it takes about 10 minutes. Do not restart: the master does."
     )

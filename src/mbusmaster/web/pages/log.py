@@ -1,18 +1,15 @@
 """Log: the system log and the debug log, and one archive of all that support needs (guide 3.1.8)."""
 
 import logging
-from dataclasses import asdict
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlencode
 
-import tomli_w
 from fastapi import APIRouter, Request
 from starlette.responses import Response, StreamingResponse
 
-from mbusmaster.access import AuditKind
 from mbusmaster.system.logring import LogLine
-from mbusmaster.system.logs import LONGEST_CAPTURE, Logs
-from mbusmaster.system.support import SupportParts, archive_name, support_archive
+from mbusmaster.system.logs import Logs
+from mbusmaster.web.actions.logs import capture_debug, make_archive
 from mbusmaster.web.forms import form_values
 from mbusmaster.web.guard import Asking
 from mbusmaster.web.locale import gettext as _
@@ -73,14 +70,7 @@ def router(services: Services) -> APIRouter:
     async def debug(request: Request, who: Asking) -> Response:
         if logs is not None:
             wanted = _number((await form_values(request)).get("minutes", "0"))
-            minutes = min(wanted, int(LONGEST_CAPTURE) // 60)
-            logs.capture_debug(minutes * 60)
-            services.audit.record(
-                AuditKind.SETTINGS_CHANGED,
-                who=who.user,
-                source=who.source,
-                detail=f"debug log: {minutes} min" if minutes else "debug log: off",
-            )
+            minutes = capture_debug(services, who, logs, wanted)
             flash(request, "success", _recording(minutes))
         return go_to(request, f"{PATH}?log=debug")
 
@@ -88,12 +78,9 @@ def router(services: Services) -> APIRouter:
     async def download(request: Request, who: Asking) -> Response:
         if logs is None:
             return go_to(request, PATH)
-        now = services.now()
-        name = archive_name(services.identity.serial_number, now)
-        services.audit.record(AuditKind.DOWNLOAD, who=who.user, source=who.source, detail=name)
-        parts = SupportParts(_settings_text(services), _counters(services))
+        name, content = make_archive(services, who, logs)
         return StreamingResponse(
-            support_archive(logs.system, logs.debug, parts, now),
+            content,
             media_type="application/zip",
             headers={"content-disposition": f'attachment; filename="{name}"'},
         )
@@ -144,26 +131,3 @@ def _recording(minutes: int) -> str:
         "The debug log is recorded for %(count)d minutes.",
         minutes,
     ) % {"count": minutes}
-
-
-def _settings_text(services: Services) -> str:
-    """Give the settings as they stand in the file; none of them is a secret."""
-    return tomli_w.dumps(services.settings.stored.model_dump(mode="json", exclude_none=True))
-
-
-def _counters(services: Services) -> dict[str, Any]:
-    return {
-        "time": services.now().isoformat(),
-        "settings_problem": services.settings.problem,
-        "pending": [change.path for change in services.settings.pending()],
-        "identity": asdict(services.identity),
-        "network": asdict(services.network.state()),
-        "channels": [asdict(channel) for channel in services.channels()],
-        "buses": [
-            {"name": bus.name, "state": bus.health.state, "reason": bus.health.reason}
-            for bus in services.buses
-        ],
-        "time_server": asdict(services.time.state),
-        "hosting": asdict(services.hosted.state),
-        "update": asdict(services.update.state),
-    }

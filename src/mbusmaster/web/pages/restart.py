@@ -4,11 +4,9 @@ import secrets
 from typing import Final
 
 from fastapi import APIRouter, Request
-from starlette.background import BackgroundTask
 from starlette.responses import PlainTextResponse, Response
 
-from mbusmaster.access import AuditKind
-from mbusmaster.system.restart import Restart
+from mbusmaster.web.actions.restart import begin_restart, obstacle
 from mbusmaster.web.guard import Asking
 from mbusmaster.web.locale import gettext as _
 from mbusmaster.web.render import ask, flash, go_to, page
@@ -29,7 +27,7 @@ def router(services: Services) -> APIRouter:
     @routes.get(PATH)
     async def show(request: Request) -> Response:
         changes = shown_changes(services.settings.pending())
-        return page(request, "restart.html", changes=changes, obstacle=_obstacle(services))
+        return page(request, "restart.html", changes=changes, obstacle=obstacle(services))
 
     @routes.post(PATH)
     async def question(request: Request) -> Response:
@@ -44,10 +42,9 @@ def router(services: Services) -> APIRouter:
 
     @routes.post(NOW)
     async def restart(request: Request, who: Asking) -> Response:
-        if services.restart is None or _obstacle(services):
-            flash(request, "error", _obstacle(services))
+        if services.restart is None or obstacle(services):
+            flash(request, "error", obstacle(services))
             return go_to(request, PATH)
-        services.audit.record(AuditKind.RESTART, who=who.user, source=who.source)
         answer = page(
             request,
             "restarting.html",
@@ -55,7 +52,7 @@ def router(services: Services) -> APIRouter:
             start_path=START,
             moves=_moves(services, who),
         )
-        answer.background = BackgroundTask(_request, services.restart, who.user)
+        answer.background = begin_restart(services, services.restart, who, "on the web page")
         return answer
 
     @routes.get(START)
@@ -64,20 +61,6 @@ def router(services: Services) -> APIRouter:
         return PlainTextResponse(this_start)
 
     return routes
-
-
-async def _request(restart: Restart, user: str) -> None:
-    """Begin the restart once the answer is out."""
-    restart.request(f"{user} wants it on the web page")
-
-
-def _obstacle(services: Services) -> str:
-    """Say why there can be no restart now; empty where there can."""
-    if services.restart is None:
-        return _("This master cannot restart itself: restart it with the tools of the operating system.")
-    if services.update.state.is_busy:
-        return _("An update is being installed. Do not restart now: the master restarts itself.")
-    return ""
 
 
 def _moves(services: Services, who: Visitor) -> str:

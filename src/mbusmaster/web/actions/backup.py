@@ -1,0 +1,70 @@
+"""The configuration as a file, and back again."""
+
+import asyncio
+from datetime import UTC
+from functools import partial
+from typing import Final
+
+from mbusmaster.access import AuditKind
+from mbusmaster.access.backup import unpack
+from mbusmaster.settings import Change, Settings
+from mbusmaster.settings.backup import Restored, save
+from mbusmaster.settings.service import differences
+from mbusmaster.settings.tree import spot
+from mbusmaster.web.actions import Actor
+from mbusmaster.web.services import Services
+from mbusmaster.web.setting_changes import audit_details
+
+USERS: Final = "users"
+"""Name of the secret with names and hashes of the users."""
+
+
+async def make_backup(services: Services, who: Actor, passphrase: str | None) -> tuple[str, bytes]:
+    """Give name and content of the file; raise `BackupError` or `AccessError`.
+
+    :param passphrase: encrypts it, and the users go with it; None leaves them out.
+    """
+    now, serial_number = services.now(), services.identity.serial_number
+    make = partial(
+        save,
+        services.settings.stored,
+        made_at=now,
+        serial_number=serial_number,
+        passphrase=passphrase,
+        secrets=None if passphrase is None else {USERS: services.access.export_secrets()},
+    )
+    data = await asyncio.to_thread(make)
+    name = f"mbusmaster-{serial_number}-{now.astimezone(UTC):%Y%m%dT%H%M%SZ}.json"
+    detail = name if passphrase is None else f"{name}, with users"
+    services.audit.record(AuditKind.BACKUP, who=who.user, source=who.source, detail=detail)
+    return name, data
+
+
+def users_in(restored: Restored) -> tuple[str, ...]:
+    """Give the names of the users in a file; raise `AccessError` where they cannot be used."""
+    data = restored.secrets.get(USERS)
+    return tuple(name for name, _hash in unpack(data)) if data else ()
+
+
+def changes_to_come(stored: Settings, restored: Settings) -> tuple[Change, ...]:
+    """Give what would change; what belongs to this machine stays as it is."""
+    return tuple(
+        change
+        for change in differences(stored, restored)
+        if (here := spot(change.path)) is None or not here.of_machine
+    )
+
+
+async def restore_settings(services: Services, who: Actor, restored: Restored) -> tuple[Change, ...]:
+    """Put the settings of a file in force, or store them until the next start; give what differs. Raise `SettingsError`."""
+    changes = await asyncio.to_thread(services.settings.replace, restored.settings)
+    header = restored.header
+    origin = f"file of {header.serial_number} made {header.made_at:%Y-%m-%d %H:%M}Z"
+    for detail in (origin, *audit_details(changes)):
+        services.audit.record(AuditKind.RESTORE, who=who.user, source=who.source, detail=detail)
+    return changes
+
+
+async def restore_users(services: Services, who: Actor, restored: Restored) -> None:
+    """Put the users of a file in the place of all: every login and token ends. Raise `AccessError`."""
+    await services.access.import_secrets(restored.secrets[USERS], who=who.user, source=who.source)
