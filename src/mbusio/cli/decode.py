@@ -12,9 +12,9 @@ from mbus.application.as_json import dumps, telegram_as_json
 from mbus.application.telegram import Telegram, decode_telegram
 from mbus.link.decoder import Dropped, Event, StreamDecoder
 from mbus.link.frames import LongFrame, ShortFrame
-from mbusio.cli.describe import describe
 from mbusio.cli.failure import CommandError
 from mbusio.cli.hextext import from_hex_text
+from mbusio.describe import describe
 
 LONGEST_LINE: Final = 1_000_000
 LARGEST_BINARY: Final = 16_000_000

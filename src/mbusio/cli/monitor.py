@@ -12,7 +12,7 @@ from mbus.application.telegram import decode_telegram
 from mbus.link.decoder import Dropped, Event, StreamDecoder
 from mbus.link.fields import is_from_master
 from mbus.link.frames import LongFrame, ShortFrame, SingleCharacter
-from mbusio.cli.describe import describe
+from mbusio.describe import describe
 from mbusio.transport import Transport, open_transport
 
 ENDED_SECONDS: Final = 0.5

@@ -13,8 +13,8 @@ from mbus.link.frames import LongFrame
 from mbus.link.station import Stations
 from mbus.procedures.read import read
 from mbus.procedures.reading import Reading, whole
-from mbusio.cli.csvtext import CsvWriter
 from mbusio.cli.session import bus_of, open_line
+from mbusio.csvtext import CsvWriter
 from mbusio.driver import run as run_procedure
 
 Address = int | SecondaryAddress

@@ -14,7 +14,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from mbusio.cli.csvtext import CsvWriter
+from mbusio.csvtext import CsvWriter
 from mbusmaster.access.database import Database
 from mbusmaster.access.errors import AccessStoreError
 from mbusmaster.access.rows import as_text

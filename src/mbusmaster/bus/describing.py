@@ -13,7 +13,7 @@ from mbus.application.telegram import Telegram, decode_telegram
 from mbus.link.fields import is_from_master
 from mbus.link.frames import LongFrame
 from mbus.link.transaction import Ack, Garbled, Reply, Silence
-from mbusio.cli.describe import describe as describe_frame
+from mbusio.describe import describe as describe_frame
 from mbusmaster.bus.requests import MasterFrame
 from mbusmaster.bus.traffic import Entry
 from mbusmaster.bus.writes import is_write, what_is_written

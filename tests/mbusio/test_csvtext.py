@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from mbusio.cli.csvtext import CsvWriter, cell
+from mbusio.csvtext import CsvWriter, cell
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@sum", "\t=1", "\r=1", "\n=1"])
