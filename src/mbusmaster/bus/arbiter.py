@@ -22,7 +22,7 @@ from mbusio.barrier import Verdict
 from mbusio.errors import BusIOError, TransportClosedError
 from mbusmaster.bus.answers import Gate
 from mbusmaster.bus.counters import ClientCounters
-from mbusmaster.bus.requests import MasterFrame, Refusal, Withheld
+from mbusmaster.bus.requests import MasterFrame, Refusal, Withheld, is_selection
 from mbusmaster.bus.sharing import Carry, Sharing
 from mbusmaster.bus.switches import Switch, Switches, switch_back
 from mbusmaster.bus.turns import LeaseTimes, Priority, Turns, Waiting
@@ -181,6 +181,7 @@ class Arbiter:
         self._line: BusLine | None = None
         self._was_attached = False
         self._lift_selection = False
+        self._selected_at = baud
         self._wake = asyncio.Event()
 
     @property
@@ -453,6 +454,8 @@ class Arbiter:
         on_bytes: Callable[[bytes], None] | None = None,
     ) -> Outcome:
         began = self._now()
+        if is_selection(request.frame):
+            self._selected_at = line.baud
         outcome = await line.transact(request, on_bytes=on_bytes)
         if self._watch is not None:
             seconds = self._now() - began
@@ -463,8 +466,9 @@ class Arbiter:
         self._lift_selection = False
         request = Request(snd_nke(SELECTED), Expects.ACK)
         try:
-            if line.baud != self.baud:
-                await line.set_baud(self.baud)
+            # Who was selected at another rate does not hear the bus's own.
+            if line.baud != self._selected_at:
+                await line.set_baud(self._selected_at)
             await self._transact(line, request, MASTER, own=False)
         except BusIOError as error:
             _log.debug("the selection of a client that left could not be released: %s", error)

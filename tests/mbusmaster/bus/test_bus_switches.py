@@ -476,3 +476,15 @@ def test_the_procedure_of_mbus_finds_the_meter_switched_and_the_gateway_undoes_i
         assert rates_of(line) == ONLY_2400
 
     run()
+
+
+@in_virtual_time
+async def test_what_a_client_selected_at_its_own_rate_is_released_at_that_rate_when_it_leaves() -> None:
+    line = SimulatedLine(Bus.of([PlainMeter(5, HEAT, 40, Traits(rates=frozenset((9600,))))]))
+    async with serving(line) as arbiter:
+        with Client(arbiter, "one") as client:
+            client.use_baud(9600)
+            assert await ask(client, select(HEAT)) == b"\xe5"
+            client.use_baud(300)
+        await asyncio.sleep(1)
+    assert line.sent[-1] == (9600, "10 40 FD 3D 16")
