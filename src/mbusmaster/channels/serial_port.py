@@ -81,6 +81,10 @@ class SerialPortChannel:
         """Clients now: one or none."""
         return int(self._visit is not None)
 
+    @property
+    def _source(self) -> str:
+        return "usb" if self.is_usb else str(self._settings.link)
+
     async def start(self) -> None:
         """Offer the port; where it cannot be had, say so in the log and in `problem`, and go on without."""
         if (device := self._settings.device or _gadget()) is not None:
@@ -142,7 +146,9 @@ class SerialPortChannel:
         self._see_off()
         self._visits += 1
         try:
-            client = self._engine.client(f"{NAME} {self._visits}", tell=self._tell)
+            client = self._engine.client(
+                f"{NAME} {self._visits}", tell=self._tell, kind=NAME, source=self._source
+            )
         except BusCrowdedError as error:
             self._tell("crowded", f"client refused: {error}")
             return
