@@ -13,7 +13,13 @@ SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 CSRF_FIELD: Final = "csrf"
 CSRF_HEADER: Final = "x-csrf-token"
 
-Asking = Annotated[Visitor, Depends(visitor)]
+
+async def _asking(request: Request) -> Visitor:
+    # Dependencies are coroutines: for any other FastAPI goes through a thread, with every request.
+    return visitor(request)
+
+
+Asking = Annotated[Visitor, Depends(_asking)]
 """For the parameter of a page that wants to know who asks."""
 
 
@@ -30,7 +36,7 @@ async def check_form(request: Request) -> None:
         )
 
 
-def require_user(request: Request) -> None:
+async def require_user(request: Request) -> None:
     """Let only users in who are logged in as themselves."""
     who = visitor(request)
     if who.session is None:
@@ -39,13 +45,13 @@ def require_user(request: Request) -> None:
         raise NeedsUserError
 
 
-def require_setup_or_user(request: Request) -> None:
+async def require_setup_or_user(request: Request) -> None:
     """Let in who is at the setup interface, and users from anywhere (the meter list)."""
     if not visitor(request).is_setup:
-        require_user(request)
+        await require_user(request)
 
 
-def require_setup(request: Request) -> None:
+async def require_setup(request: Request) -> None:
     """Let in only who is at the setup interface."""
     if not visitor(request).is_setup:
         raise NotAllowedError(_("This is possible on the setup interface (USB) only."))
