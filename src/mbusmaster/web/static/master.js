@@ -27,7 +27,8 @@ function holdable(button) {
     tell("pressed");
     timer = setInterval(() => {
       bar.value = (Date.now() - begun) / 1000;
-      tell("pressed");
+      // Refused: this page's login is gone, so the button was held for long enough.
+      tell("pressed").then((answer) => answer.ok || location.reload());
     }, 1000);
   };
   const release = () => {
