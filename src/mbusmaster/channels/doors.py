@@ -36,6 +36,26 @@ class Channel(Protocol):
         """Stop listening and let every client go."""
 
 
+class ClosedChannel:
+    """A channel that cannot be opened, in the place of the real one.
+
+    :param reason: why not, and what to do.
+    """
+
+    endpoints = ()
+    clients = 0
+
+    def __init__(self, reason: str) -> None:
+        self._reason = reason
+
+    async def start(self) -> None:
+        """Raise `ChannelError` with the reason."""
+        raise ChannelError(self._reason)
+
+    async def stop(self) -> None:
+        """Do nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class ChannelState:
     """How one channel is.

@@ -1,7 +1,8 @@
 """Trust between this master and the clients of its secured channel: a small authority of its own, and a list.
 
 `trust` is the whole of it, `model` its words, `certificates` makes certificates, `bundle` is what a client is given, `foreign`
-looks at what somebody uploads, `registry` is the list on disk, `keyfiles` the keys on disk, `contexts` what TLS works with.
+looks at what somebody uploads, `registry` is the list on disk, `keyfiles` the keys on disk, `contexts` what TLS works with,
+`backup` all of it as bytes, `opening` what to do where the disk is damaged.
 """
 
 from mbusmaster.channels.trust.bundle import Bundle
@@ -15,6 +16,7 @@ from mbusmaster.channels.trust.model import (
     TrustedClient,
     TrustState,
 )
+from mbusmaster.channels.trust.opening import open_trust, repair_trust
 from mbusmaster.channels.trust.trust import Trust
 
 __all__ = [
@@ -28,4 +30,6 @@ __all__ = [
     "TrustError",
     "TrustState",
     "TrustedClient",
+    "open_trust",
+    "repair_trust",
 ]

@@ -40,6 +40,11 @@ def load_authority(folder: Path, now: datetime.datetime) -> Pair:
         ) from error
 
 
+def save_authority(folder: Path, pair: Pair) -> None:
+    """Put another authority in the place of the one there. Raise `TrustError`."""
+    _write(folder / AUTHORITY, pair)
+
+
 class ServerCertificate:
     """The server certificate, renewed when two thirds of its time are over, and when the machine is called something more.
 

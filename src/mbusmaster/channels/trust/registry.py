@@ -4,13 +4,14 @@ import contextlib
 import datetime
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
 from mbusmaster.channels.trust.errors import TrustError
 from mbusmaster.channels.trust.model import Foreign, Kind, Origin, TrustedClient
 
+LIST: Final = "trust.db"
 VERSION: Final = 1
 MAX_OWN: Final = 1000
 """Clients with a certificate from here that are neither revoked nor expired."""
@@ -156,6 +157,15 @@ class Registry:
             Origin.AUTHORITY,
         )
         return removed > 0
+
+    def replace_all(self, clients: Iterable[TrustedClient], foreign: Iterable[tuple[Foreign, bytes]]) -> None:
+        """Put others in the place of all."""
+        self._write("DELETE FROM clients")
+        self._write("DELETE FROM certificates")
+        for client in clients:
+            self.add_client(client)
+        for one, der in foreign:
+            self.add_foreign(one, der)
 
     def _prepare(self) -> None:
         self._db.execute("PRAGMA journal_mode=WAL")

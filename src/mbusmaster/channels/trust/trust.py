@@ -7,6 +7,7 @@ everybody out.
 """
 
 import asyncio
+import contextlib
 import datetime
 import logging
 import ssl
@@ -20,11 +21,12 @@ from cryptography.exceptions import InvalidSignature
 
 from mbusmaster.bus.listeners import Listeners
 from mbusmaster.channels.trust import contexts
+from mbusmaster.channels.trust.backup import pack, unpack
 from mbusmaster.channels.trust.bundle import Bundle, check_passphrase
 from mbusmaster.channels.trust.certificates import FLOOR, der_of, fingerprint, make_client, pem_of
 from mbusmaster.channels.trust.errors import TrustError
 from mbusmaster.channels.trust.foreign import UNREADABLE, check_fitness, kind_of, name_of, read_certificate
-from mbusmaster.channels.trust.keyfiles import ServerCertificate, load_authority
+from mbusmaster.channels.trust.keyfiles import ServerCertificate, load_authority, save_authority
 from mbusmaster.channels.trust.model import (
     Foreign,
     Kind,
@@ -34,7 +36,7 @@ from mbusmaster.channels.trust.model import (
     TrustedClient,
     TrustState,
 )
-from mbusmaster.channels.trust.registry import MAX_OWN, Registry
+from mbusmaster.channels.trust.registry import LIST, MAX_OWN, Registry
 
 CLIENT_DAYS: Final = 5 * 365
 LONGEST_CLIENT_DAYS: Final = 20 * 365
@@ -75,7 +77,7 @@ class Trust:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise TrustError(f"cannot use the folder {folder}: {error.strerror or error}") from error
-        self._registry = Registry(folder / "trust.db")
+        self._registry = Registry(folder / LIST)
         try:
             with self._registry.change():
                 self._authority = load_authority(folder, now())
@@ -84,6 +86,7 @@ class Trust:
         except BaseException:
             self._registry.close()
             raise
+        self._folder = folder
         self._server = ServerCertificate(folder, self._authority)
         self._renew_again = FLOOR
         self._server_context: ssl.SSLContext | None = None
@@ -136,6 +139,35 @@ class Trust:
     def authority_pem(self) -> bytes:
         """Give this master's own authority, for clients that bring a certificate of their own, and for browsers."""
         return pem_of(self._authority.certificate)
+
+    # Backup.
+
+    def export_secrets(self) -> bytes:
+        """Give authority and list, for an encrypted backup only: the key of the authority is among them. Raise `TrustError`."""
+        return pack(self._authority, self._registry.clients(), self._registry.foreign())
+
+    def import_secrets(self, data: bytes) -> None:
+        """Put what `export_secrets` gave in the place of all; who is trusted no more is out at once.
+
+        Raise `TrustError`; then nothing has changed.
+        """
+        secrets = unpack(data)
+        try:
+            with self._registry.change():
+                self._registry.replace_all(secrets.clients, secrets.foreign)
+                save_authority(self._folder, secrets.authority)
+        except TrustError:
+            with contextlib.suppress(TrustError):
+                save_authority(self._folder, self._authority)
+            raise
+        self._authority = secrets.authority
+        self._server = ServerCertificate(self._folder, self._authority)
+        self._server_context = None
+        self._changed()
+        try:
+            self._renew()
+        except TrustError as error:
+            _log.error("trust: %s; the server certificate is made later", error)
 
     # Contexts.
 

@@ -19,6 +19,8 @@ from mbusmaster.channels.trust import (
     Trust,
     TrustedClient,
     TrustError,
+    open_trust,
+    repair_trust,
     trust,
 )
 from mbusmaster.channels.trust.certificates import FLOOR, SERVER_DAYS
@@ -406,3 +408,64 @@ def test_the_contexts_are_as_strict_as_they_say(machine: Machine) -> None:
     assert for_clients.num_tickets == 0
     assert for_browsers.verify_mode is ssl.CERT_NONE
     trust.close()
+
+
+def test_a_backup_carries_authority_and_clients_to_another_machine(machine: Machine, tmp_path: Path) -> None:
+    machine.now = datetime.datetime.now(datetime.UTC)
+    trust = machine.trust()
+    reader, gone = der(trust.issue("reader", None).pem()), der(trust.issue("gone", None).pem())
+    trust.revoke("gone")
+    foreign = trust.add_foreign(Authority(tmp_path).pem.read_bytes())
+    data, authority = trust.export_secrets(), trust.authority_pem()
+    trust.close()
+    other = Trust(tmp_path / "replaced", lambda: machine.names, lambda: machine.now)
+    theirs = der(other.issue("theirs", None).pem())
+    other.server_context()
+    told: list[int] = []
+    other.subscribe(lambda: told.append(1))
+    other.import_secrets(data)
+    assert told
+    assert isinstance(other.judge(reader), TrustedClient)
+    assert refusal(other.judge(gone)) == "revoked"
+    assert isinstance(other.judge(theirs), Refusal)
+    assert [one.id for one in other.foreign()] == [foreign.id]
+    assert other.authority_pem() == authority
+    chain = x509.load_pem_x509_certificate((tmp_path / "replaced/server.pem").read_bytes())
+    chain.verify_directly_issued_by(x509.load_pem_x509_certificate(authority))
+    other.close()
+    again = Trust(tmp_path / "replaced", lambda: machine.names, lambda: machine.now)
+    assert isinstance(again.judge(reader), TrustedClient)
+    again.close()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"[]", b"{}", b'{"format": 2}', b'{"format": 1, "authority": "", "clients": [], "foreign": []}'],
+)
+def test_bytes_that_are_no_backup_change_nothing(machine: Machine, data: bytes) -> None:
+    trust = machine.trust()
+    reader = der(trust.issue("reader", None).pem())
+    with pytest.raises(TrustError, match="the part with the trusted clients cannot be used"):
+        trust.import_secrets(data)
+    assert isinstance(trust.judge(reader), TrustedClient)
+    trust.close()
+
+
+@pytest.mark.parametrize("name", ["authority.pem", "trust.db"])
+def test_a_damaged_trust_has_a_reason_and_is_repaired_from_a_backup(machine: Machine, name: str) -> None:
+    trust = machine.trust()
+    reader, data = der(trust.issue("reader", None).pem()), trust.export_secrets()
+    trust.close()
+    (machine.folder / name).write_bytes(b"damaged" * 1000)
+    opened, reason = open_trust(machine.folder, lambda: machine.names, lambda: machine.now)
+    assert opened is None
+    assert str(machine.folder / name) in reason
+    with pytest.raises(TrustError):
+        repair_trust(machine.folder, b"nothing")
+    assert not (machine.folder / f"{name}.damaged").exists()
+    repair_trust(machine.folder, data)
+    assert (machine.folder / f"{name}.damaged").exists()
+    opened, reason = open_trust(machine.folder, lambda: machine.names, lambda: machine.now)
+    assert opened is not None
+    assert isinstance(opened.judge(reader), TrustedClient)
+    opened.close()
