@@ -8,6 +8,7 @@ import socket
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -15,15 +16,16 @@ from mbusmaster.access import Access, AuditKind
 from mbusmaster.bus.engine import BusEngine
 from mbusmaster.bus.writes import WriteSeen
 from mbusmaster.channels.discovery import Announcer
-from mbusmaster.channels.doors import Channel, Doors
+from mbusmaster.channels.doors import Channel, ClosedChannel, Doors
 from mbusmaster.channels.listener import ChannelError
 from mbusmaster.channels.plain_tcp import PlainTcpChannel
 from mbusmaster.channels.rfc2217 import Rfc2217Channel
 from mbusmaster.channels.secured_tcp import SecuredTcpChannel
 from mbusmaster.channels.serial_port import SerialPortChannel
-from mbusmaster.channels.trust import ServerNames, Trust
+from mbusmaster.channels.trust import ServerNames, open_trust, repair_trust
 from mbusmaster.meterlist import MeterList, Scanner
 from mbusmaster.settings import ChannelsSettings, SettingsService
+from mbusmaster.settings.schema import SecuredTcpSettings
 from mbusmaster.system.button import Button, ResetButton, VirtualButton
 from mbusmaster.system.button_sources import button
 from mbusmaster.system.clock import NoTimeService
@@ -79,8 +81,10 @@ class Master:
         self._network = Network(now.ethernet.interface, setup_interface=now.web.setup_interface)
         self._time = NoTimeService(now.time.server or now.time.standard_server)
         self._update = NoUpdateService()
-        self._trust = Trust(state / "trust", self._server_names, _now)
-        self._closing.callback(self._trust.close)
+        self._trust_folder = state / "trust"
+        self._trust, self._trust_problem = open_trust(self._trust_folder, self._server_names, _now)
+        if self._trust is not None:
+            self._closing.callback(self._trust.close)
         self._doors = self._channels(now.channels)
         leds = LedFiles(now.panel.led_folder, {str(lamp): name for lamp, name in now.panel.led_names.items()})
         self._panel = Panel(self._facts, leds, ethernet=self._network.interface)
@@ -99,8 +103,10 @@ class Master:
             async with contextlib.AsyncExitStack() as stack, asyncio.TaskGroup() as tasks:
                 for engine in self._engines:
                     tasks.create_task(engine.run())
-                for service in (self._access.watch, self._trust.run, self._panel.run, self._reset_button.run):
+                for service in (self._access.watch, self._panel.run, self._reset_button.run):
                     tasks.create_task(service())
+                if self._trust is not None:
+                    tasks.create_task(self._trust.run())
                 tasks.create_task(self._doors.run())
                 if self._settings.running.channels.discovery:
                     tasks.create_task(self._announce())
@@ -116,8 +122,7 @@ class Master:
     def _channels(self, settings: ChannelsSettings) -> Doors:
         channels: list[tuple[str, Channel]] = []
         if settings.secured_tcp.enabled:
-            engine = self._engine(settings.secured_tcp.bus)
-            channels.append(("secured_tcp", SecuredTcpChannel(settings.secured_tcp, engine, self._trust)))
+            channels.append(("secured_tcp", self._secured_tcp(settings.secured_tcp)))
         if settings.plain_tcp.enabled:
             channels.append(
                 ("plain_tcp", PlainTcpChannel(settings.plain_tcp, self._engine(settings.plain_tcp.bus)))
@@ -127,6 +132,11 @@ class Master:
         port = settings.serial_port
         serial = SerialPortChannel(port, self._engine(port.bus)) if port.enabled else None
         return Doors(channels, serial, self._may_open)
+
+    def _secured_tcp(self, settings: SecuredTcpSettings) -> Channel:
+        if self._trust is None:
+            return ClosedChannel(f"secured tcp is closed: {self._trust_problem}")
+        return SecuredTcpChannel(settings, self._engine(settings.bus), self._trust)
 
     def _may_open(self) -> bool:
         # Without the pages there is no default user who could log in.
@@ -220,9 +230,17 @@ class Master:
             restart=self.restart,
             logs=self._logs,
             trust=self._trust,
+            trust_problem=self._trust_problem,
+            repair_trust=partial(repair_trust, self._trust_folder),
             channels=self._doors.states,
         )
-        server = WebServer(create_app(services), settings, self._trust.web_context)
+        if self._trust is None and settings.lan:
+            _log.error(
+                "the web pages are served on the setup interface only: their certificate cannot be had"
+            )
+            settings = settings.model_copy(update={"lan": False})
+        tls = self._trust.web_context if self._trust is not None else None
+        server = WebServer(create_app(services), settings, tls)
         try:
             await server.start()
         except WebError as error:

@@ -35,7 +35,8 @@ class Services:
     :ivar time: looks after the clock; `clock` sets it.
     :ivar button: the one of the page; None where it is not shown. `reset_button` tells how long any button has been held.
     :ivar logs: what the log page shows.
-    :ivar trust: whom the secured channel trusts.
+    :ivar trust: whom the secured channel trusts; None where that cannot be read: `trust_problem` says why.
+    :ivar repair_trust: puts what was in a backup in the place of a trust that cannot be read; it counts from the next start.
     :ivar channels: gives how each channel is.
     """
 
@@ -59,4 +60,6 @@ class Services:
     restart: Restart | None = None
     logs: Logs | None = None
     trust: Trust | None = None
+    trust_problem: str = ""
+    repair_trust: Callable[[bytes], None] | None = None
     channels: Callable[[], tuple[ChannelState, ...]] = tuple

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import httpx
 
+from mbusmaster.channels.trust import Trust
 from mbusmaster.settings import BusSettings, Settings
 from support.web import WebClient, web_client
 
@@ -190,3 +191,51 @@ async def test_a_file_that_is_too_big_is_refused(tmp_path: Path) -> None:
         await client.log_in()
         await client.show(PATH)
         assert (await look(client, b"x" * 3_000_000)).status_code == 413
+
+
+async def test_a_replaced_master_gets_the_clients_of_the_one_before(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    trust, other = Trust(tmp_path / "trust"), Trust(tmp_path / "other/trust")
+    trust.issue("reader", None)
+    other.issue("theirs", None)
+    async with web_client(tmp_path, trust=trust) as client:
+        await client.log_in()
+        data = await saved(client, kind="users", passphrase=PASSPHRASE, again=PASSPHRASE)
+    async with web_client(tmp_path / "other", trust=other) as client:
+        await client.log_in("berta")
+        await client.show(PATH)
+        answer = await look(client, data, PASSPHRASE)
+        assert "Restore the trusted clients too: 1" in answer.text
+        answer = await client.submit(f"{PATH}/restore", key=key_in(answer.text), clients="true")
+        assert "The trusted clients were restored." in answer.text
+        assert [one.name for one in other.clients()] == ["reader"]
+        assert other.authority_pem() == trust.authority_pem()
+        details = [entry.detail for entry in client.services.audit.entries(kind="restore")]
+        assert "trusted clients of SN12345" in details
+        answer = await look(client, data, PASSPHRASE)
+        await client.submit(f"{PATH}/restore", key=key_in(answer.text))
+    trust.close()
+    other.close()
+
+
+async def test_a_master_with_damaged_keys_says_so_and_is_repaired_from_a_backup(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    trust = Trust(tmp_path / "trust")
+    trust.issue("reader", None)
+    async with web_client(tmp_path, trust=trust) as client:
+        await client.log_in()
+        data = await saved(client, kind="users", passphrase=PASSPHRASE, again=PASSPHRASE)
+    trust.close()
+    repaired: list[bytes] = []
+    async with web_client(
+        tmp_path / "other", trust_problem="authority.pem is damaged", repair_trust=repaired.append
+    ) as client:
+        await client.log_in("berta")
+        answer = await client.show("/configuration/security/clients")
+        assert answer.status_code == 503
+        assert "Authority.pem is damaged" in answer.text
+        await client.show(PATH)
+        answer = await look(client, data, PASSPHRASE)
+        answer = await client.submit(f"{PATH}/restore", key=key_in(answer.text), clients="true")
+        assert answer.url.path == "/configuration/restart"
+        assert len(repaired) == 1

@@ -10,12 +10,15 @@ from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
 from mbusmaster.access import AccessError
+from mbusmaster.channels.trust import TrustError
 from mbusmaster.settings import SettingsError
 from mbusmaster.settings.backup import MAX_SIZE, BackupError, Restored, restore
 from mbusmaster.web.access_problems import access_problem
 from mbusmaster.web.actions.backup import (
     changes_to_come,
+    clients_in,
     make_backup,
+    restore_clients,
     restore_settings,
     restore_users,
     users_in,
@@ -28,6 +31,7 @@ from mbusmaster.web.render import flash, go_to, page
 from mbusmaster.web.services import Services
 from mbusmaster.web.setting_changes import shown_changes
 from mbusmaster.web.settings_form import problem_text, problem_texts
+from mbusmaster.web.trust_texts import trust_problem
 from mbusmaster.web.visitor import Visitor, visitor
 from mbusmaster.web.waiting_restore import WaitingRestores
 
@@ -60,6 +64,8 @@ def router(services: Services) -> APIRouter:
             return _page(request, {"passphrase": _backup_problem(error)}, kind="users")
         except AccessError as error:
             return _page(request, {"passphrase": access_problem(error)}, kind="users")
+        except TrustError as error:
+            return _page(request, {"passphrase": trust_problem(error)}, kind="users")
 
     @routes.post(LOOK)
     async def look(request: Request, who: Asking) -> Response:
@@ -70,13 +76,15 @@ def router(services: Services) -> APIRouter:
             return _page(request, {"file": _("Choose a file first.")})
         try:
             restored = await asyncio.to_thread(restore, data, str(passphrase) or None)
-            users = users_in(restored)
+            users, clients = users_in(restored), clients_in(restored)
         except BackupError as error:
             return _page(request, {"file": _backup_problem(error)})
         except AccessError as error:
             return _page(request, {"file": access_problem(error)})
+        except TrustError as error:
+            return _page(request, {"file": trust_problem(error)})
         changes = shown_changes(changes_to_come(services.settings.stored, restored.settings))
-        if not changes and not users:
+        if not changes and not users and clients is None:
             flash(request, "success", _("The file has nothing that is not in force here already."))
             return go_to(request, PATH)
         key = waiting.keep(who.user, restored)
@@ -87,6 +95,7 @@ def router(services: Services) -> APIRouter:
             header=restored.header,
             changes=changes,
             users=users,
+            clients=clients,
             me=who.user,
         )
 
@@ -97,7 +106,13 @@ def router(services: Services) -> APIRouter:
         if restored is None:
             flash(request, "error", _("The file was opened too long ago. Choose it again."))
             return go_to(request, PATH)
-        return await _restore(request, services, restored, with_users=values.get("users") == "true")
+        return await _restore(
+            request,
+            services,
+            restored,
+            with_users=values.get("users") == "true",
+            with_clients=values.get("clients") == "true",
+        )
 
     return routes
 
@@ -113,15 +128,22 @@ async def _download(request: Request, services: Services, passphrase: str | None
     return Response(data, media_type="application/json", headers={"content-disposition": disposition})
 
 
-async def _restore(request: Request, services: Services, restored: Restored, *, with_users: bool) -> Response:
+async def _restore(
+    request: Request, services: Services, restored: Restored, *, with_users: bool, with_clients: bool
+) -> Response:
     who = visitor(request)
     try:
         changes = await restore_settings(services, who, restored)
+        waits = any(change.needs_restart for change in changes)
+        if with_clients and clients_in(restored) is not None:
+            waits |= restore_clients(services, who, restored)
+            flash(request, "success", _("The trusted clients were restored."))
     except SettingsError as error:
         return _page(request, {"file": " ".join(_setting_problems(error))})
+    except TrustError as error:
+        return _page(request, {"file": trust_problem(error)})
     if with_users and users_in(restored):
         return await _restore_users(request, services, who, restored)
-    waits = any(change.needs_restart for change in changes)
     flash(request, "success", _restored_text(len(changes), waits=waits))
     return go_to(request, "/configuration/restart" if waits else PATH)
 

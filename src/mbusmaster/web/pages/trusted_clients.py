@@ -13,6 +13,7 @@ from mbusmaster.channels.trust import Foreign, Trust, TrustedClient, TrustError
 from mbusmaster.web.guard import Asking
 from mbusmaster.web.locale import gettext as _
 from mbusmaster.web.pages.security import shown_state
+from mbusmaster.web.paging import paged
 from mbusmaster.web.render import ask, flash, go_to, page
 from mbusmaster.web.services import Services
 from mbusmaster.web.trust_texts import condition, origin_texts, trust_problem
@@ -105,6 +106,9 @@ def trust_of(services: Services) -> Trust:
 
 
 def _page(request: Request, services: Services, number: str) -> Response:
+    if services.trust is None and services.trust_problem:
+        problem = trust_problem(TrustError(services.trust_problem))
+        return page(request, "clients_broken.html", status=503, problem=problem)
     trust = trust_of(services)
     try:
         state, clients, foreign = trust.state(), trust.clients(), trust.foreign()
@@ -114,20 +118,17 @@ def _page(request: Request, services: Services, number: str) -> Response:
     clients = tuple(
         sorted(clients, key=lambda one: (bool(one.revoked) or one.expires < now, one.name.casefold()))
     )
-    pages = max(1, -(-len(clients) // PAGE))
-    here = min(int(number), pages) if number.isascii() and number.isdecimal() and 0 < len(number) < 6 else 1
-    here = max(1, here)
+    here = paged(clients, number, PAGE)
     return page(
         request,
         "clients.html",
         state=state,
         channel=next((shown_state(one) for one in services.channels() if one.name == "secured_tcp"), None),
-        clients=[(client, condition(client, now)) for client in clients[(here - 1) * PAGE : here * PAGE]],
+        clients=[(client, condition(client, now)) for client in here.rows],
+        paged=here,
         foreign=foreign,
         origins=origin_texts(),
         now=now,
-        number=here,
-        pages=pages,
     )
 
 
