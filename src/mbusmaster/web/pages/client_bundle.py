@@ -9,8 +9,8 @@ from urllib.parse import quote
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from mbusmaster.access import AuditKind
 from mbusmaster.channels.trust import Bundle, TrustError
+from mbusmaster.web.actions import clients
 from mbusmaster.web.forms import form_values
 from mbusmaster.web.guard import Asking
 from mbusmaster.web.locale import gettext as _
@@ -48,12 +48,11 @@ def router(services: Services) -> APIRouter:
         kind = values["format"]
         name = values.get("name", "").strip()
         try:
-            bundle = trust.issue(name, values.get("passphrase") or None, days=int(values["years"]) * 365)
+            days = int(values["years"]) * 365
+            bundle = clients.issue(services, who, trust, name, values.get("passphrase") or None, days)
         except TrustError as error:
             field = "years" if error.field == "days" else error.field
             return _page(request, values, {field: trust_problem(error)})
-        detail = f"client {name} issued, until {bundle.expires:%Y-%m-%d}"
-        services.audit.record(AuditKind.CERTIFICATE, who=who.user, source=who.source, detail=detail)
         return await _file(bundle, kind)
 
     return routes

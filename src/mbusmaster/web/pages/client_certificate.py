@@ -6,9 +6,9 @@ from fastapi import APIRouter, Request
 from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
-from mbusmaster.access import AuditKind
 from mbusmaster.channels.trust import Kind, TrustError
 from mbusmaster.channels.trust.foreign import MAX_SIZE
+from mbusmaster.web.actions import clients
 from mbusmaster.web.guard import Asking
 from mbusmaster.web.locale import gettext as _
 from mbusmaster.web.pages.trusted_clients import PATH, trust_of
@@ -41,11 +41,9 @@ def router(services: Services) -> APIRouter:
         if not data:
             return _page(request, {"file": _("Choose a file first.")}, expected)
         try:
-            added = trust.add_foreign(data, expect=expected)
+            added = clients.add_certificate(services, who, trust, data, expected)
         except TrustError as error:
             return _page(request, {"file": trust_problem(error)}, expected)
-        detail = f"{added.kind} {added.name} added, SHA-256 {added.id[:16]}, until {added.expires:%Y-%m-%d}"
-        services.audit.record(AuditKind.CERTIFICATE, who=who.user, source=who.source, detail=detail)
         flash(request, "success", _("The certificate %(name)s is trusted now.") % {"name": added.name})
         return go_to(request, PATH)
 

@@ -8,8 +8,8 @@ from typing import Final
 from fastapi import APIRouter, HTTPException, Request
 from starlette.responses import Response
 
-from mbusmaster.access import AuditKind
 from mbusmaster.channels.trust import Foreign, Trust, TrustedClient, TrustError
+from mbusmaster.web.actions import clients
 from mbusmaster.web.guard import Asking
 from mbusmaster.web.locale import gettext as _
 from mbusmaster.web.pages.security import shown_state
@@ -61,12 +61,10 @@ def router(services: Services) -> APIRouter:
     @routes.post(REVOKE)
     async def revoke(request: Request, client: str, who: Asking) -> Response:
         try:
-            revoked = trust_of(services).revoke(_client(services, client).id)
+            revoked = clients.revoke(services, who, trust_of(services), _client(services, client).id)
         except TrustError as error:
             flash(request, "error", trust_problem(error))
             return go_to(request, PATH)
-        detail = f"client {revoked.name} revoked, serial {revoked.serial}"
-        services.audit.record(AuditKind.CERTIFICATE, who=who.user, source=who.source, detail=detail)
         flash(request, "success", _("The client %(name)s is trusted no more.") % {"name": revoked.name})
         return go_to(request, PATH)
 
@@ -86,12 +84,10 @@ def router(services: Services) -> APIRouter:
     async def remove(request: Request, certificate: str, who: Asking) -> Response:
         found = _foreign(services, certificate)
         try:
-            trust_of(services).remove_foreign(found.id)
+            clients.remove_certificate(services, who, trust_of(services), found)
         except TrustError as error:
             flash(request, "error", trust_problem(error))
             return go_to(request, PATH)
-        detail = f"{found.kind} {found.name} removed, SHA-256 {found.id[:16]}"
-        services.audit.record(AuditKind.CERTIFICATE, who=who.user, source=who.source, detail=detail)
         flash(request, "success", _("The certificate %(name)s was removed.") % {"name": found.name})
         return go_to(request, PATH)
 
@@ -111,14 +107,14 @@ def _page(request: Request, services: Services, number: str) -> Response:
         return page(request, "clients_broken.html", status=503, problem=problem)
     trust = trust_of(services)
     try:
-        state, clients, foreign = trust.state(), trust.clients(), trust.foreign()
+        state, listed, foreign = trust.state(), trust.clients(), trust.foreign()
     except TrustError as error:
         return page(request, "clients_broken.html", status=503, problem=trust_problem(error))
     now = services.now()
-    clients = tuple(
-        sorted(clients, key=lambda one: (bool(one.revoked) or one.expires < now, one.name.casefold()))
+    listed = tuple(
+        sorted(listed, key=lambda one: (bool(one.revoked) or one.expires < now, one.name.casefold()))
     )
-    here = paged(clients, number, PAGE)
+    here = paged(listed, number, PAGE)
     return page(
         request,
         "clients.html",
