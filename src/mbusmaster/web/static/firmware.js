@@ -3,14 +3,14 @@
 document.addEventListener("DOMContentLoaded", () => {
   const form = document.querySelector("form[data-upload]");
   const area = form.querySelector("fieldset");
-  if (area.disabled) return;
   const input = form.querySelector('input[type="file"]');
   const problem = form.querySelector("#file-problem");
   const progress = form.querySelector("progress");
   const name = new RegExp(`^(?:${form.dataset.pattern})$`);
-  form.querySelector("[data-drop-hint]").hidden = false;
+  form.querySelector("[data-drop-hint]").hidden = area.disabled;
 
   const wrong = (file) => {
+    if (form.dataset.refusal) return form.dataset.refusal;
     if (!name.test(file.name)) return form.dataset.wrongName;
     return file.size > Number(form.dataset.limit) ? form.dataset.tooBig : "";
   };
@@ -49,10 +49,11 @@ document.addEventListener("DOMContentLoaded", () => {
   for (const kind of ["dragover", "dragenter"]) {
     area.addEventListener(kind, (event) => {
       event.preventDefault();
-      area.classList.add("over");
+      area.classList.toggle("over", !area.disabled);
     });
   }
   area.addEventListener("dragleave", () => area.classList.remove("over"));
+  // Also where no file is taken: else the browser would open it in the place of the page.
   area.addEventListener("drop", (event) => {
     event.preventDefault();
     area.classList.remove("over");
