@@ -45,7 +45,7 @@ def test_the_table_says_what_is_allowed_and_what_needs_a_restart() -> None:
     assert table["ethernet.address"][1:3] == ["–", "an IP address"]
     assert table["panel.led_names"][1:3] == [
         "–",
-        "`power_red`, `mbus_red`, `mbus_green`, `data_green`, `overload_red`, `ethernet_green` = text",
+        "`power_red` to `ethernet_green` = text",
     ]
 
 

@@ -161,7 +161,7 @@ class PanelSettings(Model):
         ],
         Field(
             title="Names of the lamps",
-            description="Their names in the folder; a lamp without one here is mbusmaster:COLOUR:LAMP there.",
+            description="Their names in the folder; else mbusmaster:COLOUR:LAMP.",
             json_schema_extra=MACHINE,
         ),
     ] = {}  # noqa: RUF012 - pydantic copies it
