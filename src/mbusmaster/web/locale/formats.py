@@ -1,48 +1,67 @@
 """Dates, times and numbers as the browser's preferences want them. Times are shown in UTC, as everywhere on the master."""
 
+import re
 from contextvars import ContextVar
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Final
 
-from babel import dates, numbers
-
+from mbusmaster.web.locale.conventions import CONVENTIONS, Conventions
 from mbusmaster.web.locale.preferences import AUTO, Preferences
 
 formats_in_use: ContextVar[Preferences | None] = ContextVar("formats", default=None)
 Number = int | float | Decimal
 _NUMBER_LOCALES: Final = {"1,234.5": "en", "1.234,5": "de", "1 234,5": "cs"}
 """A language that writes numbers so."""
-_REGIONS: Final = {"en": "en_GB"}
-"""Day before month, and hours to 24, where the language alone would say otherwise."""
 _STEPS: Final = ("B", "kB", "MB", "GB", "TB")
+_FIELD: Final = re.compile("[a-zA-Z]+")
 
 
 def _wanted() -> Preferences:
     return formats_in_use.get() or Preferences()
 
 
-def _locale(wanted: Preferences) -> str:
-    return _REGIONS.get(wanted.language, wanted.language)
+def _conventions(wanted: Preferences) -> Conventions:
+    return CONVENTIONS[wanted.language]
+
+
+def _filled(pattern: str, fields: dict[str, str]) -> str:
+    return _FIELD.sub(lambda found: fields[found[0]], pattern)
 
 
 def format_date(day: date) -> str:
     """Give a day; of a moment, its day in UTC."""
     wanted = _wanted()
     shown = day.astimezone(UTC).date() if isinstance(day, datetime) else day
-    pattern = "short" if wanted.date == AUTO else wanted.date
-    if wanted.date == AUTO:
-        # The short form of some languages has two digits for the year.
-        pattern = dates.get_date_format("short", locale=_locale(wanted)).pattern.replace("yyyy", "y")
-        pattern = pattern.replace("yy", "y").replace("y", "yyyy")
-    return dates.format_date(shown, pattern, locale=_locale(wanted))
+    pattern = _conventions(wanted).date if wanted.date == AUTO else wanted.date
+    return _filled(
+        pattern,
+        {
+            "yyyy": f"{shown.year:04}",
+            "MM": f"{shown.month:02}",
+            "M": str(shown.month),
+            "dd": f"{shown.day:02}",
+            "d": str(shown.day),
+        },
+    )
 
 
 def format_time(moment: datetime) -> str:
     """Give the time of day in UTC, with seconds."""
     wanted = _wanted()
-    pattern = "medium" if wanted.time == AUTO else wanted.time
-    return dates.format_time(moment.astimezone(UTC), pattern, tzinfo=UTC, locale=_locale(wanted))
+    own = _conventions(wanted)
+    shown = moment.astimezone(UTC)
+    return _filled(
+        own.time if wanted.time == AUTO else wanted.time,
+        {
+            "HH": f"{shown.hour:02}",
+            "H": str(shown.hour),
+            "h": str(shown.hour % 12 or 12),
+            "mm": f"{shown.minute:02}",
+            "ss": f"{shown.second:02}",
+            "a": own.morning if shown.hour < 12 else own.afternoon,
+        },
+    )
 
 
 def format_datetime(moment: datetime) -> str:
@@ -53,8 +72,11 @@ def format_datetime(moment: datetime) -> str:
 def format_number(number: Number) -> str:
     """Give a number exactly, with the separators that are wanted."""
     wanted = _wanted()
-    locale = _NUMBER_LOCALES.get(wanted.number, _locale(wanted))
-    return numbers.format_decimal(number, locale=locale, decimal_quantization=False)
+    language = _NUMBER_LOCALES.get(wanted.number)
+    own = CONVENTIONS[language] if language else _conventions(wanted)
+    whole, _, part = f"{Decimal(str(number)):,f}".partition(".")
+    part = part.rstrip("0")
+    return whole.replace(",", own.group) + (own.decimal + part if part else "")
 
 
 def format_bytes(count: int) -> str:
