@@ -17,6 +17,7 @@ from typing import Final
 from mbusio.pseudo_terminal import ClientCame, ClientLeft, PseudoTerminal, Purged, Received
 from mbusmaster.bus.client import Client
 from mbusmaster.bus.engine import BusEngine
+from mbusmaster.channels.claim import Claim
 from mbusmaster.channels.limits import Rarely
 from mbusmaster.channels.port_stream import PortTransport
 from mbusmaster.channels.session import Session
@@ -55,6 +56,7 @@ class SerialPortChannel:
         self._engine = engine
         self._rarely = Rarely()
         self._port: PseudoTerminal | UsbSerialPort | None = None
+        self._claim = Claim(settings.link)
         self._visit: _Visit | None = None
         self._leaving: _Visit | None = None
         self._serving: asyncio.Task[None] | None = None
@@ -110,14 +112,17 @@ class SerialPortChannel:
         if self._port is not None:
             self._port.close()
             self._port = None
+        self._claim.release()
 
     def _make_terminal(self) -> bool:
         link = self._settings.link
         terminal = PseudoTerminal(link, mode=MODE, group=_group())
         try:
             link.parent.mkdir(parents=True, exist_ok=True)
+            self._claim.take()
             terminal.open()
         except OSError as error:
+            self._claim.release()
             self.problem = (
                 f"cannot make {link}: {error.strerror}; choose another name in channels.serial_port.link"
             )

@@ -278,6 +278,36 @@ async def test_what_belongs_to_somebody_else_is_left_alone_and_the_gateway_goes_
     assert link.is_dir() if kind == "folder" else link.read_text() == "precious"
 
 
+async def test_of_two_gateways_the_second_leaves_the_port_to_the_first_and_goes_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with served_bus([StrictMeter(5, A)]) as bus, offered(tmp_path, bus) as first:
+        async with offered(tmp_path, bus) as second:
+            assert second.where is None
+            assert "another gateway uses it" in second.problem
+            assert second.problem in caplog.text
+        assert await ask(first, NKE_5, 1) == E5
+    async with served_bus([]) as bus, offered(tmp_path, bus) as again:
+        assert again.problem == ""
+    assert list((tmp_path / "run").iterdir()) == []
+
+
+async def test_where_the_folder_may_not_be_written_the_log_says_so_and_the_gateway_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    async with served_bus([]) as bus, offered(tmp_path, bus) as channel:
+        assert channel.where is None
+    (line,) = [record.message for record in caplog.records if record.levelno >= logging.ERROR]
+    assert line == (
+        f"serial port: cannot make {tmp_path}/run/mbus: Permission denied; choose another name in "
+        "channels.serial_port.link; going on without it"
+    )
+
+
 async def test_a_link_that_somebody_else_has_replaced_is_not_taken_away(tmp_path: Path) -> None:
     link = tmp_path / "mbus"
     async with served_bus([]) as bus, offered(tmp_path, bus, "mbus"):
