@@ -19,6 +19,9 @@ KEEPALIVE_INTERVAL: Final = 10
 KEEPALIVE_COUNT: Final = 3
 """With idle time and interval in seconds: a peer that vanished is noticed after a minute."""
 UNACKNOWLEDGED_MILLISECONDS: Final = 60_000
+SEND_BUFFER: Final = 32 * 1024
+"""Bytes of answers that the kernel keeps for one client, which it doubles; left to itself it keeps megabytes, and whoever reads
+nothing would be noticed that much later (`session.MAX_UNREAD`)."""
 _NO_SUCH_FAMILY: Final = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
 
 _log = logging.getLogger(__name__)
@@ -145,6 +148,8 @@ def _listen(address: str, port: int, interface: str | None) -> socket.socket:
     try:
         sock.setblocking(False)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Accepted sockets inherit it.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         if interface is not None:
