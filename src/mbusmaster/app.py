@@ -35,10 +35,13 @@ from mbusmaster.system.leds import PanelFacts
 from mbusmaster.system.logs import Logs
 from mbusmaster.system.memory import keep_small
 from mbusmaster.system.network import Network
+from mbusmaster.system.open_files import make_room
 from mbusmaster.system.panel import Panel
 from mbusmaster.system.restart import ExitReason, Restart
 from mbusmaster.system.update import NoUpdateService
 
+OTHER_FILES: Final = 300
+"""Besides those of channels: browsers, logs, databases, buses."""
 ROLES: Final = {"tls": "secured_tcp", "tcp": "plain_tcp", "rfc2217": "rfc2217"}
 """Of channels, as they are announced on the network."""
 
@@ -96,6 +99,7 @@ class Master:
 
         :param ready: called once whatever can be open is, and every bus has been tried.
         """
+        make_room(_files_of(self._settings.running.channels))
         with self._closing:
             self._access.on_change(self._doors.look)
             for engine in self._engines:
@@ -254,6 +258,12 @@ class Master:
         pages = self._settings.running.web.enabled and not problem
         if not pages and not self._doors.is_any_open and (problem or reasons):
             raise ChannelError("; ".join(filter(None, (problem, *reasons))))
+
+
+def _files_of(channels: ChannelsSettings) -> int:
+    """Give the most files that may be open at once: as many clients again stand at the door of each channel."""
+    open_ones = (channels.secured_tcp, channels.plain_tcp, channels.rfc2217)
+    return OTHER_FILES + sum(2 * one.max_clients for one in open_ones if one.enabled)
 
 
 async def run_until_told(
