@@ -1,15 +1,15 @@
 """Message catalogues: read when a language is first asked for, then kept."""
 
-import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
-from gettext import GNUTranslations, NullTranslations
+from gettext import NullTranslations
 from importlib.resources import files
 from typing import Final
 
 from mbusmaster.web.locale.formats import formats_in_use
+from mbusmaster.web.locale.pofile import read_catalogue
 from mbusmaster.web.locale.preferences import LANGUAGES, Preferences
 
 _translations: ContextVar[NullTranslations | None] = ContextVar("translations", default=None)
@@ -24,13 +24,7 @@ def catalogue_of(language: str) -> NullTranslations:
     source = files("mbusmaster.web.locale") / language / "LC_MESSAGES" / "master.po"
     if language == "en" or not source.is_file():
         return _UNTRANSLATED
-    from babel.messages.mofile import write_mo
-    from babel.messages.pofile import read_po
-
-    compiled = io.BytesIO()
-    write_mo(compiled, read_po(io.BytesIO(source.read_bytes()), locale=language))
-    compiled.seek(0)
-    return GNUTranslations(compiled)
+    return read_catalogue(source.read_text(encoding="utf-8"))
 
 
 @contextmanager
