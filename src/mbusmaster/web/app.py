@@ -7,7 +7,7 @@ from functools import partial
 from fastapi import Depends, FastAPI
 from starlette.types import ASGIApp
 
-from mbusmaster.web.api import create_api
+from mbusmaster.web.api import PREFIX, UPLOAD_LIMITS, create_api
 from mbusmaster.web.entrance import BodyLimit, HostCheck, OriginCheck, Reception, ResponseHeaders, own_hosts
 from mbusmaster.web.error_pages import handle_errors, refusal
 from mbusmaster.web.events import Streams
@@ -55,12 +55,12 @@ def create_app(services: Services, hosts: Callable[[], Collection[str]] = machin
     handle_errors(app)
     app.include_router(static.router())
     renderer.paths = add_pages(app, services)
-    app.mount("/api/v1", create_api(services))
+    app.mount(PREFIX, create_api(services, app.state.streams))
     refuse = partial(refusal, renderer)
     is_own = _is_own(services, hosts)
 
     def entrance(inner: ASGIApp) -> ASGIApp:
-        inner = BodyLimit(inner, upload_limits(), refuse)
+        inner = BodyLimit(inner, {**upload_limits(), **UPLOAD_LIMITS}, refuse)
         inner = OriginCheck(inner, refuse)
         inner = HostCheck(inner, is_own, refuse)
         return ResponseHeaders(Reception(inner, services.access))

@@ -48,6 +48,7 @@ MAX_COOKIES: Final = 8192
 MAX_BODY: Final = 64 * 1024
 """Of a request to a page that takes no files."""
 MAX_SESSION_ID: Final = 128
+API_PREFIX: Final = "/api/"
 VISIT_LENGTH: Final = 43
 """Of the secret in the visit cookie, as `secrets.token_urlsafe` makes it."""
 
@@ -114,19 +115,24 @@ class Reception:
         session = (
             self._access.session(session_id, is_use=is_use) if 0 < len(session_id) <= MAX_SESSION_ID else None
         )
+        source = scope["client"][0] if scope.get("client") else "unknown"
+        token = _token(headers) if scope["path"].startswith(API_PREFIX) else ""
+        owner = self._access.token(token, source=source) if token else None
         visit = cookies.get(cookie_name(VISIT_COOKIE, secure=secure), "")
         known = len(visit) == VISIT_LENGTH and visit.isascii()
         # A form needs the secret; what comes without one is not given any for a picture or a script.
-        new = not known and session is None and not scope["path"].startswith(("/static/", "/api/"))
+        new = not known and session is None and not scope["path"].startswith(("/static/", API_PREFIX))
         return Visitor(
             interface="setup" if scope.get(INTERFACE) == "setup" else "lan",
-            source=scope["client"][0] if scope.get("client") else "unknown",
+            source=source,
             session=session,
             preferences=Preferences.from_cookie(
                 cookies.get(PREFERENCES_COOKIE, ""), headers.get("accept-language", "")
             ),
             visit=visit if known else secrets.token_urlsafe(32) if new else "",
             new_visit=new,
+            token=token,
+            token_user=owner.name if owner is not None else "",
         )
 
 
@@ -232,11 +238,18 @@ class BodyLimit:
 
     def _limit(self, scope: Scope) -> int:
         who: Visitor = scope["state"]["visitor"]
-        return self._uploads.get(scope["path"], MAX_BODY) if who.is_user or who.is_setup else MAX_BODY
+        may_upload = who.is_user or who.is_setup or bool(who.token_user)
+        return self._uploads.get(scope["path"], MAX_BODY) if may_upload else MAX_BODY
 
 
 class _TooLongError(BaseException):
     """Passes through everything that catches errors of pages."""
+
+
+def _token(headers: Headers) -> str:
+    """Give the bearer token (RFC 6750, 2.1) of a program."""
+    scheme, _blank, token = headers.get("authorization", "").partition(" ")
+    return (token.strip() or "none") if scheme.lower() == "bearer" else ""
 
 
 def read_cookies(headers: Headers) -> dict[str, str]:

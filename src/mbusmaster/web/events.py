@@ -1,8 +1,9 @@
 """Event streams (server-sent events): few at a time, ended with the login of who listens and with the server."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from fastapi import HTTPException, Request
@@ -52,14 +53,20 @@ class Streams:
             except TimeoutError:
                 continue
 
-    async def carry(self, who: Visitor, events: AsyncGenerator[Event]) -> AsyncIterator[bytes]:
-        """Give what goes to the browser until the events end, the login ends, or the server stops."""
+    async def carry(
+        self, who: Visitor, events: AsyncGenerator[Event], is_welcome: Callable[[], bool] | None = None
+    ) -> AsyncIterator[bytes]:
+        """Give what goes to the browser until the events end, who listens is no longer welcome, or the server stops.
+
+        :param is_welcome: as long as the login is on, if nothing else is said.
+        """
+        is_welcome = is_welcome or partial(self._is_welcome, who)
         waiting: asyncio.Task[Event] | None = None
         closing = asyncio.ensure_future(self._closing.wait())
         try:
             # htmx shows the first event only after the stream has begun.
             yield b"retry: 3000\n\n"
-            while self._is_welcome(who):
+            while is_welcome():
                 waiting = waiting or asyncio.ensure_future(anext(events))
                 done, _still = await asyncio.wait(
                     {waiting, closing}, timeout=SILENCE_SECONDS, return_when=asyncio.FIRST_COMPLETED
@@ -86,14 +93,19 @@ class Streams:
         return who.session is None or self._access.session(who.session.id, is_use=False) is not None
 
 
-def event_stream(request: Request, events: AsyncGenerator[Event]) -> Response:
-    """Answer with an event stream; raise 503 where there are too many."""
+def event_stream(
+    request: Request, events: AsyncGenerator[Event], is_welcome: Callable[[], bool] | None = None
+) -> Response:
+    """Answer with an event stream; raise 503 where there are too many.
+
+    :param is_welcome: as for `Streams.carry`.
+    """
     streams: Streams = request.app.state.streams
     if streams.count >= MAX_STREAMS:
         raise HTTPException(503)
     streams.count += 1
     return StreamingResponse(
-        streams.carry(visitor(request), events),
+        streams.carry(visitor(request), events, is_welcome),
         media_type="text/event-stream",
         headers={"cache-control": "no-store"},
     )

@@ -29,6 +29,8 @@ class Visitor:
     :ivar session: the login, as long as it is on.
     :ivar visit: secret of a browser without a login; empty where none is known yet.
     :ivar new_visit: the browser must be told `visit`.
+    :ivar token: that came with a request to the API, good or not; a secret. Pages take no notice of it.
+    :ivar token_user: name of the user whose token it is; empty where it is not good.
     """
 
     interface: Interface = "lan"
@@ -37,6 +39,8 @@ class Visitor:
     preferences: Preferences = field(default_factory=Preferences)
     visit: str = ""
     new_visit: bool = False
+    token: str = field(default="", repr=False)
+    token_user: str = ""
 
     @property
     def is_setup(self) -> bool:

@@ -1,45 +1,58 @@
 """The JSON API under /api/v1: bearer tokens or the session of a page, errors as problem details, described by OpenAPI.
 
-A module has `router(services)` and may have `DOOR`, as pages do.
+It is put together when it is first asked for, in a thread: a master whose API nobody uses pays nothing for it, and the bus does
+not wait meanwhile. `assembly` does that; a module of the API has `router(services)`, and `DOOR` as pages do, or `CHECK`.
 """
 
-from collections.abc import Callable, Sequence
-from types import ModuleType
-from typing import Any, Final
+import asyncio
+from collections.abc import Callable
+from typing import Final
 
-from fastapi import APIRouter, Depends, FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from mbusmaster.web.api import status
-from mbusmaster.web.api.callers import open_to_all, require_setup_or_user, require_user
-from mbusmaster.web.api.problems import PROBLEMS, handle_errors
-from mbusmaster.web.pages.door import Door
+from mbusmaster.meterlist.csvfile import MAX_SIZE as LARGEST_LIST
+from mbusmaster.settings.backup import MAX_SIZE as LARGEST_BACKUP
+from mbusmaster.web.actions.firmware import MAX_SIZE as LARGEST_RELEASE
+from mbusmaster.web.events import Streams
 from mbusmaster.web.services import Services
 
-MODULES: Final[Sequence[ModuleType]] = (status,)
-_CHECKS: Final[dict[Door, Callable[..., Any]]] = {
-    Door.OPEN: open_to_all,
-    Door.SETUP_OR_USER: require_setup_or_user,
-    Door.USER: require_user,
+PREFIX: Final = "/api/v1"
+_SPARE: Final = 1 << 16
+UPLOAD_LIMITS: Final = {
+    f"{PREFIX}/meters/import": LARGEST_LIST + _SPARE,
+    f"{PREFIX}/expected-meters": LARGEST_LIST + _SPARE,
+    f"{PREFIX}/restore": LARGEST_BACKUP + _SPARE,
+    f"{PREFIX}/firmware": LARGEST_RELEASE + _SPARE,
 }
+"""The longest body by path, of what takes more than a page's form."""
 
 
-def create_api(services: Services) -> FastAPI:
-    """Put the API together, to be mounted at /api/v1."""
-    api = FastAPI(
-        title="M-Bus master",
-        version="1",
-        description="Everything the pages can do. Tokens are made on the page of the users.",
-        openapi_url="/openapi.json",
-        docs_url=None,
-        redoc_url=None,
-        servers=[{"url": "/api/v1"}],
-        root_path_in_servers=False,
-        responses=PROBLEMS,
-    )
-    api.state.access = services.access
-    handle_errors(api)
-    for module in MODULES:
-        check = _CHECKS[getattr(module, "DOOR", Door.USER)]
-        router: APIRouter = module.router(services)
-        api.include_router(router, dependencies=[Depends(check)])
-    return api
+class Api:
+    """The API, made when it is first asked for.
+
+    :param make: puts it together, in another thread.
+    """
+
+    def __init__(self, make: Callable[[], ASGIApp]) -> None:
+        self._make = make
+        self._made: ASGIApp | None = None
+        self._making = asyncio.Lock()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if self._made is None:
+            async with self._making:
+                if self._made is None:
+                    self._made = await asyncio.to_thread(self._make)
+        await self._made(scope, receive, send)
+
+
+def create_api(services: Services, streams: Streams) -> Api:
+    """Give the API, to be mounted at `PREFIX`."""
+
+    def make() -> ASGIApp:
+        from mbusmaster.web.api.assembly import assemble
+
+        return assemble(services, streams)
+
+    return Api(make)

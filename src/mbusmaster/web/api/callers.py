@@ -4,15 +4,22 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security import APIKeyCookie, HTTPBearer
 
 from mbusmaster.access import Access
 from mbusmaster.web.errors import NeedsLoginError, NeedsUserError, NotAllowedError
 from mbusmaster.web.guard import CSRF_HEADER, SAFE_METHODS
 from mbusmaster.web.locale import gettext as _
-from mbusmaster.web.visitor import visitor
+from mbusmaster.web.visitor import SESSION_COOKIE, Visitor, visitor
 
-_bearer = HTTPBearer(auto_error=False, description="A token of a user, made on the page of the users.")
+# They only describe: the entrance has found out who it is.
+_bearer = HTTPBearer(scheme_name="token", auto_error=False, description="A token of a user.")
+_session = APIKeyCookie(
+    name=SESSION_COOKIE,
+    scheme_name="session",
+    auto_error=False,
+    description="The login of a page; over TLS the name begins with __Host-. A change also needs the header X-CSRF-Token.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,29 +28,33 @@ class Caller:
 
     :ivar user: name of the user; empty where nobody is known.
     :ivar is_setup: at the setup interface.
+    :ivar is_program: with a token.
     """
 
     user: str
     source: str
     is_setup: bool
+    is_program: bool
+
+    def is_welcome(self, access: Access, who: Visitor) -> bool:
+        """Whether who has come in may stay: a token can be revoked, a login end."""
+        if self.is_program:
+            return access.token(who.token, source=who.source) is not None
+        return who.session is None or access.session(who.session.id, is_use=False) is not None
 
 
-def caller(
-    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
-) -> Caller:
+def caller(request: Request) -> Caller:
     """Find out who calls; a token that is not good is an error even where none is needed."""
     who = visitor(request)
-    if credentials is not None:
-        access: Access = request.app.state.access
-        found = access.token(credentials.credentials, source=who.source)
-        if found is None:
+    if who.token:
+        if not who.token_user:
             raise NeedsLoginError
-        return Caller(found.name, who.source, who.is_setup)
+        return Caller(who.token_user, who.source, who.is_setup, is_program=True)
     if request.method not in SAFE_METHODS and not who.accepts(request.headers.get(CSRF_HEADER, "")):
         raise NotAllowedError(_("A change needs a token: a bearer token, or X-CSRF-Token from a page."))
     if who.session is not None and who.session.is_factory:
         raise NeedsUserError
-    return Caller(who.user, who.source, who.is_setup)
+    return Caller(who.user, who.source, who.is_setup, is_program=False)
 
 
 Calling = Annotated[Caller, Depends(caller)]
@@ -54,13 +65,33 @@ def open_to_all(calling: Calling) -> None:
     """Let everybody in."""
 
 
-def require_user(calling: Calling) -> None:
+def require_user(
+    calling: Calling,
+    token: Annotated[object, Depends(_bearer)],
+    session: Annotated[object, Depends(_session)],
+) -> None:
     """Let users in."""
     if not calling.user:
         raise NeedsLoginError
 
 
-def require_setup_or_user(calling: Calling) -> None:
+def require_setup_or_user(
+    calling: Calling,
+    token: Annotated[object, Depends(_bearer)],
+    session: Annotated[object, Depends(_session)],
+) -> None:
     """Let in who is at the setup interface, and users from anywhere."""
-    if not calling.is_setup:
-        require_user(calling)
+    if not calling.is_setup and not calling.user:
+        raise NeedsLoginError
+
+
+def require_program(calling: Calling, token: Annotated[object, Depends(_bearer)]) -> None:
+    """Let programs in: a page asks for the own password first, which a login that was left alone does not know."""
+    if not calling.user:
+        raise NeedsLoginError
+    if not calling.is_program:
+        raise NotAllowedError(_("This needs a token; in a browser use the page of the users."))
+
+
+def without_login(request: Request) -> None:
+    """Let everybody in whose request brings its own proof: a password."""

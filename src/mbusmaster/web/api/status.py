@@ -1,15 +1,20 @@
-"""The status of the master, open to all as the page is."""
+"""The status of the master and the front panel, open to all as the page is."""
 
+from collections.abc import AsyncGenerator
 from datetime import datetime
 from typing import Final
 
-from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict
+from fastapi import APIRouter, Request
+from starlette.responses import Response
 
 from mbusmaster.bus.health import BusState
 from mbusmaster.system.clock import TimeStatus
 from mbusmaster.system.hosted import OperationalStatus
 from mbusmaster.system.leds import Colour
+from mbusmaster.web.api.callers import Calling
+from mbusmaster.web.api.models import STREAM, Answer, event, stream
+from mbusmaster.web.api.problems import declared
+from mbusmaster.web.events import Event
 from mbusmaster.web.pages.door import Door
 from mbusmaster.web.services import Services
 from mbusmaster.web.status_fields import status_facts
@@ -17,11 +22,7 @@ from mbusmaster.web.status_fields import status_facts
 DOOR: Final = Door.OPEN
 
 
-class _Answer(BaseModel):
-    model_config = ConfigDict(from_attributes=True)
-
-
-class BusStatus(_Answer):
+class BusStatus(Answer):
     """One bus."""
 
     name: str
@@ -29,14 +30,24 @@ class BusStatus(_Answer):
     reason: str
 
 
-class LampStatus(_Answer):
+class LampStatus(Answer):
     """One lamp of the front panel."""
 
     colour: Colour
     is_flashing: bool
 
 
-class Status(_Answer):
+class Lamps(Answer):
+    """The front panel from left to right."""
+
+    power: LampStatus
+    mbus: LampStatus
+    data: LampStatus
+    overload: LampStatus
+    ethernet: LampStatus
+
+
+class MasterStatus(Answer):
     """The fields of the status page."""
 
     time: datetime
@@ -49,7 +60,7 @@ class Status(_Answer):
     time_server: str
     serial_number: str
     web_page_version: str
-    lamps: dict[str, LampStatus]
+    lamps: Lamps
 
 
 def router(services: Services) -> APIRouter:
@@ -57,11 +68,29 @@ def router(services: Services) -> APIRouter:
     routes = APIRouter(tags=["status"])
 
     @routes.get("/status")
-    async def status() -> Status:
+    async def get_status() -> MasterStatus:
         """Give what the status page shows."""
-        facts = status_facts(services)
-        lamps = {name: LampStatus.model_validate(lamp) for name, lamp in services.panel.state.lamps()}
-        fields = {name: getattr(facts, name) for name in Status.model_fields if name != "lamps"}
-        return Status.model_validate({**fields, "lamps": lamps}, from_attributes=True)
+        return _status(services)
+
+    @routes.get("/panel")
+    async def get_panel() -> Lamps:
+        """Give the five lamps."""
+        return Lamps.of(services.panel.state)
+
+    @routes.get("/panel/events", response_class=Response, responses={**STREAM, **declared(503)})
+    async def watch_panel(request: Request, calling: Calling) -> Response:
+        """Give the lamps now and whenever they change: events `panel`."""
+        return stream(request, calling, _changes(services))
 
     return routes
+
+
+def _status(services: Services) -> MasterStatus:
+    facts = status_facts(services)
+    fields = {name: getattr(facts, name) for name in MasterStatus.model_fields if name != "lamps"}
+    return MasterStatus.model_validate({**fields, "lamps": services.panel.state}, from_attributes=True)
+
+
+async def _changes(services: Services) -> AsyncGenerator[Event]:
+    async for state in services.panel.watch():
+        yield event("panel", Lamps.of(state))

@@ -1,15 +1,13 @@
 """Audit log: who did what, when, from where; newest first, and all of it as CSV."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from datetime import UTC
 from typing import Final
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response, StreamingResponse
 
-from mbusmaster.access import AuditKind, AuditLog
+from mbusmaster.access import AuditKind
+from mbusmaster.web.actions.audit import audit_file
 from mbusmaster.web.audit_texts import kind_texts
 from mbusmaster.web.guard import Asking
 from mbusmaster.web.locale import gettext as _
@@ -57,10 +55,9 @@ def router(services: Services) -> APIRouter:
     @routes.get(DOWNLOAD)
     async def download(who_asks: Asking, kind: str = "", who: str = "") -> Response:
         kind, who = _filter(kind, who)
-        name = f"audit-{services.identity.serial_number}-{services.now().astimezone(UTC):%Y%m%dT%H%M%SZ}.csv"
-        audit.record(AuditKind.DOWNLOAD, who=who_asks.user, source=who_asks.source, detail=name)
+        name, content = audit_file(services, who_asks, kind or None, who or None)
         return StreamingResponse(
-            _csv(audit, kind, who),
+            content,
             media_type="text/csv",
             headers={"content-disposition": f'attachment; filename="{name}"'},
         )
@@ -74,10 +71,3 @@ def _filter(kind: str, who: str) -> tuple[str, str]:
 
 def _address(path: str, query: dict[str, str]) -> str:
     return f"{path}?{urlencode(query)}" if query else path
-
-
-async def _csv(audit: AuditLog, kind: str, who: str) -> AsyncIterator[str]:
-    """Give the file in pieces; between them others have their turn."""
-    for piece in audit.csv(kind or None, who or None):
-        yield piece
-        await asyncio.sleep(0)

@@ -2,7 +2,7 @@ from pathlib import Path
 
 from fastapi import APIRouter
 
-from mbusmaster.web import api
+from mbusmaster.web.api import assembly
 from mbusmaster.web.api.callers import Calling
 from support.web import web_client
 
@@ -45,7 +45,7 @@ async def test_errors_are_problem_details(tmp_path: Path) -> None:
 async def test_a_token_lets_a_program_in_and_a_page_needs_more_than_its_cookie(
     tmp_path: Path, monkeypatch: object
 ) -> None:
-    monkeypatch.setattr(api, "MODULES", (*api.MODULES, ForUsers))  # type: ignore[attr-defined]
+    monkeypatch.setattr(assembly, "MODULES", (*assembly.MODULES, ForUsers))  # type: ignore[attr-defined]
     async with web_client(tmp_path) as client:
         assert (await client.get("/api/v1/who")).status_code == 401
         assert (await client.get("/api/v1/who")).headers["www-authenticate"] == "Bearer"

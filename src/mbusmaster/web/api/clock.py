@@ -1,0 +1,71 @@
+"""The clock, and the server by which it is kept right."""
+
+from datetime import datetime
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from mbusmaster.access import AuditKind
+from mbusmaster.system.clock import TimeStatus
+from mbusmaster.system.timetext import utc_text
+from mbusmaster.web.api.callers import Calling
+from mbusmaster.web.api.models import Answer, Given, Moment
+from mbusmaster.web.api.problems import declared, problem
+from mbusmaster.web.locale import gettext as _
+from mbusmaster.web.pages.time_settings import YEARS
+from mbusmaster.web.services import Services
+
+
+class Clock(Answer):
+    """The clock; `offset` is seconds ahead of the server, `unavailable` says why it cannot be set here, if so."""
+
+    time: datetime
+    server_status: TimeStatus
+    server: str
+    offset: float | None
+    reason: str
+    unavailable: str
+
+
+class ClockGiven(Given):
+    """What the time is."""
+
+    time: Moment
+
+
+class ClockSet(Answer):
+    """The clock was set."""
+
+    was: datetime
+    becomes: datetime
+
+
+def router(services: Services) -> APIRouter:
+    """Give the routes."""
+    routes = APIRouter(tags=["system"])
+
+    @routes.get("/clock")
+    async def get_clock() -> Clock:
+        """Tell the time and where it comes from."""
+        state = services.time.state
+        return Clock(
+            time=services.now(),
+            server_status=state.status,
+            server=state.server,
+            offset=state.offset,
+            reason=state.reason,
+            unavailable=services.clock.unavailable,
+        )
+
+    @routes.put("/clock", response_model=ClockSet, responses=declared(501))
+    async def set_clock(given: ClockGiven, calling: Calling) -> ClockSet | Response:
+        """Set the clock; where it comes from is a setting."""
+        if given.time.year not in YEARS:
+            text = _("This is no date and time of the years 2020 to 2099.")
+            return problem(422, text, errors={"time": text})
+        change = await services.clock.set(given.time)
+        detail = f"{utc_text(change.was)} → {utc_text(change.becomes)}"
+        services.audit.record(AuditKind.CLOCK_SET, who=calling.user, source=calling.source, detail=detail)
+        return ClockSet.of(change)
+
+    return routes
