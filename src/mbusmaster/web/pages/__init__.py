@@ -14,6 +14,7 @@ from mbusmaster.web.guard import require_setup_or_user, require_user
 from mbusmaster.web.pages import (
     audit,
     backup,
+    bus_users,
     client_bundle,
     client_certificate,
     commissioning,
@@ -28,6 +29,7 @@ from mbusmaster.web.pages import (
     meters,
     meters_import,
     meters_rows,
+    monitor,
     panel_button,
     restart,
     scan,
@@ -67,6 +69,8 @@ PAGES: Final[Sequence[ModuleType]] = (
     trusted_clients,
     client_bundle,
     client_certificate,
+    monitor,
+    bus_users,
 )
 _CHECKS: Final[dict[Door, Sequence[Callable[..., Any]]]] = {
     Door.OPEN: (),
