@@ -6,9 +6,12 @@ document.addEventListener("DOMContentLoaded", () => {
     button.hidden = false;
     button.addEventListener("click", async () => {
       field.select();
-      // Browsers have no clipboard for pages without TLS, only this older way.
-      if (navigator.clipboard) await navigator.clipboard.writeText(field.value);
-      else document.execCommand("copy");
+      try {
+        await navigator.clipboard.writeText(field.value);
+      } catch {
+        // Browsers have no clipboard for pages without TLS, only this older way.
+        if (!document.execCommand("copy")) return;
+      }
       button.textContent = button.dataset.copied;
     });
   }
