@@ -93,7 +93,7 @@ def status_sign(status: Status) -> Sign:
         Status.COLLISION: Sign(_("Collision"), "⇄", "bad"),
         Status.GARBLED: Sign(_("Garbled"), "≈", "bad"),
         Status.WRONG_ADDRESS: Sign(_("Wrong address"), "≠", "bad"),
-        Status.OTHER_BAUD: Sign(_("Only at another baud rate"), "↕", "warn"),
+        Status.OTHER_BAUD: Sign(_("Other baud rate"), "↕", "warn"),
         Status.NOT_ASKED: Sign(_("Not asked yet"), "–", "none"),
     }[status]
 

@@ -19,7 +19,7 @@ SEEN = (
     (Status.COLLISION, "several answers at once: several meters seem to share the address", "Collision"),
     (Status.GARBLED, "the answer is damaged: several meters may share the address", "Garbled"),
     (Status.WRONG_ADDRESS, "meter 852467982D2C3504 answers in its place, from address 7", "Wrong address"),
-    (Status.OTHER_BAUD, "it answers at 300 baud, and at 2400 baud: nothing", "Only at another baud rate"),
+    (Status.OTHER_BAUD, "it answers at 300 baud, and at 2400 baud: nothing", "Other baud rate"),
     (Status.ACKNOWLEDGES, "it acknowledges, but sends no data", "Acknowledges only"),
 )
 

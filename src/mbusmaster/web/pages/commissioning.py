@@ -17,6 +17,7 @@ from mbusmaster.web.meter_texts import Sign, advice, column_text, kind_sign, med
 from mbusmaster.web.meter_view import PATH as LIST
 from mbusmaster.web.pages.door import Door
 from mbusmaster.web.pages.meters import csv_answer
+from mbusmaster.web.paging import paged
 from mbusmaster.web.phrases import phrase
 from mbusmaster.web.render import ask, flash, go_to, page
 from mbusmaster.web.services import Services
@@ -71,8 +72,7 @@ def router(services: Services) -> APIRouter:
 
     @routes.get(PATH)
     async def show(request: Request, kind: str = "", page: str = "") -> Response:
-        number = int(page) if page.isascii() and page.isdecimal() and len(page) <= 4 else 1
-        return _page(request, services, Kind(kind) if kind in ORDER else None, max(1, number))
+        return _page(request, services, Kind(kind) if kind in ORDER else None, page)
 
     @routes.get(REPORT)
     async def report(request: Request, who: Asking) -> Response:
@@ -133,34 +133,27 @@ def router(services: Services) -> APIRouter:
     return routes
 
 
-def _page(request: Request, services: Services, kind: Kind | None, number: int) -> Response:
+def _page(request: Request, services: Services, kind: Kind | None, asked: str) -> Response:
     result = commissioning(services.meters, services.now())
     items = [item for item in _sorted(result.items) if kind in (None, item.kind)]
-    last = max(1, -(-len(items) // PAGE))
-    number = min(number, last)
-    shown = items[(number - 1) * PAGE : number * PAGE]
+    shown = paged(items, asked, PAGE)
     return page(
         request,
         "commissioning.html",
         result=result,
         counts=_counts(result, kind),
-        items=[_shown(item) for item in shown],
-        matching=len(items),
+        items=[_shown(item) for item in shown.rows],
+        shown=shown,
+        pages_address=f"{_address(kind)}{'&' if kind else '?'}page=",
         all_address=PATH,
         kind=kind,
-        number=number,
-        last=last,
-        before=_address(kind, number - 1) if number > 1 else "",
-        after=_address(kind, number + 1) if number < last else "",
         buses=buses_of(services),
         checked=format_datetime(result.last_checked) if result.last_checked else "",
     )
 
 
-def _address(kind: Kind | None, number: int = 1) -> str:
-    arguments = [f"kind={kind}"] if kind else []
-    arguments += [f"page={number}"] if number > 1 else []
-    return f"{PATH}?{'&'.join(arguments)}" if arguments else PATH
+def _address(kind: Kind | None) -> str:
+    return f"{PATH}?kind={kind}" if kind else PATH
 
 
 def _sorted(items: Sequence[Item]) -> list[Item]:
