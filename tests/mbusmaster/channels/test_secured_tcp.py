@@ -334,6 +334,6 @@ async def test_a_new_server_certificate_is_shown_without_a_restart(tmp_path: Pat
             await works(client)
             shown.append(client[1].get_extra_info("ssl_object").getpeercert()["serialNumber"])
             await close(client)
-            running.trust._server._pair = None
+            running.trust._server._begins = None
             running.trust.refresh()
         assert shown[0] != shown[1]

@@ -4,6 +4,8 @@ import datetime
 from pathlib import Path
 from typing import Final
 
+from cryptography import x509
+
 from mbusmaster.channels.trust.certificates import (
     Pair,
     alternative_names,
@@ -48,53 +50,54 @@ def save_authority(folder: Path, pair: Pair) -> None:
 class ServerCertificate:
     """The server certificate, renewed when two thirds of its time are over, and when the machine is called something more.
 
+    What it says is read once: the code that reads certificates takes six megabytes, and need not stay in memory for a look now
+    and then.
+
     :ivar path: of the file with key and certificate.
+    :ivar expires: its end; None while there is none.
+    :ivar names: names and addresses that it carries.
     """
 
     def __init__(self, folder: Path, authority: Pair) -> None:
         self.path = folder / SERVER
+        self.expires: datetime.datetime | None = None
+        self.names: tuple[str, ...] = ()
+        self._begins: datetime.datetime | None = None
         self._authority = authority
-        self._pair = self._load()
-
-    @property
-    def expires(self) -> datetime.datetime | None:
-        """Its end; None while there is none."""
-        return self._pair.certificate.not_valid_after_utc if self._pair else None
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names and addresses that it carries."""
-        return names_in(self._pair.certificate) if self._pair else ()
+        self._load()
 
     def refresh(self, names: ServerNames, now: datetime.datetime) -> bool:
         """Make a new one if it is time; tell whether that was so. Raise `TrustError` when it cannot be written."""
-        if self._pair and not self._is_due(self._pair, names, now):
+        if not self._is_due(names, now):
             return False
         pair = make_server(self._authority, names, now)
         _write(self.path, pair)
-        self._pair = pair
+        self._take(pair.certificate)
         return True
 
     def is_old(self, now: datetime.datetime) -> bool:
         """Tell whether its time is over by two thirds, or has not come: then the clock was wrong when it was made."""
-        if self._pair is None:
+        if self._begins is None or self.expires is None:
             return True
-        begin = self._pair.certificate.not_valid_before_utc
-        end = self._pair.certificate.not_valid_after_utc
-        return not begin <= now < begin + (end - begin) * 2 / 3
+        return not self._begins <= now < self._begins + (self.expires - self._begins) * 2 / 3
 
-    def _is_due(self, pair: Pair, names: ServerNames, now: datetime.datetime) -> bool:
+    def _is_due(self, names: ServerNames, now: datetime.datetime) -> bool:
         # A name or address that is gone does no harm: links that come and go make no new certificate each time.
         wanted = {str(name.value) for name in alternative_names(names)}
-        return self.is_old(now) or not wanted <= set(names_in(pair.certificate))
+        return self.is_old(now) or not wanted <= set(self.names)
 
-    def _load(self) -> Pair | None:
+    def _load(self) -> None:
         try:
-            pair = Pair.from_pem(_read(self.path))
-            pair.certificate.verify_directly_issued_by(self._authority.certificate)
+            certificate = Pair.from_pem(_read(self.path)).certificate
+            certificate.verify_directly_issued_by(self._authority.certificate)
+            self._take(certificate)
         except Exception:  # whatever is wrong with it, a new one is made
-            return None
-        return pair
+            return
+
+    def _take(self, certificate: x509.Certificate) -> None:
+        names = names_in(certificate)
+        self._begins, self.expires = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+        self.names = names
 
 
 def _read(path: Path) -> bytes:
