@@ -114,7 +114,7 @@ async def _play(scene: Scene) -> None:
         folder = stack.enter_context(scratch_folder(FOLDER_PREFIX))
         simulator = await stack.enter_async_context(_program(_simulator(scene, folder), stdout=True))
         offers = await _first_line(simulator)
-        ports = {name: _free_port(port) for name, port in PORTS.items()}
+        ports = {name: _free_port(port, stack) for name, port in PORTS.items()}
         places = _Places(folder, ports, secrets.token_urlsafe(12))
         config = _settings_file(scene, places, offers)
         _take_into_use(places)
@@ -258,13 +258,21 @@ async def _first_to_end(parts: dict[str, asyncio.subprocess.Process]) -> None:
     raise DemoError(f"{waiting[ended]} ended with status {ended.result()}, so the demo ends too")
 
 
-def _free_port(wanted: int) -> int:
-    """Give the usual port where it is free, else any."""
+def _free_port(wanted: int, stack: contextlib.AsyncExitStack) -> int:
+    """Give the usual port where it is free, else any.
+
+    :param stack: until it closes no other demo takes the port, also while nobody listens there yet.
+    """
     for port in (wanted, 0):
-        with socket.socket() as sock, contextlib.suppress(OSError):
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            sock.bind((HOST, port))
-            free: int = sock.getsockname()[1]
+        with contextlib.suppress(OSError), contextlib.ExitStack() as attempt:
+            claim = attempt.enter_context(socket.socket(socket.AF_UNIX))
+            with socket.socket() as sock:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                sock.bind((HOST, port))
+                free: int = sock.getsockname()[1]
+                # A name that one process can have at a time, and that goes with it.
+                claim.bind(f"\0{FOLDER_PREFIX}{free}")
+            stack.push(attempt.pop_all())
             return free
     raise DemoError(f"no free port at {HOST}")
 
