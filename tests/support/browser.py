@@ -163,6 +163,9 @@ class Visit:
     def button(self, text: str) -> Locator:
         return self.main.get_by_role("button", name=self.words(text), exact=True)
 
+    def link(self, text: str) -> Locator:
+        return self.main.get_by_role("link", name=self.words(text), exact=True)
+
     @property
     def main(self) -> Locator:
         return self.page.locator("main")
