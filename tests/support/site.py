@@ -1,0 +1,181 @@
+"""A simulated bus and the gateway in front of it, as processes that a test can disturb, end and start again."""
+
+import asyncio
+import contextlib
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from mbusmaster.access import add_user_offline
+from mbusmaster.channels.trust import Trust
+from mbusmaster.settings import Settings, Store
+from mbusmaster.system.notify import READY, VARIABLE
+from support.system import END_SECONDS, running
+
+CHANNELS = ("secured_tcp", "plain_tcp", "rfc2217")
+READY_SECONDS = 30.0
+USER, PASSWORD = "anna", "a long passphrase"
+
+
+@dataclass
+class Site:
+    """What a test may use.
+
+    :ivar offers: what the simulator said: meters, control socket.
+    :ivar client: who the secured channel trusts; its bundle is ``client.pem``.
+    """
+
+    folder: Path
+    ports: dict[str, int]
+    offers: dict[str, Any]
+    client: str = "reader"
+    process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+
+    @property
+    def state(self) -> Path:
+        return self.folder / "state"
+
+    @property
+    def urls(self) -> dict[str, str]:
+        """Where programs reach the bus, by channel."""
+        here = {name: f"127.0.0.1:{port}" for name, port in self.ports.items()}
+        return {
+            "tcp": f"tcp://{here['plain_tcp']}",
+            "tls": f"tls://{here['secured_tcp']}?ca={self.folder}/ca.pem&cert={self.folder}/client.pem",
+            "rfc2217": f"rfc2217://{here['rfc2217']}",
+            "serial": str(self.folder / "serial"),
+        }
+
+    @property
+    def log(self) -> str:
+        """All that the gateway has logged."""
+        return (self.folder / "gateway.log").read_text()
+
+    def start(self) -> None:
+        """Start the gateway; back when it is ready."""
+        place = self.folder / "notify"
+        place.unlink(missing_ok=True)
+        with (
+            socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notified,
+            (self.folder / "gateway.log").open("a") as log,
+        ):
+            notified.bind(str(place))
+            notified.settimeout(READY_SECONDS)
+            command = [
+                sys.executable,
+                "-m",
+                "mbusmaster",
+                "run",
+                "--config",
+                str(self.folder / "master.toml"),
+            ]
+            self.process = subprocess.Popen(command, stderr=log, env={**os.environ, VARIABLE: str(place)})
+            try:
+                assert notified.recv(64).startswith(READY)
+            except TimeoutError:
+                self.stop()
+                raise AssertionError(f"the gateway was not ready:\n{self.log}") from None
+
+    def stop(self) -> None:
+        """End the gateway."""
+        if self.process is not None:
+            self.process.terminate()
+            try:
+                assert self.process.wait(END_SECONDS) == 0, self.log
+            finally:
+                self.process.kill()
+                self.process.wait()
+                self.process = None
+
+    async def simulator(self, **request: Any) -> dict[str, Any]:
+        """Ask the simulator's control socket."""
+        host, _, port = str(self.offers["control"]).rpartition(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(json.dumps(request).encode() + b"\n")
+        answer: dict[str, Any] = json.loads(await reader.readline())
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+        assert answer["ok"], answer
+        return answer
+
+    def mbus(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run one of our commands to its end."""
+        command = [sys.executable, "-m", "mbusio.cli", *arguments]
+        return subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False
+        )
+
+    @contextmanager
+    def browser(self) -> Iterator[httpx.Client]:
+        """Give a client of the pages that is logged in."""
+        with httpx.Client(base_url=f"http://127.0.0.1:{self.ports['web']}", follow_redirects=True) as browser:
+            token = re.search(r'name="csrf" value="([^"]+)"', browser.get("/login").text)
+            assert token is not None
+            form = {"csrf": token[1], "name": USER, "password": PASSWORD}
+            assert browser.post("/login", data=form).status_code == 200
+            yield browser
+
+
+@contextmanager
+def site(folder: Path, *, meters: int = 8, trusted: bool = True, **bus: Any) -> Iterator[Site]:
+    """Run both until the block ends, with a user made, and a client that is trusted if `trusted`.
+
+    :param bus: settings of the bus.
+    """
+    link = folder / "bus"
+    arguments = ["--meters", str(meters), "--pty", str(link), "--control", "127.0.0.1:0", "--speed", "fast"]
+    with running("mbussim", "serve", *arguments) as simulator:
+        this = Site(folder, _free_ports("web", *CHANNELS), simulator.offers)
+        Store(folder / "master.toml").save(_settings(this, link, bus))
+        this.state.mkdir()
+        add_user_offline(this.state, USER, PASSWORD)
+        if trusted:
+            _trust(this)
+        try:
+            this.start()
+            yield this
+        finally:
+            this.stop()
+
+
+def _settings(this: Site, link: Path, bus: dict[str, Any]) -> Settings:
+    channels = {name: {"enabled": True, "port": this.ports[name], "bind": ["127.0.0.1"]} for name in CHANNELS}
+    return Settings.model_validate(
+        {
+            "state_folder": str(this.state),
+            "buses": [{"name": "main", "url": str(link), **bus}],
+            "channels": {
+                **channels,
+                "serial_port": {"link": str(this.folder / "serial")},
+                "discovery": False,
+            },
+            "web": {"setup_interface": "none0", "port": this.ports["web"]},
+            "panel": {"led_folder": str(this.folder / "leds")},
+        }
+    )
+
+
+def _trust(this: Site) -> None:
+    trust = Trust(this.state / "trust")
+    (this.folder / "client.pem").write_bytes(trust.issue(this.client, None).pem())
+    (this.folder / "ca.pem").write_bytes(trust.authority_pem())
+    trust.close()
+
+
+def _free_ports(*names: str) -> dict[str, int]:
+    with contextlib.ExitStack() as stack:
+        sockets = {name: stack.enter_context(socket.socket()) for name in names}
+        for sock in sockets.values():
+            sock.bind(("127.0.0.1", 0))
+        return {name: sock.getsockname()[1] for name, sock in sockets.items()}
