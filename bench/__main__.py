@@ -7,13 +7,14 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict
 
-from bench import decode, latency, round_, search
+from bench import decode, gateway, latency, round_, search
 from bench.figure import Figure, as_markdown
 
 TABLES: dict[str, Callable[[], list[Figure]]] = {
     "round": round_.figures,
     "search": search.figures,
     "decode": decode.figures,
+    "gateway": gateway.figures,
     "latency": latency.figures,
 }
 
