@@ -29,7 +29,8 @@ BUSY_TRIES: Final = 30
 _REASONS: Final = {
     Verdict.BUSY: "other clients keep the bus of the gateway busy; try again later",
     Verdict.DOWN: "the gateway has no connection to its bus; its log says why",
-    Verdict.REFUSED: "the gateway does not pass this on to the bus; write services need its setting allow_writes",
+    Verdict.REFUSED: "the gateway does not pass this on to the bus; write services need its setting allow_writes, "
+    "baud rate changes allow_baud_switch (its log says why)",
 }
 
 

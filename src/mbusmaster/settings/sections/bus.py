@@ -99,7 +99,7 @@ class BusSettings(Model):
         bool,
         Field(
             title="Allow write services",
-            description="Lets clients of the channels write to meters: address, clock, application reset. Not baud rates.",
+            description="Lets clients of the channels write to meters: address, clock, application reset.",
             json_schema_extra=RESTART,
         ),
     ] = False
