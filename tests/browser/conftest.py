@@ -1,6 +1,7 @@
 """One browser for all tests of a worker, one demo for each module."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack
 
 import pytest
 import pytest_asyncio
@@ -68,3 +69,12 @@ async def user(
             await expect(this.log_out_button).to_be_visible()
             profiles[words.language, True] = await this.page.context.storage_state()
         yield this
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def guests(browser: Browser, demo: Site) -> AsyncIterator[Sequence[Visit]]:
+    """Five windows at once, one in each language: for what takes its time."""
+    async with AsyncExitStack() as stack:
+        yield [
+            await stack.enter_async_context(visit(browser, demo, Words(language))) for language in LANGUAGES
+        ]

@@ -1,14 +1,12 @@
 """The meter list as an installer uses it (guide 3.1), without a password on the setup interface."""
 
 import csv
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Sequence
 from pathlib import Path
 
-import pytest_asyncio
-from playwright.async_api import Browser, expect
+from playwright.async_api import expect
 
-from support.browser import LANGUAGES, Site, Visit, Words, visit
+from support.browser import Visit
 
 LINES = """\
 secondary_address,identification,manufacturer,version,medium,primary_address,baud_rate,note
@@ -16,15 +14,6 @@ secondary_address,identification,manufacturer,version,medium,primary_address,bau
 222222222D2C3504,,,,,12,2400,=SUM(A1)
 333333332D2C3504,,,,,13,9600,Žluťoučký kůň
 """
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def guests(browser: Browser, demo: Site) -> AsyncIterator[Sequence[Visit]]:
-    """Five windows at once, one in each language: for what takes its time."""
-    async with AsyncExitStack() as stack:
-        yield [
-            await stack.enter_async_context(visit(browser, demo, Words(language))) for language in LANGUAGES
-        ]
 
 
 async def test_a_scan_shows_its_progress_and_what_it_finds_at_once_in_every_window(

@@ -4,10 +4,9 @@ import asyncio
 import json
 import re
 import socket
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 
-import pytest_asyncio
 from playwright.async_api import Browser, expect
 
 from support.browser import FACTORY, LANGUAGES, Site, Visit, Words, demo_site, visit
@@ -26,15 +25,6 @@ FIELDS = (
 TIME = re.compile(r"^\d{4} \d{2}/\d{2} \d{2}:\d{2}:\d{2}$")
 RUNNING = re.compile("green|flashing")
 HELD = 10.0
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def guests(browser: Browser, demo: Site) -> AsyncIterator[Sequence[Visit]]:
-    """Five windows at once, one in each language: for what takes its time."""
-    async with AsyncExitStack() as stack:
-        yield [
-            await stack.enter_async_context(visit(browser, demo, Words(language))) for language in LANGUAGES
-        ]
 
 
 @contextmanager

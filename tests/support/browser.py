@@ -19,6 +19,7 @@ from playwright.async_api import (
     Request,
     Response,
     StorageState,
+    ViewportSize,
     async_playwright,
     expect,
 )
@@ -30,8 +31,8 @@ from support.system import END_SECONDS, running
 AXE: Final = PROJECT / "tests" / "browser" / "node_modules" / "axe-core" / "axe.min.js"
 LANGUAGES: Final = ("cs", "da", "de", "en", "es")
 FACTORY: Final = ("user", "Kamstrup1")
-DESK: Final = {"width": 1280, "height": 900}
-PHONE: Final = {"width": 390, "height": 844}
+DESK: Final[ViewportSize] = {"width": 1280, "height": 900}
+PHONE: Final[ViewportSize] = {"width": 390, "height": 844}
 WAIT: Final = 10_000.0
 """Milliseconds after which something that should be on a page counts as missing."""
 _STATUS_COMPLAINT: Final = "Failed to load resource: the server responded with a status of"
