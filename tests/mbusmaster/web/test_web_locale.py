@@ -17,7 +17,7 @@ from mbusmaster.web.locale.extract import missing, template_catalogue
 from mbusmaster.web.locale.preferences import CHOICES, best_language
 from support.web import web_client
 
-COMPLETE = ("da", "de", "en")
+COMPLETE = ("cs", "da", "de", "en", "es")
 """Languages that are translated; a text without translation in one of them fails."""
 MOMENT = datetime(2026, 3, 5, 16, 7, 9, tzinfo=UTC)
 
