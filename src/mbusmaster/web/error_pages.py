@@ -30,8 +30,10 @@ def texts_of(status: int) -> tuple[str, str]:
         409: (_("Not possible now"), _("Something else is under way. Try again in a moment.")),
         413: (_("Too long"), _("The request is longer than this page accepts.")),
         421: (_("Wrong address"), _("The address in the browser is none of this master's names.")),
+        422: (_("Not understood"), _("This is not possible.")),
         429: (_("Too many requests"), _("Try again in a moment.")),
         500: (_("Internal error"), _("Something went wrong in the master. The log tells more.")),
+        501: (_("Not available"), _("This is not possible.")),
         503: (_("Busy"), _("Too much at the same time. Try again in a moment.")),
     }.get(status, (_("Error"), _("This is not possible.")))
 

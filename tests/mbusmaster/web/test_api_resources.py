@@ -12,6 +12,7 @@ import httpx
 import pytest
 from cryptography.hazmat.primitives.serialization import pkcs12
 
+from mbus.application.commands import req_ud2
 from mbusmaster.access import FACTORY_PASSWORD
 from mbusmaster.system.button import VirtualButton
 from mbusmaster.system.clock import ClockChange
@@ -304,6 +305,30 @@ async def test_traffic_is_told_decoded_and_the_users_of_the_bus_are_counted(tmp_
             users = await api.get("/buses/main/users")
         assert users["clients"][0]["source"] == "192.0.2.9"
         assert (await api.ask("GET", "/buses/other/users")).status_code == 404
+
+
+async def test_traffic_comes_live_until_the_token_is_revoked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with api_client(tmp_path) as api:
+        begun, watch = asyncio.Event(), api.engine.traffic.watch
+
+        def noticed(*arguments: Any, **more: Any) -> Any:
+            begun.set()
+            return watch(*arguments, **more)
+
+        monkeypatch.setattr(api.engine.traffic, "watch", noticed)
+        watching = asyncio.create_task(api.ask("GET", "/buses/main/traffic/events?meter=5"))
+        await begun.wait()
+        with api.engine.client("reader") as reader:
+            await reader.transparent(req_ud2(5, fcb=True), lambda _: None)
+            (token,) = api.services.access.tokens("anna")
+            await api.services.access.revoke_token("anna", token.id)
+            await reader.transparent(req_ud2(5, fcb=False), lambda _: None)
+        told = [json.loads(line[6:]) for line in (await watching).text.splitlines() if line[:5] == "data:"]
+        assert told[0]["client"] == "reader"
+        assert "12345678" in json.dumps(told[0]["telegram"])
+        assert api.engine.traffic.watchers == 0
 
 
 async def test_a_client_is_given_a_bundle_and_let_go(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from mbusmaster.system.unavailable import NotAvailableError
 from mbusmaster.web.api.callers import Calling
 from mbusmaster.web.api.models import Answer, Given, Whole, download, file_of
 from mbusmaster.web.api.problems import declared
+from mbusmaster.web.locale import mark
 from mbusmaster.web.services import Services
 
 
@@ -115,5 +116,5 @@ def router(services: Services) -> APIRouter:
 def trust_of(services: Services) -> Trust:
     """Give whom the master trusts; raise `NotAvailableError`."""
     if services.trust is None:
-        raise NotAvailableError("This master has no secured channel.")
+        raise NotAvailableError(mark("This master has no secured channel."))
     return services.trust

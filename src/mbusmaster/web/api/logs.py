@@ -14,6 +14,7 @@ from mbusmaster.web.actions.logs import capture_debug, make_archive
 from mbusmaster.web.api.callers import Calling
 from mbusmaster.web.api.models import MOST_ROWS, Answer, Given, Whole
 from mbusmaster.web.api.problems import declared
+from mbusmaster.web.locale import mark
 from mbusmaster.web.pages.log import LEVELS
 from mbusmaster.web.services import Services
 
@@ -109,5 +110,5 @@ def router(services: Services) -> APIRouter:
 
 def _logs(services: Services) -> Logs:
     if services.logs is None:
-        raise NotAvailableError("This master keeps no log in memory.")
+        raise NotAvailableError(mark("This master keeps no log in memory."))
     return services.logs

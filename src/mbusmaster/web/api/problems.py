@@ -25,6 +25,7 @@ from mbusmaster.web.errors import NeedsLoginError, NeedsUserError, NotAllowedErr
 from mbusmaster.web.locale import gettext as _
 from mbusmaster.web.phrases import phrase
 from mbusmaster.web.settings_form import problem_text, problem_texts
+from mbusmaster.web.trust_texts import trust_problem
 
 _MOST_FIELDS: Final = 100
 _LONGEST_TEXT: Final = 500
@@ -119,7 +120,8 @@ def handle_errors(api: FastAPI) -> None:
 
     @api.exception_handler(HTTPException)
     async def http_error(request: Request, error: HTTPException) -> Response:
-        return problem(error.status_code, headers=error.headers)
+        detail = _("There is nothing of this name or number.") if error.status_code == 404 else ""
+        return problem(error.status_code, detail, headers=error.headers)
 
     @api.exception_handler(RequestValidationError)
     async def not_understood(request: Request, error: RequestValidationError) -> Response:
@@ -167,7 +169,8 @@ def _refusal(error: MasterError) -> Response:
             return problem(404 if error.field == "id" else 422, text, errors={error.field: text})
         case TrustError():
             status = {"id": 404, "": 409}.get(error.field, 422)
-            return problem(status, str(error), errors={error.field: str(error)} if error.field else None)
+            text = trust_problem(error)
+            return problem(status, text, errors={error.field: text} if error.field else None)
         case ScanBusyError() | ListFullError():
             return problem(409, phrase(str(error)))
         case NotAvailableError():
