@@ -40,7 +40,7 @@ format: develop ## rewrite the sources as the formatter wants them
 bench: develop ## the tables of figures, with peers measured in the same run
 	@PYTHONPATH=tests $(RUN)python -m bench
 
-soak: develop ## two programs that others wrote read the gateway at once: make soak SECONDS=600
+soak: develop ## programs that others wrote read the gateway at once while it scans: make soak SECONDS=600
 	@PYTHONPATH=tests $(RUN)python -m bench.soak --seconds $(SECONDS)
 
 screenshots: develop ## the pages as they look, into docs/images

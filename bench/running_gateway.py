@@ -1,6 +1,7 @@
 """The real gateway as a process of its own, with a simulated bus behind it, as a browser and reading programs meet it."""
 
 import http.client
+import json
 import os
 import re
 import socket
@@ -29,6 +30,7 @@ METERS: Final = 250
 HOST: Final = "127.0.0.1"
 USER: Final = "bench"
 PASSWORD: Final = "nobody else uses this bench"
+FORM: Final = "application/x-www-form-urlencoded"
 BUNDLE: Final = "bench.pem"
 AUTHORITY: Final = "authority.pem"
 FIRST_SECONDS: Final = 4.0
@@ -95,11 +97,15 @@ class Browser:
         """Give a page; fail where there is none."""
         return self._ask("GET", path)
 
-    def log_in(self) -> None:
+    def log_in(self, user: str = USER, password: str = PASSWORD) -> None:
         self.show("/login")
-        form = urlencode({"csrf": self._token, "name": USER, "password": PASSWORD})
+        form = urlencode({"csrf": self._token, "name": user, "password": password})
         self._ask("POST", "/login", form)
         self.show("/status")
+
+    def call(self, method: str, path: str, given: object = None) -> Any:
+        """Call the API; give what it answers."""
+        return json.loads(self._ask(method, f"/api/v1{path}", json.dumps(given), "application/json"))
 
     def paths(self) -> list[str]:
         """Give what the menu leads to."""
@@ -119,14 +125,15 @@ class Browser:
     def _headers(self) -> dict[str, str]:
         return {"Cookie": "; ".join(f"{name}={value}" for name, value in self._cookies.items())}
 
-    def _ask(self, method: str, path: str, form: str | None = None) -> str:
+    def _ask(self, method: str, path: str, body: str | None = None, kind: str = FORM) -> str:
         headers = self._headers()
-        if form is not None:
+        if method != "GET":
             headers |= {
-                "Content-Type": "application/x-www-form-urlencoded",
+                "Content-Type": kind,
                 "Origin": f"http://{HOST}:{self._connection.port}",
+                "X-CSRF-Token": self._token,
             }
-        self._connection.request(method, path, form, headers)
+        self._connection.request(method, path, None if method == "GET" else body, headers)
         answer = self._connection.getresponse()
         text = answer.read().decode()
         assert answer.status < 400, f"{method} {path}: {answer.status}"

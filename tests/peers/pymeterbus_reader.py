@@ -1,7 +1,8 @@
-"""Drives pyMeterBus: pymeterbus_reader.py PORT JOBS TIMEOUT.
+"""Drives pyMeterBus: pymeterbus_reader.py PORT JOBS TIMEOUT BAUD.
 
 PORT is what pyserial opens (``/dev/pts/3``, ``socket://127.0.0.1:2445``); JOBS a JSON list of ``["ping", ADDRESS]``,
-``["read", ADDRESS]`` (primary number or secondary text) or ``["search"]``; TIMEOUT the seconds to wait for an answer.
+``["read", ADDRESS]`` (primary number or secondary text) or ``["search"]``; TIMEOUT the seconds to wait for an answer; BAUD
+the rate of a serial port.
 Prints one JSON line per job, as the libmbus reader beside it does.
 """
 
@@ -71,8 +72,8 @@ class Reader:
 
 
 def main() -> None:
-    where, jobs, timeout = sys.argv[1], json.loads(sys.argv[2]), float(sys.argv[3])
-    settings: dict[str, Any] = {} if "://" in where else {"baudrate": 2400, "parity": "E"}
+    where, jobs, timeout, baud = sys.argv[1], json.loads(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4])
+    settings: dict[str, Any] = {} if "://" in where else {"baudrate": baud, "parity": "E"}
     with serial.serial_for_url(where, timeout=timeout, **settings) as port:
         reader = Reader(port)
         for verb, *arguments in jobs:

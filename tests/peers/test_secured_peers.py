@@ -4,15 +4,13 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from support.certificates import Authority, self_signed
 from support.needs import program
-from support.peers import libmbus
+from support.peers import libmbus, stunnel
 from support.secured import Secured, secured
 from support.sharedbus import StrictMeter, nke
 
@@ -20,20 +18,6 @@ pytestmark = [pytest.mark.peers, pytest.mark.process]
 
 E5 = b"\xe5"
 METERS = ("12345678", "22345678")
-STUNNEL = """\
-foreground = yes
-pid =
-debug = notice
-[mbus]
-client = yes
-accept = 127.0.0.1:{accept}
-connect = 127.0.0.1:{connect}
-cert = {bundle}
-CAfile = {bundle}
-verifyChain = yes
-checkIP = 127.0.0.1
-sslVersionMin = TLSv1.3
-"""
 
 
 def meters() -> list[StrictMeter]:
@@ -114,35 +98,14 @@ async def test_openssl_that_does_not_trust_this_master_says_so_in_the_log(
     assert any("it refuses this master's certificate (unknown ca)" in line for line in caplog.messages)
 
 
-@asynccontextmanager
-async def stunnel(running: Secured, bundle: Path, port: int) -> AsyncIterator[None]:
-    config = running.folder / "stunnel.conf"
-    config.write_text(STUNNEL.format(accept=port, connect=running.port, bundle=bundle))
-    process = await asyncio.create_subprocess_exec(
-        program("stunnel", "stunnel4"), str(config), stderr=asyncio.subprocess.PIPE
-    )
-    try:
-        assert process.stderr is not None
-        async for line in process.stderr:
-            if b"Configuration successful" in line:
-                break
-        else:
-            raise AssertionError("stunnel ended before it was ready")
-        yield
-    finally:
-        process.terminate()
-        await process.communicate()
-
-
 async def test_libmbus_reads_through_stunnel(tmp_path: Path, unused_tcp_port: int) -> None:
-    async with (
-        secured(tmp_path, meters()) as running,
-        stunnel(running, running.bundle("libmbus"), unused_tcp_port),
-    ):
-        peer = libmbus(
-            {"host": "127.0.0.1", "port": unused_tcp_port, "timeout": 200}, [["scan"], ["read", 5]]
-        )
-        results = await asyncio.to_thread(peer.results)
+    async with secured(tmp_path, meters()) as running:
+        bundle, config = running.bundle("libmbus"), tmp_path / "stunnel.conf"
+        with stunnel(config, unused_tcp_port, running.port, authority=bundle, certificate=bundle, key=bundle):
+            peer = libmbus(
+                {"host": "127.0.0.1", "port": unused_tcp_port, "timeout": 200}, [["scan"], ["read", 5]]
+            )
+            results = await asyncio.to_thread(peer.results)
     assert sorted(address[:8] for address in results['["scan"]']) == list(METERS)
     assert isinstance(results['["read", 5]'], dict), results
 

@@ -1,9 +1,10 @@
-"""Reading programs that others wrote, run as separate processes: libmbus (npm's node-mbus) and pyMeterBus."""
+"""Programs that others wrote, as separate processes: libmbus (npm's node-mbus) and pyMeterBus; stunnel speaks TLS for them."""
 
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,23 @@ SIX_METERS = (
     "sen_pollucom_e",
 )
 """Recorded telegrams of six makers; two identifications begin with 1, so that a search must go deeper."""
+
+STUNNEL = """\
+foreground = yes
+pid =
+debug = notice
+[mbus]
+client = yes
+accept = 127.0.0.1:{accept}
+connect = 127.0.0.1:{connect}
+cert = {certificate}
+key = {key}
+CAfile = {authority}
+verifyChain = yes
+checkIP = 127.0.0.1
+sslVersionMin = TLSv1.3
+"""
+STUNNEL_SECONDS = 10.0
 
 TIMEOUT = 1.0
 """Seconds that the readers wait for an answer: about twice the longest conversation of another client at 9600 baud."""
@@ -53,9 +71,31 @@ def libmbus(options: dict[str, Any], jobs: Sequence[Job]) -> Peer:
     return Peer([node, PEERS / "libmbus_reader.js", json.dumps(options), json.dumps(jobs)])
 
 
-def pymeterbus(where: str, jobs: Sequence[Job], *, timeout: float = TIMEOUT) -> Peer:
-    """Start pyMeterBus at a serial port or ``socket://host:port``."""
-    return Peer([sys.executable, PEERS / "pymeterbus_reader.py", where, json.dumps(jobs), str(timeout)])
+def pymeterbus(where: str, jobs: Sequence[Job], *, timeout: float = TIMEOUT, baud: int = 2400) -> Peer:
+    """Start pyMeterBus at a serial port, which it sets to a rate, or ``socket://host:port``."""
+    reader = PEERS / "pymeterbus_reader.py"
+    return Peer([sys.executable, reader, where, json.dumps(jobs), str(timeout), str(baud)])
+
+
+@contextmanager
+def stunnel(
+    config: Path, accept: int, connect: int, *, authority: Path, certificate: Path, key: Path
+) -> Iterator[None]:
+    """Run stunnel until the block ends: plain bytes at one port of loopback are TLS at another."""
+    config.write_text(
+        STUNNEL.format(accept=accept, connect=connect, authority=authority, certificate=certificate, key=key)
+    )
+    process = subprocess.Popen(
+        [program("stunnel", "stunnel4"), str(config)], stderr=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stderr is not None
+        if not any("Configuration successful" in line for line in process.stderr):
+            raise AssertionError("stunnel ended before it was ready")
+        yield
+    finally:
+        process.terminate()
+        process.communicate(timeout=STUNNEL_SECONDS)
 
 
 def _settled(value: Any) -> Any:
