@@ -27,7 +27,7 @@ from support.system import running
 
 Address = int | str
 ADDRESSES: Final[tuple[Address, ...]] = (11, 4, 5, 120, 0, "148391202D2C0102", "63940045AE4C0804")
-PEER_SECONDS: Final = 2.0
+PEER_SECONDS: Final = 3.0
 """The programs take silence of so long for an answer, longer than four others and a scan keep the bus; they also spend it after
 some answers, to see whether more comes."""
 ALONE_SECONDS: Final = 0.5
