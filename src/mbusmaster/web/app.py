@@ -42,6 +42,7 @@ def create_app(services: Services, hosts: Callable[[], Collection[str]] = machin
     """
     app = _Application(
         title="M-Bus master",
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
