@@ -8,11 +8,14 @@ from typing import Final
 
 from fastapi import HTTPException, Request
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from mbusmaster.access import Access
 from mbusmaster.web.visitor import Visitor, visitor
 
 MAX_STREAMS: Final = 24
+MAX_OF_STRANGERS: Final = 8
+"""So many of them for all on the LAN who have not logged in: they must not keep those out who work here."""
 TICK_SECONDS: Final = 1.0
 SILENCE_SECONDS: Final = 15.0
 """After so long without an event a comment is sent, so that a vanished browser is noticed."""
@@ -35,13 +38,28 @@ class Streams:
     """All event streams of a server."""
 
     def __init__(self, access: Access) -> None:
-        self.count = 0
+        self._count = 0
+        self._strangers = 0
         self._access = access
         self._closing = asyncio.Event()
 
     def close(self) -> None:
         """End all streams: the server stops."""
         self._closing.set()
+
+    def enter(self, who: Visitor) -> Callable[[], None]:
+        """Count a stream, and give what ends that; raise 503 where there are too many."""
+        stranger = not (who.is_setup or who.is_user or who.token_user)
+        if self._count >= MAX_STREAMS or (stranger and self._strangers >= MAX_OF_STRANGERS):
+            raise HTTPException(503)
+        self._count += 1
+        self._strangers += stranger
+
+        def leave() -> None:
+            self._count -= 1
+            self._strangers -= stranger
+
+        return leave
 
     async def seconds(self) -> AsyncIterator[None]:
         """Come back at once, then every second until the server stops."""
@@ -82,7 +100,6 @@ class Streams:
                 else:
                     yield b": still here\n\n"
         finally:
-            self.count -= 1
             closing.cancel()
             if waiting is not None:
                 waiting.cancel()
@@ -93,6 +110,21 @@ class Streams:
         return who.session is None or self._access.session(who.session.id, is_use=False) is not None
 
 
+class _EventStream(StreamingResponse):
+    """Counts as long as it is sent, also where the browser is gone before the first event."""
+
+    def __init__(self, content: AsyncIterator[bytes], leave: Callable[[], None]) -> None:
+        super().__init__(content, media_type="text/event-stream", headers={"cache-control": "no-store"})
+        self._leave = leave
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._leave()
+
+
 def event_stream(
     request: Request, events: AsyncGenerator[Event], is_welcome: Callable[[], bool] | None = None
 ) -> Response:
@@ -101,11 +133,6 @@ def event_stream(
     :param is_welcome: as for `Streams.carry`.
     """
     streams: Streams = request.app.state.streams
-    if streams.count >= MAX_STREAMS:
-        raise HTTPException(503)
-    streams.count += 1
-    return StreamingResponse(
-        streams.carry(visitor(request), events, is_welcome),
-        media_type="text/event-stream",
-        headers={"cache-control": "no-store"},
-    )
+    who = visitor(request)
+    leave = streams.enter(who)
+    return _EventStream(streams.carry(who, events, is_welcome), leave)
