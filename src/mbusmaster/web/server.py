@@ -17,9 +17,9 @@ from mbusmaster.settings.schema import WebSettings
 from mbusmaster.web.connections import Connection, Crowd, configure
 from mbusmaster.web.doors import OpenDoor, open_doors
 from mbusmaster.web.errors import WebError
+from mbusmaster.web.handshakes import SecureDoor
 from mbusmaster.web.visitor import INTERFACE, Interface
 
-HANDSHAKE_SECONDS: Final = 10.0
 GRACE_SECONDS: Final = 3.0
 """For answers that are under way when the server stops."""
 BACKLOG: Final = 64
@@ -54,8 +54,10 @@ class WebServer:
         self._context: ssl.SSLContext | None = None
         self._doors: tuple[OpenDoor, ...] = ()
         self._servers: list[asyncio.Server] = []
+        self._secure_doors: list[SecureDoor] = []
         self._state = ServerState()
-        self._crowd = Crowd()
+        # Whoever crowds the LAN takes no place from the setup interface.
+        self._crowds: dict[Interface, Crowd] = {"setup": Crowd(), "lan": Crowd()}
 
     @property
     def urls(self) -> tuple[str, ...]:
@@ -79,9 +81,12 @@ class WebServer:
         """Close the doors, let answers under way end, and cut off what does not."""
         for server in self._servers:
             server.close()
+        for secure_door in self._secure_doors:
+            await secure_door.close()
         for door in self._doors:
             door.listener.close()
         self._servers.clear()
+        self._secure_doors.clear()
         self._app.state.streams.close()
         for connection in list(self._state.connections):
             connection.shutdown()
@@ -93,22 +98,19 @@ class WebServer:
             connection.transport.abort()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(GRACE_SECONDS):
-                await self._crowd.empty()
+                for crowd in self._crowds.values():
+                    await crowd.empty()
 
     async def _open(self, door: OpenDoor, config: Config) -> None:
         def connection() -> Connection:
-            return Connection(config, self._state, self._crowd)
+            return Connection(config, self._state, self._crowds[door.interface])
 
+        if door.is_secure and self._context is not None:
+            door.listener.listen(BACKLOG)
+            self._secure_doors.append(SecureDoor(door.listener, self._context, connection))
+            return
         loop = asyncio.get_running_loop()
-        secure = self._context if door.is_secure else None
-        server = await loop.create_server(
-            connection,
-            sock=door.listener,
-            backlog=BACKLOG,
-            ssl=secure,
-            ssl_handshake_timeout=HANDSHAKE_SECONDS if secure else None,
-        )
-        self._servers.append(server)
+        self._servers.append(await loop.create_server(connection, sock=door.listener, backlog=BACKLOG))
 
     def _context_for_lan(self) -> ssl.SSLContext:
         if self._tls is None:

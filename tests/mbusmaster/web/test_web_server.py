@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from mbusmaster.settings.schema import WebSettings
-from mbusmaster.web import connections
+from mbusmaster.web import connections, handshakes
 from mbusmaster.web.app import create_app
 from mbusmaster.web.errors import WebError
 from mbusmaster.web.server import WebServer
@@ -153,6 +153,40 @@ async def test_one_source_cannot_take_all_connections(
         assert (await reader.read(12)) == b"HTTP/1.1 200"
         for _reader, other in [*opened, (reader, writer)]:
             other.close()
+
+
+async def test_a_crowd_on_the_lan_takes_no_place_from_the_setup_interface(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections.Crowd.__init__, "__defaults__", (2, 2))
+    async with serving(tmp_path, lan=True) as server:
+        trust = ssl.create_default_context(cafile=str(tmp_path / "ca.pem"))
+        body = b"POST /login HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n\r\n"
+        busy = [await asyncio.open_connection(*place(server, -1), ssl=trust) for _ in range(2)]
+        for _reader, writer in busy:
+            writer.write(body)
+            await writer.drain()
+        async with httpx.AsyncClient() as client:
+            assert (await client.get(f"{server.urls[0]}status")).status_code == 200
+        for _reader, writer in busy:
+            writer.close()
+
+
+async def test_who_begins_many_handshakes_on_the_lan_keeps_nobody_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handshakes, "MAX_HANDSHAKES", 3)
+    async with serving(tmp_path, lan=True) as server:
+        begun = [await asyncio.open_connection(*place(server, -1)) for _ in range(4)]
+        # The oldest has to give way.
+        async with asyncio.timeout(5):
+            with suppress(ConnectionError):
+                assert await begun[0][0].read() == b""
+        trust = ssl.create_default_context(cafile=str(tmp_path / "ca.pem"))
+        async with httpx.AsyncClient(verify=trust) as client:
+            assert (await client.get(f"{server.urls[-1]}status")).status_code == 200
+        for _reader, writer in begun:
+            writer.close()
 
 
 async def test_events_flow_and_end_with_the_server(tmp_path: Path) -> None:
