@@ -101,6 +101,7 @@ FILES: Final = (
 
 TRUST: Final = (
     mark("a name has 1 to 64 printable characters, no blank at its ends"),
+    mark("the name is too long: a letter beyond a to z counts for two or more"),
     mark("a passphrase has at least %(count)s characters"),
     mark("a passphrase has at most %(count)s characters"),
     mark("a certificate is valid for 1 to %(days)s days"),

@@ -128,7 +128,7 @@ def _server_name(names: ServerNames) -> str:
 
 
 def _name(common: str, serial: str = "") -> x509.Name:
-    parts = [x509.NameAttribute(NameOID.COMMON_NAME, common[:64])]
+    parts = [x509.NameAttribute(NameOID.COMMON_NAME, common.encode()[:64].decode(errors="ignore"))]
     if serial:
         parts.append(x509.NameAttribute(NameOID.SERIAL_NUMBER, serial[:64]))
     return x509.Name(parts)

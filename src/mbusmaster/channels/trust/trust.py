@@ -417,6 +417,9 @@ class Trust:
 def _check_name(name: str) -> None:
     if not 1 <= len(name) <= 64 or name != name.strip() or not name.isprintable():
         raise TrustError("a name has 1 to 64 printable characters, no blank at its ends", "name")
+    # A certificate counts bytes.
+    if len(name.encode()) > 64:
+        raise TrustError("the name is too long: a letter beyond a to z counts for two or more", "name")
 
 
 def _client_of(certificate: x509.Certificate, origin: Origin) -> TrustedClient:

@@ -113,6 +113,7 @@ def test_a_bundle_opens_with_its_passphrase_only(machine: Machine) -> None:
         (" a", None, 1, "name"),
         ("a\nb", None, 1, "name"),
         ("x" * 65, None, 1, "name"),
+        ("é" * 33, None, 1, "name"),
         ("a", "short", 1, "passphrase"),
         ("a", "x" * 257, 1, "passphrase"),
         ("a", None, 0, "days"),
