@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Scope
 from mbusmaster.web.errors import NeedsLoginError, NeedsUserError, NotAllowedError
 from mbusmaster.web.guard import login_path
 from mbusmaster.web.locale import gettext as _
-from mbusmaster.web.render import Renderer, go_to, renderer_of
+from mbusmaster.web.render import Renderer, go_to
 from mbusmaster.web.visitor import Visitor
 
 API_PREFIX: Final = "/api/"
@@ -65,9 +65,9 @@ def handle_errors(app: FastAPI) -> None:
     """Answer every error of the pages."""
 
     def show(request: Request, status: int, reason: str = "") -> Response:
-        return error_page(
-            renderer_of(request), request.scope["state"]["visitor"], request.url.path, status, reason
-        )
+        # After an error in the API the request names that as its application, which has no pages.
+        renderer: Renderer = app.state.renderer
+        return error_page(renderer, request.scope["state"]["visitor"], request.url.path, status, reason)
 
     @app.exception_handler(HTTPException)
     async def http_error(request: Request, error: HTTPException) -> Response:

@@ -13,7 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import pkcs12
 
 from mbus.application.commands import req_ud2
-from mbusmaster.access import FACTORY_PASSWORD
+from mbusmaster.access import FACTORY_PASSWORD, Access
 from mbusmaster.system.button import VirtualButton
 from mbusmaster.system.clock import ClockChange
 from mbusmaster.system.restart import ExitReason, Restart
@@ -183,6 +183,23 @@ async def test_a_body_that_makes_no_sense_is_a_problem_and_no_more(body: bytes, 
         )
         assert answer.status_code in (400, 422)
         assert answer.json()["status"] == answer.status_code
+
+
+async def test_an_error_of_our_own_is_a_problem_and_comes_into_the_log_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(access: Access) -> None:
+        raise RuntimeError("broken")
+
+    async with api_client(tmp_path) as api:
+        monkeypatch.setattr(Access, "users", broken)
+        headers = {"authorization": f"Bearer {api.secret}"}
+        answer = await api.web.get("/api/v1/users", headers=headers)
+        assert (answer.status_code, answer.json()["status"]) == (500, 500)
+        transport = httpx.ASGITransport(api.web.app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            with pytest.raises(RuntimeError, match="broken"):
+                await client.get("/api/v1/users", headers=headers)
 
 
 async def test_the_configuration_goes_into_a_file_and_comes_back(tmp_path: Path) -> None:
