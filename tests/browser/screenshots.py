@@ -1,0 +1,206 @@
+"""The pages as they look, into ``docs/images``: ``make screenshots``, or with names of pictures only those.
+
+The simulated bus is seeded, and what differs from run to run (clock and addresses) is written over before a picture is taken.
+"""
+
+import asyncio
+import contextlib
+import re
+import struct
+import sys
+import zlib
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from typing import Final
+
+from playwright.async_api import Browser, expect
+
+from support.browser import DESK, PHONE, Site, Visit, Words, chromium, demo_site, visit
+from support.needs import PROJECT
+
+TARGET: Final = PROJECT / "docs" / "images"
+PAGES: Final = {
+    "status": "/status",
+    "languages": "/languages",
+    "meter-list": "/meters",
+    "commissioning": "/meters/commissioning",
+    "bus-monitor": "/monitor",
+    "ethernet": "/configuration/ethernet",
+    "hosting": "/configuration/hosting",
+    "security": "/configuration/security",
+    "trusted-clients": "/configuration/security/clients",
+    "mbus": "/configuration/mbus",
+    "time": "/configuration/time",
+    "firmware": "/configuration/firmware",
+    "log": "/configuration/log",
+    "backup": "/configuration/backup",
+    "restart": "/configuration/restart",
+    "users": "/users",
+    "add-user": "/users/add",
+    "tokens": "/tokens",
+    "audit-log": "/audit",
+}
+DARK: Final = ("status", "meter-list")
+ON_A_PHONE: Final = ("status", "meter-list", "security")
+METERS: Final = 13
+TALLEST: Final = 1400
+COLOURS: Final = 256
+STEADY: Final = r"""() => {
+    for (const stream of document.querySelectorAll('[sse-connect]')) stream.replaceWith(stream.cloneNode(true));
+    const write = (selector, text) => {
+        for (const one of document.querySelectorAll(selector)) one.textContent = text;
+    };
+    write('tr[data-field=time] td, [data-clock=master], [data-clock=pc]', '2026 11/22 09:08:07');
+    write('[data-clock=difference]', '0');
+    write('tr[data-field=ip_address] td', '192.168.1.20');
+    write('tr[data-field=serial_number] td', 'MB-0001');
+    document.activeElement.blur();
+    const date = /\d{2}\/\d{2}\/\d{4}, \d{2}:\d{2}:\d{2}|\d{2}\/\d{2}\/\d{4} \d{2}:\d{2}:\d{2}/g;
+    const walker = document.createTreeWalker(document.querySelector('main'), NodeFilter.SHOW_TEXT);
+    while (walker.nextNode())
+        walker.currentNode.data = walker.currentNode.data.replace(date, '22/11/2026 09:08:07');
+}"""
+
+
+async def main() -> None:
+    TARGET.mkdir(parents=True, exist_ok=True)
+    wanted = set(sys.argv[1:])
+    with demo_site(METERS) as site:
+        async with chromium() as browser, resident(browser, site) as user:
+            await scan(user)
+            for name, path in PAGES.items():
+                if not wanted or name in wanted:
+                    await picture(user, name, path)
+                    if name in DARK:
+                        await picture(user, f"{name}-dark", path, dark=True)
+                    if name in ON_A_PHONE:
+                        await picture(user, f"{name}-phone", path, phone=True)
+
+
+@contextlib.asynccontextmanager
+async def resident(browser: Browser, site: Site) -> AsyncIterator[Visit]:
+    async with visit(browser, site, Words("en"), reduced_motion="reduce", color_scheme="light") as user:
+        if not sys.argv[1:]:
+            await user.open("/login")
+            await shoot(user, "login")
+        await user.open("/login")
+        await user.fill_in_login(site.user, site.password)
+        await expect(user.title("Status")).to_be_visible()
+        yield user
+
+
+async def scan(user: Visit) -> None:
+    """Fill the meter list, and take a picture meanwhile."""
+    await user.open("/meters")
+    await user.button("Scan M-Bus master").click()
+    await expect(user.main.locator("tr[data-meter]").nth(3)).to_be_visible(timeout=60_000)
+    if not sys.argv[1:]:
+        await shoot(user, "scan")
+        await user.open("/meters")
+    over = user.main.locator("[data-running=false]")
+    await expect(over).to_contain_text(re.compile("Finished"), timeout=180_000)
+
+
+async def picture(user: Visit, name: str, path: str, *, dark: bool = False, phone: bool = False) -> None:
+    await user.page.emulate_media(color_scheme="dark" if dark else "light")
+    await user.page.set_viewport_size(PHONE if phone else DESK)
+    await user.open(path)
+    await shoot(user, name)
+
+
+async def shoot(user: Visit, name: str) -> None:
+    await user.page.evaluate(STEADY)
+    height = min(TALLEST, await user.page.evaluate("document.documentElement.scrollHeight"))
+    size = user.page.viewport_size
+    assert size is not None
+    await user.page.set_viewport_size({"width": size["width"], "height": max(height, 300)})
+    data = small(await user.page.screenshot(animations="disabled", caret="hide"))
+    await user.page.set_viewport_size(size)
+    target = TARGET / f"{name}.png"
+    target.write_bytes(data)
+    print(f"{target.relative_to(PROJECT)}: {len(data) // 1024} kB")
+
+
+def small(png: bytes) -> bytes:
+    """Give a picture of the browser with a palette: its most frequent colours, and for each other one the nearest of them."""
+    width, height, pixels = decoded(png)
+    counts = Counter(pixels)
+    palette = [colour for colour, _ in counts.most_common(COLOURS)]
+    numbers = {colour: number for number, colour in enumerate(palette)}
+    for colour in counts:
+        if colour not in numbers:
+            numbers[colour] = min(range(len(palette)), key=lambda one: _distance(palette[one], colour))
+    rows = bytearray()
+    for start in range(0, width * height, width):
+        rows.append(0)
+        rows += bytes(numbers[colour] for colour in pixels[start : start + width])
+    header = struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)
+    parts = (
+        (b"IHDR", header),
+        (b"PLTE", b"".join(palette)),
+        (b"IDAT", zlib.compress(bytes(rows), 9)),
+        (b"IEND", b""),
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(map(_chunk, parts))
+
+
+def decoded(png: bytes) -> tuple[int, int, list[bytes]]:
+    """Read a PNG of 8-bit RGB or RGBA as Chromium writes it: width, height, and the pixels as three bytes each."""
+    chunks = dict(_chunks(png))
+    width, height, depth, kind = struct.unpack(">IIBB", chunks[b"IHDR"][:10])
+    assert (depth, kind) in ((8, 2), (8, 6)), "an 8-bit picture in RGB or RGBA"
+    size = 3 if kind == 2 else 4
+    raw = zlib.decompress(chunks[b"IDAT"])
+    stride = width * size
+    before = bytearray(stride)
+    pixels: list[bytes] = []
+    for row in range(height):
+        start = row * (stride + 1)
+        line = bytearray(raw[start + 1 : start + 1 + stride])
+        _unfilter(raw[start], line, before, size)
+        pixels += [bytes(line[at : at + 3]) for at in range(0, stride, size)]
+        before = line
+    return width, height, pixels
+
+
+def _unfilter(kind: int, line: bytearray, before: bytearray, size: int) -> None:
+    """Undo a filter of PNG (ISO 15948, 9.2) in place."""
+    if kind == 2:
+        for at, up in enumerate(before):
+            line[at] = (line[at] + up) & 255
+        return
+    for at in range(len(line)) if kind else ():
+        left = line[at - size] if at >= size else 0
+        up = before[at]
+        corner = before[at - size] if at >= size else 0
+        guess = {1: left, 3: (left + up) >> 1}.get(kind)
+        line[at] = (line[at] + (_paeth(left, up, corner) if guess is None else guess)) & 255
+
+
+def _paeth(left: int, up: int, corner: int) -> int:
+    estimate = left + up - corner
+    return min((left, up, corner), key=lambda one: abs(estimate - one))
+
+
+def _chunks(png: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Give the parts of a PNG; those of one kind are joined."""
+    found: dict[bytes, bytes] = {}
+    at = 8
+    while at < len(png):
+        length, kind = struct.unpack(">I4s", png[at : at + 8])
+        found[kind] = found.get(kind, b"") + png[at + 8 : at + 8 + length]
+        at += 12 + length
+    yield from found.items()
+
+
+def _chunk(part: tuple[bytes, bytes]) -> bytes:
+    kind, data = part
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def _distance(one: bytes, other: bytes) -> int:
+    return sum((a - b) ** 2 for a, b in zip(one, other, strict=True))
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
