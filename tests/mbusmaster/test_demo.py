@@ -7,14 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from mbusmaster.demo import Scene, _announce
+from mbusmaster.demo import Scene, _announce, _Places
 
 URL = "tcp://127.0.0.1:2445"
 
 
 def commands(capsys: pytest.CaptureFixture[str]) -> list[str]:
     meters = [{"primary": 1, "secondary": "852467982D2C3504", "model": "heat"}]
-    _announce(Scene(1, None, 2400, False, False), {"meters": meters, "control": "127.0.0.1:1"}, 2445)
+    ports = {"web": 8080, "plain_tcp": 2445, "secured_tcp": 1445, "rfc2217": 2217}
+    places = _Places(Path("demo"), ports, "secret")
+    _announce(Scene(1, None, 2400, False, False), {"meters": meters, "control": "127.0.0.1:1"}, places)
     return [line.strip() for line in capsys.readouterr().out.splitlines() if URL in line]
 
 
