@@ -2,6 +2,7 @@
 // Asks which start of the master answers, until it is another one; then goes on.
 document.addEventListener("DOMContentLoaded", () => {
   const text = document.querySelector("[data-start]");
+  if (!text) return;
   const { start, ask, then, late } = text.dataset;
   let left = 60;
   const look = async () => {
