@@ -142,6 +142,7 @@ async def test_the_first_stop_leads_past_the_menu(resident: Visit) -> None:
 
 
 async def test_the_login_has_no_barriers(guest: Visit) -> None:
+    await guest.page.emulate_media(reduced_motion="reduce")
     await guest.open("/login")
     assert not await look_for_barriers(guest.page)
     await guest.page.emulate_media(color_scheme="dark")
