@@ -166,7 +166,8 @@ class Access:
         """
         normal = normal_name(name)
         good = check_password(normal, password)
-        rows.check_room(list(self._usable().accounts), normal, first=first)
+        kept = self._usable()
+        rows.check_room(list(kept.accounts), normal, first=first)
         hashed = await self._hasher.make(good)
         at = self._clock()
         added = audit_row(at, AuditKind.USER_ADDED, who=who, source=source, detail=normal)
@@ -175,7 +176,8 @@ class Access:
         )
 
         def add(connection: sqlite3.Connection) -> None:
-            is_first = rows.add_user(connection, normal, hashed, at, first=first)
+            # Whoever adds a second user must not make the first one of a master that was reset in the meantime.
+            is_first = rows.add_user(connection, normal, hashed, at, first=first, further=bool(kept.accounts))
             for row in (added, gone) if is_first else (added,):
                 write_row(connection, row)
 

@@ -122,12 +122,22 @@ def users(connection: sqlite3.Connection) -> tuple[User, ...]:
     return tuple(map(_user, rows))
 
 
-def add_user(connection: sqlite3.Connection, name: str, hashed: str, at: datetime, *, first: bool) -> bool:
+def add_user(
+    connection: sqlite3.Connection,
+    name: str,
+    hashed: str,
+    at: datetime,
+    *,
+    first: bool,
+    further: bool = False,
+) -> bool:
     """Add a user; tell whether it is the first. Raise `UserError`.
 
-    :param first: it must be the first.
+    :param first: it must be the first; :param further: it must not.
     """
     found = [row[0] for row in connection.execute("SELECT key FROM users")]
+    if further and not found:
+        raise UserError("all users were reset in the meantime", Problem.NOT_FACTORY, "name")
     check_room(found, name, first=first)
     connection.execute(
         "INSERT INTO users (key, name, hash, created, password_changed) VALUES (?, ?, ?, ?, ?)",

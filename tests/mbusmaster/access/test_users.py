@@ -288,3 +288,25 @@ async def test_a_backup_that_is_none_changes_nothing(access: Access, secrets: by
     with pytest.raises(AccessError):
         await access.import_secrets(secrets)
     assert [user.name for user in access.users()] == ["a"]
+
+
+async def test_a_user_who_is_being_added_while_all_are_reset_does_not_become_the_first(
+    access: Access, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await access.add_user("anna", GOOD)
+    hashing, was_reset = asyncio.Event(), asyncio.Event()
+    make = access._hasher.make
+
+    async def slowly(password: str) -> str:
+        hashing.set()
+        await was_reset.wait()
+        return await make(password)
+
+    monkeypatch.setattr(access._hasher, "make", slowly)
+    adding = asyncio.create_task(access.add_user("bert", OTHER))
+    await hashing.wait()
+    await access.reset()
+    was_reset.set()
+    with pytest.raises(UserError, match="reset"):
+        await adding
+    assert access.is_factory
