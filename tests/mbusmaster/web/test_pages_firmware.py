@@ -5,7 +5,7 @@ import httpx
 
 from mbusmaster.system.unavailable import NotAvailableError
 from mbusmaster.system.update import UpdateState, UpdateStatus
-from mbusmaster.web.pages import firmware
+from mbusmaster.web.actions import firmware
 from support.web import WebClient, web_client
 
 PATH = "/configuration/firmware"

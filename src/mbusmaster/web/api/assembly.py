@@ -98,6 +98,7 @@ def assemble(services: Services, streams: Streams) -> ASGIApp:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
         generate_unique_id_function=_operation_id,
         responses=declared(401, 403, 421, 422),
     )
