@@ -216,10 +216,11 @@ async def test_the_configuration_goes_into_a_file_and_comes_back(tmp_path: Path)
         wrong = {"file": sealed, "passphrase": "a wrong long one"}
         assert (await api.ask("POST", "/restore", json=wrong)).status_code == 422
         await api.services.access.add_user("bert", PASSWORD)
-        good = {"file": sealed, "passphrase": "a good long one", "users": True}
+        good = {"file": sealed, "passphrase": "a good long one", "users": True, "clients": True}
         back = (await api.ask("POST", "/restore", json=good)).json()
         assert back["users"] == ["anna"]
         assert back["users_restored"]
+        assert (back["clients"], back["clients_restored"]) == (0, True)
         assert [user.name for user in api.services.access.users()] == ["anna"]
         assert (await api.ask("GET", "/me")).status_code == 401
 

@@ -11,7 +11,9 @@ from starlette.responses import Response
 from mbusmaster.settings.backup import restore
 from mbusmaster.web.actions.backup import (
     changes_to_come,
+    clients_in,
     make_backup,
+    restore_clients,
     restore_settings,
     restore_users,
     users_in,
@@ -29,17 +31,21 @@ _FILE: Final[dict[int | str, dict[str, Any]]] = {
 
 
 class BackupGiven(Given):
-    """With a passphrase the file is encrypted and has the users too; without one it has neither keys nor passwords."""
+    """With a passphrase the file is encrypted and has users and trusted clients too; without one neither keys nor passwords."""
 
     passphrase: str | None = None
 
 
 class RestoreGiven(Given):
-    """A file as it was downloaded; `users` puts its users in the place of all, `dry_run` only tells what would happen."""
+    """A file as it was downloaded; `dry_run` only tells what would happen.
+
+    `users` puts its users in the place of all, `clients` its trusted clients and the keys of its authority.
+    """
 
     file: dict[str, JsonValue]
     passphrase: str | None = None
     users: Switch = False
+    clients: Switch = False
     dry_run: Switch = False
 
 
@@ -53,13 +59,15 @@ class BackupOrigin(Answer):
 
 
 class Restored(Answer):
-    """What was restored, or would be; `users` are those in the file."""
+    """What was restored, or would be; `users` are those in the file, `clients` how many it trusts, null where it has no keys."""
 
     origin: BackupOrigin
     changes: tuple[ChangedSetting, ...]
     needs_restart: bool
     users: tuple[str, ...]
     users_restored: bool
+    clients: int | None
+    clients_restored: bool
 
 
 def router(services: Services) -> APIRouter:
@@ -76,20 +84,26 @@ def router(services: Services) -> APIRouter:
     async def restore_backup(given: RestoreGiven, calling: Calling) -> Restored:
         """Restore the configuration from a file; what belongs to this machine stays. Restored users end all tokens."""
         file = await asyncio.to_thread(restore, as_json(given.file).encode(), given.passphrase or None)
-        users = users_in(file)
+        users, clients = users_in(file), clients_in(file)
         if given.dry_run:
             changes = changes_to_come(services.settings.stored, file.settings)
         else:
             changes = await restore_settings(services, calling, file)
+        needs_restart = any(one.needs_restart for one in changes)
+        with_clients = given.clients and clients is not None and not given.dry_run
+        if with_clients:
+            needs_restart |= restore_clients(services, calling, file)
         with_users = given.users and bool(users) and not given.dry_run
         if with_users:
             await restore_users(services, calling, file)
         return Restored(
             origin=BackupOrigin.of(file.header),
             changes=changed(changes),
-            needs_restart=any(one.needs_restart for one in changes),
+            needs_restart=needs_restart,
             users=users,
             users_restored=with_users,
+            clients=clients,
+            clients_restored=with_clients,
         )
 
     return routes

@@ -114,7 +114,7 @@ def router(services: Services) -> APIRouter:
 
 
 def trust_of(services: Services) -> Trust:
-    """Give whom the master trusts; raise `NotAvailableError`."""
+    """Give whom the master trusts; raise `NotAvailableError`, which says why where the keys are damaged."""
     if services.trust is None:
-        raise NotAvailableError(mark("This master has no secured channel."))
+        raise NotAvailableError(services.trust_problem or mark("This master has no secured channel."))
     return services.trust
