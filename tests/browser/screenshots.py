@@ -43,10 +43,21 @@ PAGES: Final = {
 DARK: Final = ("status", "meter-list")
 ON_A_PHONE: Final = ("status", "meter-list", "security")
 METERS: Final = 13
+EXPECTED: Final = """\
+secondary_address,note
+804463602D2C3504,Flat 1
+769024742D2C1D16,Flat 1
+9236679042042002,Flat 2
+13414698A7320A04,Flat 3
+3445857793154003,Boiler room
+555555552D2C3504,Flat 4
+"""
 TALLEST: Final = 1400
+SHORT: Final = ("bus-monitor",)
 COLOURS: Final = 256
 STEADY: Final = r"""() => {
     for (const stream of document.querySelectorAll('[sse-connect]')) stream.replaceWith(stream.cloneNode(true));
+    document.activeElement.blur();
     const write = (selector, text) => {
         for (const one of document.querySelectorAll(selector)) one.textContent = text;
     };
@@ -54,11 +65,41 @@ STEADY: Final = r"""() => {
     write('[data-clock=difference]', '0');
     write('tr[data-field=ip_address] td', '192.168.1.20');
     write('tr[data-field=serial_number] td', 'MB-0001');
-    document.activeElement.blur();
-    const date = /\d{2}\/\d{2}\/\d{4}, \d{2}:\d{2}:\d{2}|\d{2}\/\d{2}\/\d{4} \d{2}:\d{2}:\d{2}/g;
+    const ports = { secured_tcp: 1445, plain_tcp: 2445, rfc2217: 2217 };
+    for (const [name, port] of Object.entries(ports)) {
+        const field = document.getElementsByName(`channels.${name}.port`)[0];
+        if (field) field.value = port;
+    }
+    for (const [name, port] of Object.entries(ports))
+        write(`p[data-channel=${name}]`, `Open at 127.0.0.1:${port}, 0 clients connected`);
+    const here = new Date().getFullYear();
+    const changes = [
+        [/\b\d{2}\/\d{2}\/(\d{4})\b/g, (_, year) => `22/11/${2026 + Number(year) - here}`],
+        [/\b\d{2}:\d{2}:\d{2}(\.\d+)?/g, (_, part) => part ? '09:08:07.654' : '09:08:07'],
+        [/[/\w.]*\/mbusmaster-demo-\w+/g, '/tmp/mbusmaster-demo'],
+        [/(127\.0\.0\.1(?: port |:))(?!(?:1445|2445|2217)\b)\d+/g, (_, front) => front + '1445'],
+        [/\b[0-9a-f]{40}\b/g, '3d889cf1aa9748ef12256b7139de0ce7762f9c0e'],
+        [/\b[0-9a-f]{64}\b/g, 'e10b89fc498ebadf10868e0eabd8a9338acabf30c3f8b29a9f76a25d1e23e1da'],
+        [/\bafter \d+ s/g, 'after 14 s'],
+    ];
     const walker = document.createTreeWalker(document.querySelector('main'), NodeFilter.SHOW_TEXT);
     while (walker.nextNode())
-        walker.currentNode.data = walker.currentNode.data.replace(date, '22/11/2026 09:08:07');
+        for (const [was, is] of changes) walker.currentNode.data = walker.currentNode.data.replace(was, is);
+    const facts = {
+        'Interface': 'eth0',
+        'Hardware address': '02:00:5e:10:00:01',
+        'IP address': '192.168.1.20',
+        'Netmask': '255.255.255.0',
+        'Gateway': '192.168.1.1',
+        'Name servers': '192.168.1.1',
+        'Names and addresses': 'mbusmaster, mbusmaster.local, localhost, 127.0.0.1, 192.168.1.20',
+    };
+    for (const row of document.querySelectorAll('table.facts tr')) {
+        const text = facts[row.cells[0].textContent];
+        if (text) row.cells[1].textContent = text;
+    }
+    for (const line of document.querySelectorAll('ol.log li > :last-child'))
+        line.textContent = line.textContent.replace(/(certificate for ).*/, '$1mbusmaster, mbusmaster.local, localhost');
 }"""
 
 
@@ -99,6 +140,12 @@ async def scan(user: Visit) -> None:
         await user.open("/meters")
     over = user.main.locator("[data-running=false]")
     await expect(over).to_contain_text(re.compile("Finished"), timeout=180_000)
+    await user.open("/meters/commissioning")
+    await user.field("CSV file").set_input_files(
+        {"name": "expected.csv", "mimeType": "text/csv", "buffer": EXPECTED.encode()}
+    )
+    await user.button("Import").click()
+    await expect(user.main.locator("tbody tr").first).to_be_visible()
 
 
 async def picture(user: Visit, name: str, path: str, *, dark: bool = False, phone: bool = False) -> None:
@@ -110,7 +157,8 @@ async def picture(user: Visit, name: str, path: str, *, dark: bool = False, phon
 
 async def shoot(user: Visit, name: str) -> None:
     await user.page.evaluate(STEADY)
-    height = min(TALLEST, await user.page.evaluate("document.documentElement.scrollHeight"))
+    tallest = DESK["height"] if name in SHORT else TALLEST
+    height = min(tallest, await user.page.evaluate("document.documentElement.scrollHeight"))
     size = user.page.viewport_size
     assert size is not None
     await user.page.set_viewport_size({"width": size["width"], "height": max(height, 300)})
