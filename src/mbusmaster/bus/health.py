@@ -130,7 +130,7 @@ class HealthJudge:
         """
         line = self._line if now - self._line_at <= READING_SECONDS else None
         if line is not None and line.condition == WARNING:
-            warnings = (f"the bus is loaded to {line.load:.0f} %", *warnings)
+            warnings = (f"the bus carries {line.load:.0f} percent of its load", *warnings)
 
         def found(state: BusState, reason: str = "", cause: Cause = Cause.NONE) -> Health:
             return Health(state, reason, line, cause, warnings)

@@ -1,4 +1,4 @@
-"""Sentences that the meter list and the trust in clients make up in English, in the visitor's language.
+"""Sentences that the bus, the meter list and the trust in clients make up in English, in the visitor's language.
 
 What a scan saw, and what is wrong with a line of a file or with a certificate, is kept or told as an English sentence with values
 in it. Here each such sentence has its shape; what fits no shape is shown as it is.
@@ -61,6 +61,18 @@ SCANS: Final = (
     mark("there is no bus %(bus)s; there are %(buses)s"),
     mark("the list has no row %(number)s any more"),
 )  # fmt: skip
+HEALTH: Final = (
+    mark("%(count)s meters that answered before are silent"),
+    mark("the line is never quiet"),
+    mark("the level converter has not been opened yet"),
+    mark("the bus carries %(percent)s percent of its load"),
+    mark("%(meter)s could not be switched back from %(rate)s to %(old)s baud"),
+    mark("the meter %(address)s"),
+    mark("the meter at address %(address)s"),
+    mark("short circuit"),
+    mark("overload"),
+    mark("overtemperature"),
+)
 FILES: Final = (
     mark("it has more than %(count)s bytes: that is no meter list"),
     mark("it has zero bytes: that is no CSV file"),
@@ -149,7 +161,9 @@ def _shape(sentence: str) -> re.Pattern[str]:
 # The one that says most comes first: it leaves the least to its gaps.
 _SHAPES: Final = tuple(
     (sentence, _shape(sentence))
-    for sentence in sorted((*REMARKS, *SCANS, *FILES, *TRUST), key=lambda one: -len(_GAP.sub("", one)))
+    for sentence in sorted(
+        (*REMARKS, *SCANS, *HEALTH, *FILES, *TRUST), key=lambda one: -len(_GAP.sub("", one))
+    )
 )
 
 

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from mbusmaster.bus.health import BusState
+from mbusmaster.bus.health import BusState, Health
 from mbusmaster.system.clock import TimeStatus
 from mbusmaster.system.hosted import OperationalStatus
 from mbusmaster.system.timetext import utc_text
 from mbusmaster.web.locale import gettext as _
+from mbusmaster.web.phrases import phrase
 from mbusmaster.web.services import Services
 
 
@@ -18,6 +19,7 @@ class BusFact:
     name: str
     state: BusState
     reason: str
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,10 @@ class StatusField:
     note: str = ""
 
 
+def _bus_fact(name: str, health: Health) -> BusFact:
+    return BusFact(name, health.state, health.reason, health.warnings)
+
+
 def status_facts(services: Services) -> StatusFacts:
     """Look at all parts, without asking anybody over a network."""
     time = services.time.state
@@ -56,7 +62,7 @@ def status_facts(services: Services) -> StatusFacts:
         time=services.now(),
         firmware_version=services.identity.firmware_version,
         operational_status=services.hosted.state.status,
-        buses=tuple(BusFact(bus.name, bus.health.state, bus.health.reason) for bus in services.buses),
+        buses=tuple(_bus_fact(bus.name, bus.health) for bus in services.buses),
         ip_addresses=tuple(str(one.ip) for one in services.network.state().addresses),
         time_server_status=time.status,
         time_server_reason=time.reason,
@@ -81,7 +87,7 @@ def status_fields(services: Services) -> tuple[StatusField, ...]:
                 "mbus_status",
                 _("M-Bus status %(bus)s") % {"bus": bus.name} if several else _("M-Bus status"),
                 _bus_state(bus.state),
-                bus.reason,
+                "; ".join(phrase(text) for text in (bus.reason, *bus.warnings) if text),
             )
             for bus in facts.buses
         ),

@@ -76,7 +76,7 @@ def test_much_load_is_a_warning_beside_what_others_warn_of(judge: HealthJudge) -
     judge.measured(LineReading(450.0, 120.4, 40.0, False, "warning"), 5.0)
     health = judge.health(6.0, warnings=("meter 5 is lost",))
     assert health.state is BusState.IDLE
-    assert health.warnings == ("the bus is loaded to 120 %", "meter 5 is lost")
+    assert health.warnings == ("the bus carries 120 percent of its load", "meter 5 is lost")
 
 
 def test_each_fault_has_its_cause(judge: HealthJudge) -> None:
