@@ -89,17 +89,17 @@ def fault(bus: Bus, text: str) -> None:
 
 
 @in_virtual_time
-async def test_a_scan_finds_two_hundred_meters_and_a_second_one_at_another_rate_updates_them(
+async def test_a_scan_finds_two_hundred_and_fifty_meters_and_a_second_one_at_another_rate_updates_them(
     tmp_path: Path,
 ) -> None:
-    async with bench(building(200), tmp_path, collisions=Collisions.CLEAN) as at:
+    async with bench(building(250), tmp_path, collisions=Collisions.CLEAN) as at:
         progress = await at.scan()
-        assert (progress.found, progress.new, progress.updated, progress.unanswered) == (200, 200, 0, 0)
+        assert (progress.found, progress.new, progress.updated, progress.unanswered) == (250, 250, 0, 0)
         assert {row.baud for row in at.meters.meters()} == {2400}
         first = {row.id: row.first_seen for row in at.meters.meters()}
 
         progress = await at.scan(Mode.PRIMARY, baud=19200)
-        assert (progress.found, progress.new, progress.updated) == (200, 0, 200)
+        assert (progress.found, progress.new, progress.updated) == (250, 0, 250)
         rows = at.meters.meters()
         assert {row.baud for row in rows} == {19200}
         assert all([rate.baud for rate in row.rates] == [2400, 19200] for row in rows)
