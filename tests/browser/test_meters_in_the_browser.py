@@ -19,6 +19,7 @@ secondary_address,identification,manufacturer,version,medium,primary_address,bau
 async def test_a_scan_shows_its_progress_and_what_it_finds_at_once_in_every_window(
     guests: Sequence[Visit],
 ) -> None:
+    await clear(guests[0])
     for guest in guests:
         await guest.open("/meters")
         await expect(guest.field("Baud rate")).to_have_value("2400")
