@@ -1,16 +1,18 @@
-"""One browser and one demo for all tests of a worker."""
+"""One browser, one demo and one window for each language, for all tests of a worker."""
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, StorageState, expect
+from playwright.async_api import Browser
 
+from mbusmaster.web.visitor import SESSION_COOKIE
 from support.browser import LANGUAGES, Site, Visit, Words, chromium, demo_site, visit
 from support.needs import PROJECT
 
 HERE = PROJECT / "tests" / "browser"
+Windows = Callable[[str, str], Awaitable[Visit]]
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -29,54 +31,62 @@ async def browser() -> AsyncIterator[Browser]:
         yield started
 
 
-@pytest.fixture(params=LANGUAGES)
-def words(request: pytest.FixtureRequest) -> Words:
-    return Words(request.param)
-
-
 @pytest.fixture(scope="session")
 def demo() -> Iterator[Site]:
     with demo_site() as site:
         yield site
 
 
-@pytest.fixture(scope="session")
-def profiles() -> dict[tuple[str, bool], StorageState]:
-    """What browsers at the demo know: who came in one language, and logged in or not, need not do so again."""
-    return {}
+@pytest.fixture(params=LANGUAGES)
+def words(request: pytest.FixtureRequest) -> Words:
+    return Words(request.param)
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def guest(
-    browser: Browser, demo: Site, words: Words, profiles: dict[tuple[str, bool], StorageState]
-) -> AsyncIterator[Visit]:
-    """A window at the demo, in each language, of somebody who is not logged in."""
-    async with visit(browser, demo, words, profile=profiles.get((words.language, False))) as this:
-        profiles.setdefault((words.language, False), await this.page.context.storage_state())
-        yield this
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def user(
-    browser: Browser, demo: Site, words: Words, profiles: dict[tuple[str, bool], StorageState]
-) -> AsyncIterator[Visit]:
-    """The same, of a user who is logged in."""
-    profile = profiles.get((words.language, True))
-    async with visit(browser, demo, words, profile=profile) as this:
-        # A user has so many logins at a time: newer ones end older ones.
-        answer = await this.page.context.request.get(f"{demo.url}/users")
-        if answer.url.partition("?")[0].endswith("/login"):
-            await this.open("/login")
-            await this.fill_in_login(demo.user, demo.password)
-            await expect(this.log_out_button).to_be_visible()
-            profiles[words.language, True] = await this.page.context.storage_state()
-        yield this
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def guests(browser: Browser, demo: Site) -> AsyncIterator[Sequence[Visit]]:
-    """Five windows at once, one in each language: for what takes its time."""
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def windows(browser: Browser, demo: Site) -> AsyncIterator[Windows]:
+    """Give windows at the demo, each of its own browser profile that has chosen a language, as good as new."""
+    opened: dict[tuple[str, str], Visit] = {}
     async with AsyncExitStack() as stack:
-        yield [
-            await stack.enter_async_context(visit(browser, demo, Words(language))) for language in LANGUAGES
-        ]
+
+        async def window(language: str, whose: str) -> Visit:
+            key = language, whose
+            if key not in opened:
+                opened[key] = await stack.enter_async_context(visit(browser, demo, Words(language)))
+            await opened[key].begin()
+            return opened[key]
+
+        yield window
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def guest(windows: Windows, words: Words) -> AsyncIterator[Visit]:
+    """A window, in each language, of somebody who is not logged in."""
+    this = await windows(words.language, "guest")
+    await this.page.context.clear_cookies(name=SESSION_COOKIE)
+    yield this
+    await this.end()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def guests(windows: Windows) -> AsyncIterator[Sequence[Visit]]:
+    """Five windows at once, one in each language: for what takes its time."""
+    these = [await windows(language, "guest") for language in LANGUAGES]
+    for one in these:
+        await one.page.context.clear_cookies(name=SESSION_COOKIE)
+    yield these
+    for one in these:
+        await one.end()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def user(windows: Windows, demo: Site, words: Words) -> AsyncIterator[Visit]:
+    """A window, in each language, of a user who is logged in."""
+    this = await windows(words.language, "user")
+    # A user has so many logins at a time: newer ones end older ones.
+    answer = await this.page.context.request.get(f"{demo.url}/users")
+    if answer.url.partition("?")[0].endswith("/login"):
+        await this.open("/login")
+        await this.fill_in_login(demo.user, demo.password)
+        await this.logged_in()
+    yield this
+    await this.end()

@@ -133,8 +133,10 @@ async def test_the_keyboard_alone_reaches_everything(resident: Visit, path: str)
     page = resident.page
     await show(resident, path)
     stops = await page.evaluate(MARK)
-    for _stop in range(2 * stops + 10):
-        await page.keyboard.press("Tab")
+    # A field with parts, such as a date, has a stop for each of them.
+    for _round in range(3):
+        for _stop in range(stops):
+            await page.keyboard.press("Tab")
         if not await page.evaluate("window.missed.size"):
             break
     assert await page.evaluate("[...window.missed.values()]") == []

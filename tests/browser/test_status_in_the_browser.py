@@ -69,19 +69,21 @@ async def test_a_language_is_remembered_by_the_browser(browser: Browser, demo: S
         await expect(guest.page.locator("html")).to_have_attribute("lang", words.language)
 
 
-async def test_formats_and_colours_are_chosen_with_the_language(guest: Visit) -> None:
-    await guest.open("/languages")
-    await guest.field("Date format").select_option("MM/dd/yyyy")
-    await guest.field("Time format").select_option("h:mm:ss a")
-    await guest.field("Number format").select_option("1 234,5")
-    await guest.field("Appearance").select_option("dark")
-    await guest.button("Save").click()
-    await guest.says(guest.words("Saved for this browser."))
-    await expect(guest.page.locator("html")).to_have_attribute("data-theme", "dark")
-    await guest.page.reload()
-    await expect(guest.field("Date format")).to_have_value("MM/dd/yyyy")
-    await expect(guest.field("Time format")).to_have_value("h:mm:ss a")
-    await expect(guest.field("Number format")).to_have_value("1 234,5")
+async def test_formats_and_colours_are_chosen_with_the_language(
+    browser: Browser, demo: Site, words: Words
+) -> None:
+    async with visit(browser, demo, words) as guest:
+        await guest.field("Date format").select_option("MM/dd/yyyy")
+        await guest.field("Time format").select_option("h:mm:ss a")
+        await guest.field("Number format").select_option("1 234,5")
+        await guest.field("Appearance").select_option("dark")
+        await guest.button("Save").click()
+        await expect(guest.page.locator("html")).to_have_attribute("data-theme", "dark")
+        await guest.says(words("Saved for this browser."))
+        await guest.page.reload()
+        await expect(guest.field("Date format")).to_have_value("MM/dd/yyyy")
+        await expect(guest.field("Time format")).to_have_value("h:mm:ss a")
+        await expect(guest.field("Number format")).to_have_value("1 234,5")
 
 
 async def test_a_short_circuit_turns_the_lamp_red_on_pages_that_are_open(

@@ -18,7 +18,6 @@ from playwright.async_api import (
     Page,
     Request,
     Response,
-    StorageState,
     ViewportSize,
     async_playwright,
     expect,
@@ -150,6 +149,17 @@ class Visit:
         page.on("requestfailed", self._failed)
         page.on("response", self._answered)
 
+    async def begin(self) -> None:
+        """Be as a new window is, in the language that was chosen."""
+        self.trouble, self.may_answer, self.may_fail = [], set(), False
+        await self.page.set_viewport_size(DESK)
+        await self.page.emulate_media(color_scheme="light", reduced_motion="no-preference")
+
+    async def end(self) -> None:
+        """Fail if anything went wrong since the beginning; leave the page."""
+        self.check()
+        await self.page.goto("about:blank")
+
     async def open(self, path: str) -> None:
         await self.page.goto(f"{self.site.url}{path}")
 
@@ -183,6 +193,10 @@ class Visit:
         """Log in from the page that is shown, and wait until it is done."""
         await self.page.locator("header.top").get_by_role("link", name=self.words("Log in")).click()
         await self.fill_in_login(user or self.site.user, password or self.site.password)
+        await self.logged_in()
+
+    async def logged_in(self) -> None:
+        """Wait until the page is that of a user."""
         await expect(self.log_out_button).to_be_visible()
 
     async def fill_in_login(self, user: str, password: str) -> None:
@@ -219,7 +233,7 @@ class Visit:
             self.trouble.append(f"console: {message.text}")
 
     def _asked(self, request: Request) -> None:
-        if not request.url.startswith((f"{self.site.url}/", "data:", "blob:")):
+        if not request.url.startswith((f"{self.site.url}/", "data:", "blob:", "about:blank")):
             self.trouble.append(f"asks another host: {request.url}")
 
     def _failed(self, request: Request) -> None:
@@ -238,22 +252,20 @@ async def visit(
     browser: Browser,
     site: Site,
     words: Words | None = None,
-    profile: StorageState | None = None,
     **options: Any,
 ) -> AsyncIterator[Visit]:
     """Open a window of a new browser profile; at the end nothing may have gone wrong in it.
 
     :param words: the language, chosen on its page; without it the pages are English.
-    :param profile: what the browser knows from before; it has chosen the language.
     :param options: of Playwright's `Browser.new_context`.
     """
     context: BrowserContext = await browser.new_context(
-        **{"locale": "en-GB", "viewport": DESK, "timezone_id": "UTC", **options}, storage_state=profile
+        **{"locale": "en-GB", "viewport": DESK, "timezone_id": "UTC", **options}
     )
     context.set_default_timeout(WAIT)
     try:
-        this = Visit(await context.new_page(), site, (words if profile else None) or Words())
-        if words is not None and profile is None:
+        this = Visit(await context.new_page(), site, Words())
+        if words is not None:
             await this.choose_language(words.language)
         yield this
         this.check()
