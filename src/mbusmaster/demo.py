@@ -24,6 +24,7 @@ from mbusmaster.system.notify import READY, VARIABLE
 
 HOST: Final = "127.0.0.1"
 PORTS: Final = {"web": 8080, "plain_tcp": 2445, "secured_tcp": 1445, "rfc2217": 2217}
+PORT_TRIES: Final = 20
 USER: Final = "demo"
 READY_SECONDS: Final = 60.0
 END_SECONDS: Final = 5.0
@@ -263,7 +264,7 @@ def _free_port(wanted: int, stack: contextlib.AsyncExitStack) -> int:
 
     :param stack: until it closes no other demo takes the port, also while nobody listens there yet.
     """
-    for port in (wanted, 0):
+    for port in (wanted, *[0] * PORT_TRIES):
         with contextlib.suppress(OSError), contextlib.ExitStack() as attempt:
             claim = attempt.enter_context(socket.socket(socket.AF_UNIX))
             with socket.socket() as sock:
