@@ -122,8 +122,9 @@ async def _play(scene: Scene) -> None:
         notified = stack.enter_context(
             socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         )
-        notified.bind(str(folder / "notify"))
-        environment = {**os.environ, VARIABLE: str(folder / "notify")}
+        # A name without a file: paths of sockets are short, those of temporary folders need not be.
+        notified.bind("")
+        environment = {**os.environ, VARIABLE: f"@{notified.getsockname()[1:].decode()}"}
         gateway = await stack.enter_async_context(
             _program(("mbusmaster", "run", "--config", str(config)), environment=environment)
         )
