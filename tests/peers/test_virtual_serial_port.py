@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from mbusmaster.bus.arbiter import Carried
+from mbusmaster.bus.carried import Carried
 from mbusmaster.bus.engine import BusEngine
 from mbusmaster.channels.rfc2217 import Rfc2217Channel
 from mbusmaster.channels.serial_port import SerialPortChannel

@@ -5,7 +5,7 @@
 `sharing`      selection and frame count bits of many clients on one bus
 `answers`      lets only bytes through that belong to the request
 `turns`        who is next: conversations, priorities, fairness
-`arbiter`      carries all this out on a line
+`arbiter`      carries all this out on a line; `seats` is what it keeps of its clients, `carried` what watchers are told
 `client`       what a channel or a job holds to use the bus
 `engine`       keeps the line to the converter open
 `switches`     meters that a client told to use another rate: followed, and switched back

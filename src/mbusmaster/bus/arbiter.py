@@ -9,7 +9,7 @@ import contextlib
 import itertools
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, Protocol
 
 from mbus.addressing import SELECTED
@@ -21,11 +21,12 @@ from mbusio import driver
 from mbusio.barrier import Verdict
 from mbusio.errors import BusIOError, TransportClosedError
 from mbusmaster.bus.answers import Gate
-from mbusmaster.bus.counters import ClientCounters
+from mbusmaster.bus.carried import Carried
 from mbusmaster.bus.requests import MasterFrame, Refusal, Withheld, is_selection
+from mbusmaster.bus.seats import Seat, Turn
 from mbusmaster.bus.sharing import Carry, Sharing
 from mbusmaster.bus.switches import Switch, Switches, switch_back
-from mbusmaster.bus.turns import LeaseTimes, Priority, Turns, Waiting
+from mbusmaster.bus.turns import LeaseTimes, Priority, Turns
 from mbusmaster.bus.users import BusUsers, Holder, User, Waiter
 from mbusmaster.bus.writes import meter_at, meter_named
 from mbusmaster.errors import BusCrowdedError, BusDownError, ClientClosedError
@@ -49,98 +50,6 @@ class BusLine(Protocol):
 
     async def set_baud(self, baud: int) -> None:
         """Use another rate from now on."""
-
-
-@dataclass(frozen=True, slots=True)
-class Carried:
-    """One transaction that was on the bus, for those who watch it.
-
-    :ivar client: name of the client.
-    :ivar seconds: how long it took, quiet after it included.
-    :ivar baud: rate at which it ran.
-    :ivar own: whether the client asked for it, or it was put in front of what the client asked.
-    :ivar selection: by which the meter was selected that FD stands for, where that is known.
-    """
-
-    client: str
-    request: Request
-    outcome: Outcome
-    seconds: float
-    baud: int
-    own: bool
-    selection: LongFrame | None = None
-
-
-class Turn(Waiting):
-    """One request that waits for the bus or is on it.
-
-    :ivar wanted: asked when its turn comes, and told false by clients that have given it up.
-    :ivar follow: a baud rate switch in it is followed and undone (`mbusmaster.bus.switches`).
-    :ivar since: when it was asked.
-    """
-
-    def __init__(
-        self,
-        seat: "Seat",
-        request: Request,
-        on_bytes: Callable[[bytes], None] | None,
-        wanted: Callable[[], bool],
-        done: asyncio.Future[Outcome],
-        ticket: int,
-        *,
-        follow: bool,
-        since: float,
-    ) -> None:
-        super().__init__(seat.number, seat.priority, request.frame, ticket)
-        self.follow = follow
-        self.since = since
-        self.seat = seat
-        self.request = request
-        self.on_bytes = on_bytes
-        self.wanted = wanted
-        self.done = done
-
-    def hear(self, data: bytes) -> None:
-        """Give bytes of the answer to the client, unless it has given up."""
-        if self.on_bytes is not None and self.wanted():
-            self.on_bytes(data)
-
-    def settle(self, result: Outcome | Exception) -> None:
-        """Tell the client how it ended."""
-        if self.done.done():
-            return
-        if isinstance(result, Exception):
-            self.done.set_exception(result)
-        else:
-            self.done.set_result(result)
-
-
-class Seat:
-    """What the arbiter keeps of a client.
-
-    :ivar baud: rate the client wants; None is the bus's default.
-    :ivar kind: what it came through, or what it is.
-    :ivar source: where it comes from, in its channel's words.
-    :ivar ticket: its place in the queue, from the first request that waits until one is carried out.
-    :ivar joined: when it came.
-    :ivar asked: when it asked last.
-    """
-
-    def __init__(
-        self, number: int, name: str, priority: Priority, kind: str, source: str, joined: float
-    ) -> None:
-        self.number = number
-        self.name = name
-        self.priority = priority
-        self.kind = kind
-        self.source = source
-        self.joined = joined
-        self.asked: float | None = None
-        self.baud: int | None = None
-        self.ticket: int | None = None
-        self.counters = ClientCounters()
-        self.closed = False
-        self.busy = False
 
 
 class Arbiter:

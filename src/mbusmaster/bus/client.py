@@ -12,7 +12,7 @@ from mbus.procedures.steps import Note, Procedure, Request
 from mbusio import driver
 from mbusio.barrier import Verdict
 from mbusio.errors import BusIOError
-from mbusmaster.bus.arbiter import PATIENCE, Arbiter, Seat
+from mbusmaster.bus.arbiter import PATIENCE, Arbiter
 from mbusmaster.bus.counters import ClientCounters
 from mbusmaster.bus.requests import (
     MasterFrame,
@@ -22,6 +22,7 @@ from mbusmaster.bus.requests import (
     refusal,
     request_of,
 )
+from mbusmaster.bus.seats import Seat
 from mbusmaster.bus.turns import Priority
 from mbusmaster.bus.writes import WriteReports, is_write, what_is_written
 from mbusmaster.errors import BusDownError

@@ -17,7 +17,8 @@ from mbusio.errors import BusIOError
 from mbusio.line import Line
 from mbusio.reconnect import LONGEST_LOCAL_WAIT, LONGEST_WAIT, Reconnect
 from mbusio.transport import Transport, open_transport, parse_url
-from mbusmaster.bus.arbiter import Arbiter, Carried
+from mbusmaster.bus.arbiter import Arbiter
+from mbusmaster.bus.carried import Carried
 from mbusmaster.bus.client import Client
 from mbusmaster.bus.health import ACTIVE_SECONDS, BusState, Health, HealthJudge
 from mbusmaster.bus.listeners import Listeners

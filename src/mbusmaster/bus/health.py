@@ -16,7 +16,7 @@ from enum import StrEnum
 from typing import Final
 
 from mbus.link.transaction import Ack, Expects, Fault, Garbled, Reply, Silence
-from mbusmaster.bus.arbiter import Carried
+from mbusmaster.bus.carried import Carried
 from mbusmaster.bus.monitor import LineReading
 from mbusmaster.bus.requests import is_one_slave
 

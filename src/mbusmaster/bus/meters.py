@@ -9,7 +9,7 @@ from mbus.addressing import SecondaryAddress
 from mbus.link.transaction import Ack, Garbled, Reply, Silence
 from mbus.procedures.steps import Expects
 from mbusmaster.bus.answers import are_apart
-from mbusmaster.bus.arbiter import Carried
+from mbusmaster.bus.carried import Carried
 from mbusmaster.bus.stations import MeterName, Station
 
 MAX_METERS: Final = 500

@@ -7,7 +7,7 @@ from mbus.application.header import identity_of
 from mbus.link.frames import LongFrame
 from mbus.link.transaction import Reply
 from mbusmaster.bus.answers import are_apart, mask_of
-from mbusmaster.bus.arbiter import Carried
+from mbusmaster.bus.carried import Carried
 from mbusmaster.bus.requests import is_selection
 
 MeterName = int | SecondaryAddress

@@ -13,7 +13,7 @@ from typing import Final, Self
 
 from mbus.link.frames import ACK
 from mbus.link.transaction import Ack, Garbled, Outcome, Reply, Silence
-from mbusmaster.bus.arbiter import Carried
+from mbusmaster.bus.carried import Carried
 from mbusmaster.bus.requests import MasterFrame
 from mbusmaster.bus.stations import MeterName, Station
 

@@ -10,7 +10,7 @@ from mbusio.barrier import Verdict
 from mbusio.errors import TransportOpenError
 from mbusio.transport import MemoryTransport, Transport, memory_pair
 from mbusmaster.bus import monitor as monitor_module
-from mbusmaster.bus.arbiter import Carried
+from mbusmaster.bus.carried import Carried
 from mbusmaster.bus.engine import BusEngine
 from mbusmaster.bus.health import BusState, Cause
 from mbusmaster.bus.monitor import ControlSocketMonitor, LineMonitor, LineMonitorError, LineReading

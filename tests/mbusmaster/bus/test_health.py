@@ -2,7 +2,7 @@ import pytest
 
 from mbus.link.transaction import Ack, Expects, Fault, Garbled, Outcome, Silence
 from mbus.procedures.steps import Request
-from mbusmaster.bus.arbiter import Carried
+from mbusmaster.bus.carried import Carried
 from mbusmaster.bus.health import BusState, Cause, HealthJudge
 from mbusmaster.bus.monitor import LineReading
 from support.sharedbus import nke

@@ -10,7 +10,7 @@ from mbus.addressing import SecondaryAddress
 from mbus.link.frames import LongFrame, ShortFrame
 from mbus.link.transaction import Ack, Expects, Fault, Garbled, Outcome, Reply, Silence
 from mbus.procedures.steps import Request
-from mbusmaster.bus.arbiter import Carried
+from mbusmaster.bus.carried import Carried
 from mbusmaster.bus.meters import MeterCounters, Meters
 from mbusmaster.bus.stations import StationBook
 from support.sharedbus import StrictMeter, nke, req, select

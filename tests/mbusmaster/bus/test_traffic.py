@@ -10,7 +10,7 @@ from mbus.application import commands
 from mbus.link.frames import LongFrame, ShortFrame
 from mbus.link.transaction import Ack, Fault, Garbled, Outcome, Reply, Silence
 from mbus.procedures.steps import Expects, Request
-from mbusmaster.bus.arbiter import Carried
+from mbusmaster.bus.carried import Carried
 from mbusmaster.bus.describing import as_text, describe, shown
 from mbusmaster.bus.stations import StationBook
 from mbusmaster.bus.traffic import MAX_UNSEEN, Entry, Traffic

@@ -13,7 +13,7 @@ from mbus.errors import AddressError
 from mbus.link.frames import LongFrame, ShortFrame
 from mbus.link.transaction import Ack, Fault, Garbled, Outcome, Reply, Silence
 from mbus.procedures.steps import Expects, Request
-from mbusmaster.bus.arbiter import Carried
+from mbusmaster.bus.carried import Carried
 from mbusmaster.bus.counters import ClientCounters
 from mbusmaster.bus.engine import BusEngine
 from mbusmaster.bus.stations import StationBook

@@ -10,7 +10,7 @@ from playwright.async_api import Page, async_playwright, expect
 
 from mbus.link.transaction import Ack
 from mbus.procedures.steps import Expects, Request
-from mbusmaster.bus.arbiter import Carried
+from mbusmaster.bus.carried import Carried
 from mbusmaster.bus.engine import BusEngine
 from mbusmaster.bus.stations import Station
 from mbusmaster.settings import BusSettings

@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 from fastapi import APIRouter
 from pydantic import Field
 
-from mbusmaster.access import AuditKind
 from mbusmaster.channels.trust import Kind, TrustError
 from mbusmaster.channels.trust.foreign import MAX_SIZE
+from mbusmaster.web.actions import clients as actions
 from mbusmaster.web.api.callers import Calling
 from mbusmaster.web.api.clients import trust_of
 from mbusmaster.web.api.models import Answer, Given
@@ -48,12 +48,9 @@ def router(services: Services) -> APIRouter:
     @routes.post("/certificates", status_code=201, responses=declared(409, 501, 503))
     async def add_certificate(given: CertificateGiven, calling: Calling) -> Certificate:
         """Trust an authority and everybody whose certificate it has signed, or a single client's certificate."""
-        added = trust_of(services).add_foreign(
-            given.certificate.encode(), expect=None if given.kind is None else Kind(given.kind)
-        )
-        detail = f"{added.kind} {added.name} added, SHA-256 {added.id[:16]}, until {added.expires:%Y-%m-%d}"
-        services.audit.record(AuditKind.CERTIFICATE, who=calling.user, source=calling.source, detail=detail)
-        return Certificate.of(added)
+        kind = None if given.kind is None else Kind(given.kind)
+        data = given.certificate.encode()
+        return Certificate.of(actions.add_certificate(services, calling, trust_of(services), data, kind))
 
     @routes.delete("/certificates/{certificate}", status_code=204, responses=declared(404, 409, 501, 503))
     async def remove_certificate(certificate: str, calling: Calling) -> None:
@@ -62,8 +59,6 @@ def router(services: Services) -> APIRouter:
         found = next((one for one in trust.foreign() if one.id == certificate), None)
         if found is None:
             raise TrustError("there is no such certificate", "id")
-        trust.remove_foreign(found.id)
-        detail = f"{found.kind} {found.name} removed, SHA-256 {found.id[:16]}"
-        services.audit.record(AuditKind.CERTIFICATE, who=calling.user, source=calling.source, detail=detail)
+        actions.remove_certificate(services, calling, trust, found)
 
     return routes

@@ -9,10 +9,10 @@ from fastapi import APIRouter
 from pydantic import Field
 from starlette.responses import Response
 
-from mbusmaster.access import AuditKind
 from mbusmaster.channels.trust import Origin, Trust
 from mbusmaster.channels.trust.trust import CLIENT_DAYS, LONGEST_CLIENT_DAYS
 from mbusmaster.system.unavailable import NotAvailableError
+from mbusmaster.web.actions import clients as actions
 from mbusmaster.web.api.callers import Calling
 from mbusmaster.web.api.models import Answer, Given, Whole, download, file_of
 from mbusmaster.web.api.problems import declared
@@ -90,9 +90,7 @@ def router(services: Services) -> APIRouter:
     @routes.post("/clients", status_code=201, responses=declared(409, 501, 503))
     async def issue_client(given: ClientGiven, calling: Calling) -> ClientBundle:
         """Make a key and a certificate for a new client."""
-        made = trust_of(services).issue(given.name, given.passphrase, days=given.days)
-        detail = f"client {made.name} issued, until {made.expires:%Y-%m-%d}"
-        services.audit.record(AuditKind.CERTIFICATE, who=calling.user, source=calling.source, detail=detail)
+        made = actions.issue(services, calling, trust_of(services), given.name, given.passphrase, given.days)
         data = await asyncio.to_thread(made.pkcs12 if given.format == "p12" else made.pem)
         return ClientBundle(
             id=made.id,
@@ -105,10 +103,7 @@ def router(services: Services) -> APIRouter:
     @routes.delete("/clients/{client}", responses=declared(404, 409, 501, 503))
     async def revoke_client(client: str, calling: Calling) -> TrustedClient:
         """Trust a client no more, by its id, or by its name where only one has that; it is out at once and for good."""
-        revoked = trust_of(services).revoke(client)
-        detail = f"client {revoked.name} revoked, serial {revoked.serial}"
-        services.audit.record(AuditKind.CERTIFICATE, who=calling.user, source=calling.source, detail=detail)
-        return TrustedClient.of(revoked)
+        return TrustedClient.of(actions.revoke(services, calling, trust_of(services), client))
 
     return routes
 

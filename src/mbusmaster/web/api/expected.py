@@ -1,13 +1,12 @@
 """The meters that should be there, and the report of expected against found."""
 
-import asyncio
 from datetime import datetime
 from typing import Final, Self
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from mbusmaster.meterlist import ExpectedMeter, Item, Kind, Status, commissioning, read_file
+from mbusmaster.meterlist import ExpectedMeter, Item, Kind, Status, commissioning
 from mbusmaster.web.actions.meters import download_name, record_change, record_import
 from mbusmaster.web.api.callers import Calling
 from mbusmaster.web.api.meters import (
@@ -19,12 +18,11 @@ from mbusmaster.web.api.meters import (
     MeterRow,
     Partial,
     Removed,
-    chosen_bus,
     imported,
+    read_meters,
 )
-from mbusmaster.web.api.models import Answer, ShownOrNot, body_of, download, file_of, whole_body
+from mbusmaster.web.api.models import Answer, ShownOrNot, body_of, download, file_of
 from mbusmaster.web.api.problems import declared
-from mbusmaster.web.meter_import import buses_of
 from mbusmaster.web.pages.door import Door
 from mbusmaster.web.services import Services
 
@@ -123,10 +121,7 @@ def router(services: Services) -> APIRouter:
         request: Request, calling: Calling, bus: IntoBus = None, partial: Partial = False
     ) -> Imported | Response:
         """Expect the meters of a CSV file, and no others. One with bad lines is not taken unless `partial` says so."""
-        data = await whole_body(request)
-        into, known = chosen_bus(services, bus), buses_of(services)
-        read = await asyncio.to_thread(read_file, data, bus=into, buses=known)
-        report = expected.take(read, partial=partial)
+        report = expected.take(await read_meters(services, request, bus), partial=partial)
         record_import(services, calling, "expected meters", ORIGIN, report)
         return imported(report)
 

@@ -7,7 +7,7 @@ from typing import Annotated, Final, Self
 from fastapi import APIRouter, HTTPException, Query, Request
 from starlette.responses import Response
 
-from mbusmaster.meterlist import ImportReport, Meter, MeterRefusedError, Sort, Status, read_file
+from mbusmaster.meterlist import ImportReport, Meter, MeterRefusedError, ReadFile, Sort, Status, read_file
 from mbusmaster.meterlist import Query as ListQuery
 from mbusmaster.meterlist.query import LONGEST_TEXT, MAX_PAGE
 from mbusmaster.web.actions.meters import download_name, record_change, record_import
@@ -200,10 +200,7 @@ def router(services: Services) -> APIRouter:
         request: Request, calling: Calling, bus: IntoBus = None, partial: Partial = False
     ) -> Imported | Response:
         """Add and complete meters from CSV. A file with bad lines is not taken unless `partial` says so."""
-        data = await whole_body(request)
-        into, known = chosen_bus(services, bus), buses_of(services)
-        read = await asyncio.to_thread(read_file, data, bus=into, buses=known)
-        report = meters.take(read, partial=partial)
+        report = meters.take(await read_meters(services, request, bus), partial=partial)
         record_import(services, calling, "meter list", ORIGIN, report)
         return imported(report)
 
@@ -239,6 +236,16 @@ def chosen_bus(services: Services, bus: str | None) -> str:
     if bus not in known:
         raise MeterRefusedError("bus", f"there is no bus {bus[:40]}; there are {', '.join(known)}")
     return bus
+
+
+async def read_meters(services: Services, request: Request, bus: str | None) -> ReadFile:
+    """Read the file of meters in a body; raise `MeterRefusedError` where there is no bus of that name.
+
+    :param bus: of lines that name none.
+    """
+    data = await whole_body(request)
+    into, known = chosen_bus(services, bus), buses_of(services)
+    return await asyncio.to_thread(read_file, data, bus=into, buses=known)
 
 
 def imported(report: ImportReport) -> Imported | Response:
