@@ -1,4 +1,6 @@
-"""Keeps the catalogues up to date with the texts in the code: ``python -m mbusmaster.web.locale.extract [LANGUAGE …]``; needs Babel.
+"""Keeps the catalogues up to date with the texts in the code: ``python -m mbusmaster.web.locale.extract [LANGUAGE …]``.
+
+It needs Babel.
 
 Texts come from templates, from the modules of this package, and from the tables of other packages that pages show: titles and
 descriptions of settings, what can be wrong with them and with a backup, and the reasons that parts of the master give.
