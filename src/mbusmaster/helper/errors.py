@@ -11,19 +11,18 @@
 from collections.abc import Mapping
 
 from mbusmaster.errors import MasterError
+from mbusmaster.texts import Text
 
 
 class HelperError(MasterError):
     """A deed that needs root was not done.
 
-    :ivar template: what, where, and what to do, in English, with ``%(name)s`` where a value stands.
-    :ivar values: what stands there.
+    :ivar text: what, where, and what to do.
     """
 
     def __init__(self, template: str, values: Mapping[str, str | int] | None = None) -> None:
-        self.template = template
-        self.values = dict(values or {})
-        super().__init__(template % self.values if self.values else template)
+        self.text = Text(template, dict(values or {}))
+        super().__init__(str(self.text))
 
 
 class RefusedError(HelperError):

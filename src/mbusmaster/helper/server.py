@@ -85,7 +85,7 @@ class HelperServer:
                 return Done(await deed(request.arguments, tell))
             except RefusedError as refusal:
                 _log.warning("%s refused: %s", request.verb, refusal)
-                return Refused(refusal.template, refusal.values)
+                return Refused(refusal.text.template, refusal.text.values)
             except Exception:
                 # Whatever goes wrong in one deed, the service must be there for the next.
                 _log.exception("%s failed", request.verb)

@@ -57,7 +57,7 @@ async def test_a_refusal_comes_with_text_and_values_apart(tmp_path: Path) -> Non
     async with served(tmp_path, {"test.deed": deed}) as helper:
         with pytest.raises(RefusedError, match=r"10\.1\.0\.7 is taken") as caught:
             await helper.do("test.deed")
-    assert caught.value.template == "%(address)s is taken"
+    assert caught.value.text.template == "%(address)s is taken"
 
 
 async def test_a_deed_that_fails_leaves_the_service_there_for_the_next(tmp_path: Path) -> None:
