@@ -68,7 +68,8 @@ clean_environment() {
     find "$packages" -name direct_url.json -delete -o -name uv_cache.json -delete -o -name REQUESTED -delete
     find "$packages" -type d \( -name tests -o -name test -o -name __pycache__ \) -prune -exec rm -rf {} +
     rm -rf "$tree/$place/include" "$tree/$place/share" "$tree/$place/lib64" "$packages"/_virtualenv.* "$tree/$place/.lock"
-    find "$packages" -name '*.so' -newermt "@$SOURCE_DATE_EPOCH" -path '*/evdev/*' -exec strip --strip-debug {} +
+    find "$packages" \( -name .gitignore -o -name '*.sh' \) -delete
+    find "$packages" -name '*.so' -exec strip --strip-unneeded {} +
     find "$packages" -type f -exec chmod a-x {} +
 }
 
@@ -98,7 +99,10 @@ documents() {
     install -m 644 "$here/debian/copyright" "$folder/copyright"
     licences >> "$folder/copyright"
     [ ! -f "$project/docs/install.md" ] || install -m 644 "$project/docs/install.md" "$folder/install.md"
-    gzip --best --no-name --stdout "$project/CHANGELOG.md" > "$folder/changelog.gz"
+    gzip --best --no-name --stdout "$project/CHANGELOG.md" > "$folder/CHANGELOG.md.gz"
+    printf 'mbusmaster (%s) stable; urgency=medium\n\n  * See CHANGELOG.md.gz.\n\n -- %s  %s\n' "$debian_version" \
+        "$(sed -n 's/^Maintainer: //p' "$here/debian/control")" "$(date --utc --date "@$SOURCE_DATE_EPOCH" -R)" \
+        | gzip --best --no-name > "$folder/changelog.gz"
     install -D -m 644 "$here/debian/lintian-overrides" "$tree/usr/share/lintian/overrides/mbusmaster"
 }
 
