@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,3 +20,11 @@ class Text:
 
     def __bool__(self) -> bool:
         return bool(self.template)
+
+
+NO_TEXT: Final = Text()
+
+
+def mark(template: str) -> str:
+    """Mark a template for translation, where it is written; pages translate it when it is shown."""
+    return template

@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import termios
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from mbussim.serving.converter import BACKLOG, Converter
 from mbussim.serving.pseudo_terminal import SerialPort
 from mbussim.serving.tcp import MAX_CLIENTS
 from mbussim.slave import Slave
+from support.settled import settled
 
 NKE_1 = bytes.fromhex("1040014116")
 REQ_1 = bytes.fromhex("107B017C16")
@@ -248,12 +249,6 @@ async def test_a_serial_client_talks_over_the_pty_and_opens_it_again_and_again(t
 
 def connected(server: Server) -> int:
     return len(server._converter.ports)
-
-
-async def settled(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110 - what is waited for happens in the kernel
-            await asyncio.sleep(0.005)
 
 
 async def test_a_client_that_only_opens_and_closes_does_not_keep_the_next_one_out(tmp_path: Path) -> None:

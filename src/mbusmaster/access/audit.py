@@ -53,6 +53,7 @@ class AuditKind(StrEnum):
     CERTIFICATE = "certificate"
     FIRMWARE = "firmware"
     CLOCK_SET = "clock set"
+    NETWORK = "network"
     RESTART = "restart"
 
 

@@ -12,8 +12,9 @@ from typing import Final, Protocol
 
 from mbusmaster.channels.listener import ChannelError
 from mbusmaster.channels.serial_port import SerialPortChannel
+from mbusmaster.texts import mark
 
-FACTORY: Final = "closed until the first user is made"
+FACTORY: Final = mark("closed until the first user is made")
 
 _log = logging.getLogger(__name__)
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from mbusmaster.texts import mark
+
 
 class OperationalStatus(StrEnum):
     """The mode of work, in the words of the guide (3.1)."""
@@ -41,5 +43,5 @@ class NoHostedReading:
         """Say so."""
         return HostedState(
             OperationalStatus.LOCAL,
-            reason="This release has no hosted reading: the setting is kept, and no head-end is called.",
+            reason=mark("This release has no hosted reading: the setting is kept, and no head-end is called."),
         )

@@ -1,4 +1,4 @@
-"""The connection to the local network: what it is now, and the interface of what sets it (guide 3.1.2).
+"""The connection to the local network as it is now (guide 3.1.2); what sets it is in `network_change`.
 
 Read from ``/sys``, ``/proc`` and `addresses`: pyroute2 would do the same for 10 MB of resident memory.
 """
@@ -9,11 +9,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface, IPv6Address, ip_address
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
-from mbusmaster.settings.schema import EthernetSettings
+from mbusmaster.settings.schema import SETUP_NETWORK
 from mbusmaster.system.addresses import Interface, addresses_of
-from mbusmaster.system.unavailable import NotAvailableError
 
 TRAFFIC_SECONDS: Final = 3.0
 """Bytes that were counted in a longer time do not say that there is traffic now."""
@@ -46,6 +45,13 @@ class EthernetState:
     def ipv4(self) -> IPv4Interface | None:
         """The first IPv4 address with its network: what the status page shows."""
         return next((one for one in self.addresses if isinstance(one, IPv4Interface)), None)
+
+    @property
+    def clashes(self) -> bool:
+        """The local network has addresses of the setup network: packets to the one may go out on the other."""
+        return any(
+            isinstance(one, IPv4Interface) and one.network.overlaps(SETUP_NETWORK) for one in self.addresses
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,45 +187,6 @@ class Network:
             # A resolver on this machine: what it asks itself stands here (systemd-resolved(8)).
             return _servers(_text(self._root / "run/systemd/resolve/resolv.conf")) or servers
         return servers
-
-
-class NetworkApplier(Protocol):
-    """Sets the connection. A change that is not confirmed is rolled back by itself."""
-
-    @property
-    def unavailable(self) -> str:
-        """Why nothing can be changed here; empty where it can."""
-
-    async def apply(self, wanted: EthernetSettings) -> None:
-        """Check and make a change; raise `NotAvailableError`."""
-
-    async def confirm(self) -> None:
-        """Keep the change."""
-
-    async def rollback(self) -> None:
-        """Go back to what was before."""
-
-
-class NoNetworkApplier:
-    """For machines whose network this release cannot set: changes nothing."""
-
-    @property
-    def unavailable(self) -> str:
-        """Why nothing can be changed."""
-        return (
-            "This release does not set the network of the machine: the settings are kept, and nothing is changed. "
-            "Set address and DHCP with the tools of the operating system."
-        )
-
-    async def apply(self, wanted: EthernetSettings) -> None:
-        """Change nothing; raise `NotAvailableError`."""
-        raise NotAvailableError(self.unavailable)
-
-    async def confirm(self) -> None:
-        """Do nothing: there never is a change."""
-
-    async def rollback(self) -> None:
-        """Do nothing: there never is a change."""
 
 
 def _first(routes: Iterable[_Route]) -> _Route:

@@ -28,5 +28,6 @@ def kind_texts() -> dict[str, str]:
         AuditKind.CERTIFICATE: _("Certificate"),
         AuditKind.FIRMWARE: _("Firmware"),
         AuditKind.CLOCK_SET: _("Clock set"),
+        AuditKind.NETWORK: _("Network addresses"),
         AuditKind.RESTART: _("Restart"),
     }

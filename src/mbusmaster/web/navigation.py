@@ -4,7 +4,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
-from mbusmaster.web.locale import gettext, mark
+from mbusmaster.texts import mark
+from mbusmaster.web.locale import gettext
 
 _GROUPS: Final = (
     (

@@ -15,7 +15,8 @@ from mbusmaster.system.clock import ClockSetter, NoClockSetter, TimeService
 from mbusmaster.system.hosted import HostedReading, NoHostedReading
 from mbusmaster.system.identity import Identity
 from mbusmaster.system.logs import Logs
-from mbusmaster.system.network import Network, NetworkApplier, NoNetworkApplier
+from mbusmaster.system.network import Network
+from mbusmaster.system.network_change import NetworkApplier, NoNetworkApplier
 from mbusmaster.system.panel import Panel
 from mbusmaster.system.restart import Restart
 from mbusmaster.system.update import NoUpdateService, UpdateService

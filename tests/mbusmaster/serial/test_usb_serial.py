@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import tty
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from mbusmaster.channels import usb_serial
 from mbusmaster.channels.serial_port import SerialPortChannel
 from mbusmaster.settings.schema import SerialPortSettings
 from support.servedbus import ServedBus, served_bus
+from support.settled import settled
 from support.sharedbus import StrictMeter, nke, req
 
 A = "12345678"
@@ -52,12 +53,6 @@ class Cable:
                     data += os.read(self.computer, 4096)
                 await asyncio.sleep(0.002)
         return data
-
-
-async def settled(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110 - what is waited for happens in the kernel
-            await asyncio.sleep(0.002)
 
 
 @pytest.fixture

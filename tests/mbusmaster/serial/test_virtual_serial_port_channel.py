@@ -5,7 +5,7 @@ import contextlib
 import errno
 import logging
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from mbusmaster.channels.serial_port import SerialPortChannel
 from mbusmaster.channels.session import MAX_PENDING
 from mbusmaster.settings.schema import SerialPortSettings
 from support.servedbus import ServedBus, served_bus, until
+from support.settled import settled
 from support.sharedbus import StrictMeter, nke, req, select
 
 A, B = "12345678", "87654321"
@@ -38,12 +39,6 @@ async def offered(
         yield channel
     finally:
         await channel.stop()
-
-
-async def settled(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110 - what is waited for happens in the kernel
-            await asyncio.sleep(0.002)
 
 
 async def nobody(channel: SerialPortChannel) -> None:

@@ -1,14 +1,12 @@
 """What the system says of its network, read from a folder that looks like the kernel's."""
 
-from ipaddress import ip_address, ip_interface
+from ipaddress import IPv4Interface, ip_address, ip_interface
 from pathlib import Path
 
 import pytest
 
-from mbusmaster.settings.schema import EthernetSettings
 from mbusmaster.system.addresses import Interface
-from mbusmaster.system.network import EthernetState, Network, NoNetworkApplier
-from mbusmaster.system.unavailable import NotAvailableError
+from mbusmaster.system.network import EthernetState, Network
 
 ROUTES = "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT\n"
 ADDRESSES = {
@@ -174,9 +172,8 @@ def test_a_machine_without_any_network_has_none(tmp_path: Path) -> None:
     assert not network.traffic("", 1.0)
 
 
-async def test_where_the_network_cannot_be_set_the_wish_is_refused_with_a_reason() -> None:
-    applier = NoNetworkApplier()
-    with pytest.raises(NotAvailableError, match="nothing is changed"):
-        await applier.apply(EthernetSettings())
-    await applier.confirm()
-    await applier.rollback()
+@pytest.mark.parametrize(
+    ("text", "clashes"), [("10.0.0.9/24", True), ("10.1.0.9/8", True), ("10.0.1.9/24", False)]
+)
+def test_addresses_of_the_setup_network_on_the_local_one_are_noticed(text: str, clashes: bool) -> None:
+    assert EthernetState(addresses=(IPv4Interface(text),)).clashes is clashes

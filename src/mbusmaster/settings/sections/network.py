@@ -61,7 +61,6 @@ class EthernetSettings(Model):
         Field(
             title="DHCP",
             description="A DHCP server on the network gives all addresses.",
-            json_schema_extra=RESTART,
         ),
     ] = True
     address: Annotated[
@@ -70,7 +69,6 @@ class EthernetSettings(Model):
             title="IP address",
             description="Of this master.",
             validate_default=True,
-            json_schema_extra=RESTART,
         ),
     ] = None
     netmask: Annotated[
@@ -79,7 +77,6 @@ class EthernetSettings(Model):
             title="Netmask",
             description="Such as 255.255.255.0.",
             validate_default=True,
-            json_schema_extra=RESTART,
         ),
     ] = None
     gateway: Annotated[
@@ -87,16 +84,15 @@ class EthernetSettings(Model):
         Field(
             title="Gateway",
             description="The way out of the network; may be empty.",
-            json_schema_extra=RESTART,
         ),
     ] = None
     dns1: Annotated[
         Ipv4 | None,
-        Field(title="DNS1", description="First name server; may be empty.", json_schema_extra=RESTART),
+        Field(title="DNS1", description="First name server; may be empty."),
     ] = None
     dns2: Annotated[
         Ipv4 | None,
-        Field(title="DNS2", description="Second name server; may be empty.", json_schema_extra=RESTART),
+        Field(title="DNS2", description="Second name server; may be empty."),
     ] = None
 
     @field_validator("address", "netmask")

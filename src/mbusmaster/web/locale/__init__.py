@@ -3,6 +3,7 @@
 Texts in the code are English; `gettext` gives them in the language of the request being answered, which `speaking` sets.
 """
 
+from mbusmaster.texts import Text
 from mbusmaster.web.locale.catalogue import LANGUAGES, gettext, ngettext, pgettext, speaking
 from mbusmaster.web.locale.formats import (
     format_bytes,
@@ -22,13 +23,14 @@ __all__ = [
     "format_number",
     "format_time",
     "gettext",
-    "mark",
     "ngettext",
     "pgettext",
+    "said",
     "speaking",
 ]
 
 
-def mark(text: str) -> str:
-    """Mark a text of a table for translation; `gettext` translates it when it is shown."""
-    return text
+def said(text: Text) -> str:
+    """Give a sentence in the language of the request."""
+    template = gettext(text.template) if text else ""
+    return template % text.values if text.values else template

@@ -2,8 +2,8 @@
 
 It needs Babel.
 
-Texts come from templates, from the modules of this package, and from the tables of other packages that pages show: titles and
-descriptions of settings, what can be wrong with them and with a backup, and the reasons that parts of the master give.
+Texts come from templates, from modules (`gettext` on pages, `mark` everywhere), and from the tables of the settings: titles,
+descriptions, and what can be wrong with them and with a backup.
 """
 
 import io
@@ -17,12 +17,11 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import extract
 from babel.messages.pofile import read_po, write_po
 
-from mbusmaster.channels.doors import FACTORY
 from mbusmaster.settings.texts import texts as settings_texts
 from mbusmaster.web.locale.preferences import LANGUAGES
 
-WEB: Final = Path(__file__).parents[1]
-LOCALE: Final = WEB / "locale"
+MASTER: Final = Path(__file__).parents[2]
+LOCALE: Final = Path(__file__).parent
 SOURCE: Final = "en"
 """The language of the texts in the code, which needs no catalogue."""
 _KEYWORDS: Final[dict[str, Any]] = {
@@ -97,7 +96,7 @@ def _without_dates(text: bytes) -> bytes:
 
 
 def _texts() -> Iterator[tuple[str, str | tuple[str, ...], str | None]]:
-    for path in sorted(WEB.rglob("*")):
+    for path in sorted(MASTER.rglob("*")):
         method = {".py": "python", ".html": "jinja2.ext:babel_extract"}.get(path.suffix)
         if method is None:
             continue
@@ -106,24 +105,19 @@ def _texts() -> Iterator[tuple[str, str | tuple[str, ...], str | None]]:
             found: Iterable[Any] = list(extract(method, file, keywords=_KEYWORDS, options=options))
         for _line, message, _comments, context in found:
             if message:
-                yield path.relative_to(WEB).as_posix(), message, context
+                yield path.relative_to(MASTER).as_posix(), message, context
     for text in sorted(settings_texts()):
         yield "settings", text, None
-    yield "channels", FACTORY, None
     for text in _of_system():
         yield "system", text, None
 
 
 def _of_system() -> Iterator[str]:
     from mbusmaster.system.clock import NoClockSetter, NoTimeService
-    from mbusmaster.system.hosted import NoHostedReading
-    from mbusmaster.system.network import NoNetworkApplier
     from mbusmaster.system.update import NoUpdateService
 
     yield NoTimeService("").state.reason
     yield NoClockSetter().unavailable
-    yield NoHostedReading().state.reason
-    yield NoNetworkApplier().unavailable
     yield NoUpdateService().state.reason
 
 

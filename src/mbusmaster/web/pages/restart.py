@@ -12,7 +12,6 @@ from mbusmaster.web.locale import gettext as _
 from mbusmaster.web.render import ask, flash, go_to, page
 from mbusmaster.web.services import Services
 from mbusmaster.web.setting_changes import shown_changes
-from mbusmaster.web.visitor import Visitor
 
 PATH: Final = "/configuration/restart"
 NOW: Final = f"{PATH}/now"
@@ -50,7 +49,6 @@ def router(services: Services) -> APIRouter:
             "restarting.html",
             start=this_start,
             start_path=START,
-            moves=_moves(services, who),
         )
         answer.background = begin_restart(services, services.restart, who, "on the web page")
         return answer
@@ -61,12 +59,3 @@ def router(services: Services) -> APIRouter:
         return PlainTextResponse(this_start)
 
     return routes
-
-
-def _moves(services: Services, who: Visitor) -> str:
-    """Give the address at which a visitor from the LAN will find the pages again; empty where they stay where they are."""
-    pending = {change.path: change.new for change in services.settings.pending()}
-    if who.is_setup or not any(path.startswith("ethernet.") for path in pending):
-        return ""
-    ethernet = services.settings.stored.ethernet
-    return _("the address that DHCP gives") if ethernet.dhcp else str(ethernet.address)

@@ -1,0 +1,273 @@
+"""New addresses for Ethernet (guide 3.1.2): on trial first, kept by somebody who still reaches the master, else taken back.
+
+The helper that has root holds the trial and takes it back by itself; this is the gateway's view of it.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from ipaddress import IPv4Address
+from typing import Any, Final, Protocol
+
+from mbusmaster.errors import MasterError
+from mbusmaster.helper.client import Helper
+from mbusmaster.helper.errors import HelperError
+from mbusmaster.settings.schema import EthernetSettings
+from mbusmaster.system.unavailable import NotAvailableError
+from mbusmaster.texts import NO_TEXT, Text, mark
+
+TRIAL_SECONDS: Final = 60
+"""For somebody to reach the master at its new address and keep it."""
+NO_HELPER: Final = mark(
+    "This installation does not set the network of the machine: the settings are kept, and nothing is changed. "
+    "Set address and DHCP with the tools of the operating system."
+)
+NO_MANAGER: Final = mark(
+    "This machine has neither NetworkManager nor systemd-networkd: the settings are kept, and nothing is changed. "
+    "Set address and DHCP with the tools of the operating system."
+)
+UNDER_WAY: Final = mark("Other addresses are on trial already: keep them or take them back first.")
+NO_TRIAL: Final = mark("No addresses are on trial any more: the old ones are back.")
+NOT_KEPT: Final = mark("Nobody kept the new addresses in time: the old ones are back.")
+_GRACE_SECONDS: Final = 1.0
+
+_log = logging.getLogger(__name__)
+
+
+class TrialError(MasterError):
+    """There is no trial where one is needed, or one where none may be."""
+
+
+class Phase(StrEnum):
+    """How far a change is."""
+
+    NONE = "none"
+    APPLYING = "applying"
+    TRIAL = "trial"
+    REFUSED = "refused"
+    KEPT = "kept"
+    TAKEN_BACK = "taken back"
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkChange:
+    """The last change, or the one that is under way.
+
+    :ivar wanted: the settings it is about; None where there was no change yet.
+    :ivar ends_at: of a trial, on the monotonic clock.
+    :ivar interface: the device that has the addresses of a trial.
+    :ivar reason: why it was refused or taken back.
+    :ivar warnings: of a trial: what somebody should look at.
+    """
+
+    phase: Phase = Phase.NONE
+    wanted: EthernetSettings | None = None
+    ends_at: float = 0.0
+    interface: str = ""
+    id: str = ""
+    reason: Text = NO_TEXT
+    warnings: tuple[Text, ...] = ()
+
+
+class NetworkApplier(Protocol):
+    """Sets the connection."""
+
+    @property
+    def unavailable(self) -> str:
+        """Why nothing can be changed here; empty where it can."""
+
+    @property
+    def change(self) -> NetworkChange:
+        """The last change, without asking anybody."""
+
+    @property
+    def seconds_left(self) -> int:
+        """Of a trial."""
+
+    def begin(self, wanted: EthernetSettings, interface: str) -> None:
+        """Begin to put addresses on trial; raise `NotAvailableError` or `TrialError`. `change` tells what comes of it."""
+
+    async def keep(self) -> EthernetSettings:
+        """Keep what is on trial and give it; raise `TrialError` or `HelperError`."""
+
+    async def take_back(self) -> None:
+        """End the trial with the old addresses; raise `TrialError` or `HelperError`."""
+
+
+class NoNetworkApplier:
+    """For machines whose network this installation cannot set: changes nothing."""
+
+    change: Final = NetworkChange()
+    seconds_left: Final = 0
+
+    @property
+    def unavailable(self) -> str:
+        """Why nothing can be changed."""
+        return NO_HELPER
+
+    def begin(self, wanted: EthernetSettings, interface: str) -> None:
+        """Change nothing; raise `NotAvailableError`."""
+        raise NotAvailableError(self.unavailable)
+
+    async def keep(self) -> EthernetSettings:
+        """Raise `TrialError`: there never is a trial."""
+        raise TrialError(NO_TRIAL)
+
+    async def take_back(self) -> None:
+        """Raise `TrialError`: there never is a trial."""
+        raise TrialError(NO_TRIAL)
+
+
+class NetworkChanger:
+    """Sets the connection through the helper.
+
+    :param monotonic: seconds of the loop's clock.
+    :param on_end: is called with a change that was refused, kept or taken back.
+    """
+
+    def __init__(
+        self,
+        helper: Helper,
+        *,
+        monotonic: Callable[[], float],
+        on_end: Callable[[NetworkChange], object] = lambda change: None,
+    ) -> None:
+        self._helper = helper
+        self._monotonic = monotonic
+        self._on_end = on_end
+        self._unavailable = NO_HELPER
+        self._change = NetworkChange()
+        self._news = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def unavailable(self) -> str:
+        """Why nothing can be changed here; empty where it can."""
+        return self._unavailable
+
+    @property
+    def change(self) -> NetworkChange:
+        """The last change, without asking anybody."""
+        return self._change
+
+    @property
+    def seconds_left(self) -> int:
+        """Of a trial."""
+        return max(0, round(self._change.ends_at - self._monotonic()))
+
+    async def run(self) -> None:
+        """Follow trials until cancelled: how each ends is the helper's to tell."""
+        try:
+            with contextlib.suppress(HelperError):
+                await self._look()
+            while True:
+                left = self._change.ends_at + _GRACE_SECONDS - self._monotonic()
+                in_trial = self._change.phase is Phase.TRIAL
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._news.wait(), max(_GRACE_SECONDS, left) if in_trial else None)
+                self._news.clear()
+                if self._change.phase is Phase.TRIAL and self._monotonic() >= self._change.ends_at:
+                    with contextlib.suppress(HelperError):
+                        await self._look()
+        finally:
+            if self._task is not None:
+                self._task.cancel()
+
+    def begin(self, wanted: EthernetSettings, interface: str) -> None:
+        """Begin to put addresses on trial; raise `NotAvailableError` or `TrialError`.
+
+        :param interface: the device that counts as Ethernet now.
+        """
+        if self._unavailable:
+            raise NotAvailableError(self._unavailable)
+        if self._change.phase in (Phase.APPLYING, Phase.TRIAL):
+            raise TrialError(UNDER_WAY)
+        device = wanted.interface or interface
+        self._change = NetworkChange(Phase.APPLYING, wanted, interface=device)
+        self._task = asyncio.get_running_loop().create_task(self._try(wanted, device))
+
+    async def keep(self) -> EthernetSettings:
+        """Keep what is on trial and give it; raise `TrialError` or `HelperError`."""
+        trial = self._on_trial()
+        await self._helper.do("network.keep", {"id": trial.id})
+        assert trial.wanted is not None, "a trial of this run has its settings"
+        self._end(NetworkChange(Phase.KEPT, trial.wanted, interface=trial.interface, id=trial.id))
+        return trial.wanted
+
+    async def take_back(self) -> None:
+        """End the trial with the old addresses; raise `TrialError` or `HelperError`."""
+        trial = self._on_trial()
+        await self._helper.do("network.back", {"id": trial.id})
+        self._end(NetworkChange(Phase.TAKEN_BACK, trial.wanted, interface=trial.interface, id=trial.id))
+
+    def _on_trial(self) -> NetworkChange:
+        if self._change.phase is not Phase.TRIAL:
+            raise TrialError(NO_TRIAL)
+        return self._change
+
+    async def _try(self, wanted: EthernetSettings, interface: str) -> None:
+        arguments = {
+            "interface": interface,
+            "dhcp": wanted.dhcp,
+            **{
+                name: _text(getattr(wanted, name))
+                for name in ("address", "netmask", "gateway", "dns1", "dns2")
+            },
+            "seconds": TRIAL_SECONDS,
+        }
+        try:
+            facts = await self._helper.do("network.try", arguments)
+        except HelperError as error:
+            self._end(NetworkChange(Phase.REFUSED, wanted, interface=interface, reason=error.text))
+            return
+        self._change = self._trial(facts, wanted)
+        self._news.set()
+
+    def _trial(self, facts: Mapping[str, Any], wanted: EthernetSettings) -> NetworkChange:
+        return NetworkChange(
+            Phase.TRIAL,
+            wanted,
+            self._monotonic() + float(facts["seconds_left"]),
+            str(facts.get("interface", "")),
+            str(facts["id"]),
+            warnings=tuple(Text(template, values) for template, values in facts.get("warnings", ())),
+        )
+
+    async def _look(self) -> None:
+        """Ask the helper how things stand, as after a restart of the gateway or at the end of a trial."""
+        if not self._helper.is_installed:
+            self._unavailable = NO_HELPER
+            return
+        facts = await self._helper.do("network.state")
+        self._unavailable = "" if facts["manager"] else NO_MANAGER
+        if (trial := facts["trial"]) is not None:
+            if self._change.id != trial["id"]:
+                self._change = self._trial(trial, EthernetSettings.model_validate(_settings(trial["wanted"])))
+                self._news.set()
+        elif self._change.phase is Phase.TRIAL:
+            last = facts["last"] or {}
+            reason = Text(NOT_KEPT)
+            if last.get("id") == self._change.id and last.get("why"):
+                reason = Text(last["why"], last.get("values", {}))
+            self._end(
+                NetworkChange(
+                    Phase.TAKEN_BACK, self._change.wanted, interface=self._change.interface, reason=reason
+                )
+            )
+
+    def _end(self, change: NetworkChange) -> None:
+        self._change = change
+        self._news.set()
+        _log.info("new addresses of %s: %s %s", change.interface, change.phase, change.reason)
+        self._on_end(change)
+
+
+def _text(value: IPv4Address | None) -> str | None:
+    return None if value is None else str(value)
+
+
+def _settings(wanted: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: wanted.get(name) for name in ("dhcp", "address", "netmask", "gateway", "dns1", "dns2")}

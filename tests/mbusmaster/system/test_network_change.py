@@ -1,0 +1,178 @@
+"""The gateway's view of new addresses: what the helper was asked, and how each trial ends."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address
+from pathlib import Path
+
+import pytest
+
+from mbusmaster.helper.client import Helper
+from mbusmaster.helper.errors import HelperGoneError
+from mbusmaster.settings.schema import EthernetSettings
+from mbusmaster.system.network_change import (
+    NO_HELPER,
+    NO_MANAGER,
+    UNDER_WAY,
+    NetworkChange,
+    NetworkChanger,
+    NoNetworkApplier,
+    Phase,
+    TrialError,
+)
+from mbusmaster.system.unavailable import NotAvailableError
+from support.network import PlayedNetwork, played_network
+from support.settled import settled
+
+STATIC = EthernetSettings(
+    dhcp=False,
+    address=IPv4Address("192.0.2.10"),
+    netmask=IPv4Address("255.255.255.0"),
+    gateway=IPv4Address("192.0.2.1"),
+)
+
+
+@dataclass
+class Bench:
+    """A changer with its clock, and how changes ended."""
+
+    network: PlayedNetwork
+    changer: NetworkChanger
+    ended: "asyncio.Queue[NetworkChange]"
+    now: list[float] = field(default_factory=list)
+
+    async def in_phase(self, phase: Phase) -> NetworkChange:
+        await settled(lambda: self.changer.change.phase is phase)
+        return self.changer.change
+
+
+@asynccontextmanager
+async def bench(folder: Path, network: PlayedNetwork) -> AsyncIterator[Bench]:
+    now = [100.0]
+    ended: asyncio.Queue[NetworkChange] = asyncio.Queue()
+    async with played_network(folder, network) as helper:
+        changer = NetworkChanger(helper, monotonic=lambda: now[0], on_end=ended.put_nowait)
+        running = asyncio.ensure_future(changer.run())
+        try:
+            await settled(lambda: changer.unavailable != NO_HELPER)
+            yield Bench(network, changer, ended, now)
+        finally:
+            running.cancel()
+            await asyncio.wait({running})
+
+
+async def test_addresses_are_on_trial_and_kept(tmp_path: Path) -> None:
+    async with bench(tmp_path, PlayedNetwork()) as one:
+        one.changer.begin(STATIC, "eth0")
+        assert one.changer.change.phase is Phase.APPLYING
+        trial = await one.in_phase(Phase.TRIAL)
+        assert (trial.interface, trial.wanted) == ("eth0", STATIC)
+        assert one.changer.seconds_left == 60
+        assert await one.changer.keep() == STATIC
+        assert (await one.ended.get()).phase is Phase.KEPT
+        (_, tried), (_, kept) = one.network.asked
+        assert tried == {
+            "interface": "eth0",
+            "dhcp": False,
+            "address": "192.0.2.10",
+            "netmask": "255.255.255.0",
+            "gateway": "192.0.2.1",
+            "dns1": None,
+            "dns2": None,
+            "seconds": 60,
+        }
+        assert kept == {"id": trial.id}
+
+
+async def test_the_interface_of_the_settings_counts_before_the_one_that_is_found(tmp_path: Path) -> None:
+    async with bench(tmp_path, PlayedNetwork()) as one:
+        one.changer.begin(STATIC.model_copy(update={"interface": "lan7"}), "eth0")
+        assert (await one.in_phase(Phase.TRIAL)).interface == "lan7"
+
+
+async def test_a_refusal_is_told_with_its_values_and_another_try_is_free(tmp_path: Path) -> None:
+    async with bench(tmp_path, PlayedNetwork(refusal="%(address)s is taken")) as one:
+        one.changer.begin(STATIC, "eth0")
+        refused = await one.in_phase(Phase.REFUSED)
+        assert (refused.reason.template, refused.reason.values) == (
+            "%(address)s is taken",
+            {"address": "192.0.2.10"},
+        )
+        one.network.refusal = ""
+        one.changer.begin(STATIC, "eth0")
+        await one.in_phase(Phase.TRIAL)
+
+
+async def test_there_is_one_trial_at_a_time(tmp_path: Path) -> None:
+    async with bench(tmp_path, PlayedNetwork()) as one:
+        one.changer.begin(STATIC, "eth0")
+        with pytest.raises(TrialError, match=UNDER_WAY):
+            one.changer.begin(STATIC, "eth0")
+        await one.in_phase(Phase.TRIAL)
+        with pytest.raises(TrialError, match=UNDER_WAY):
+            one.changer.begin(STATIC, "eth0")
+
+
+async def test_somebody_may_take_the_old_addresses_back_at_once(tmp_path: Path) -> None:
+    async with bench(tmp_path, PlayedNetwork()) as one:
+        one.changer.begin(STATIC, "eth0")
+        await one.in_phase(Phase.TRIAL)
+        await one.changer.take_back()
+        assert one.changer.change.phase is Phase.TAKEN_BACK
+        assert not one.changer.change.reason
+        with pytest.raises(TrialError):
+            await one.changer.keep()
+
+
+async def test_a_trial_that_nobody_kept_is_over_when_the_helper_says_so(tmp_path: Path) -> None:
+    async with bench(tmp_path, PlayedNetwork()) as one:
+        one.changer.begin(STATIC, "eth0")
+        await one.in_phase(Phase.TRIAL)
+        one.now[0] += 61
+        one.network.ends()
+        change = await asyncio.wait_for(one.ended.get(), 10)
+        assert change.phase is Phase.TAKEN_BACK
+        assert "Nobody kept" in str(change.reason)
+
+
+async def test_a_gateway_that_starts_within_a_trial_goes_on_with_it(tmp_path: Path) -> None:
+    network = PlayedNetwork()
+    async with bench(tmp_path, network) as one:
+        one.changer.begin(STATIC, "eth0")
+        await one.in_phase(Phase.TRIAL)
+    (tmp_path / "helper").unlink()
+    async with bench(tmp_path, network) as again:
+        trial = await again.in_phase(Phase.TRIAL)
+        assert trial.wanted is not None
+        assert trial.wanted.address == STATIC.address
+        await again.changer.keep()
+
+
+async def test_without_a_manager_of_the_network_nothing_can_be_changed(tmp_path: Path) -> None:
+    async with bench(tmp_path, PlayedNetwork(manager="")) as one:
+        assert one.changer.unavailable == NO_MANAGER
+        with pytest.raises(NotAvailableError, match="neither NetworkManager"):
+            one.changer.begin(STATIC, "eth0")
+        assert one.network.asked == []
+
+
+async def test_without_a_helper_nothing_can_be_changed(tmp_path: Path) -> None:
+    changer = NetworkChanger(Helper(tmp_path / "nobody"), monotonic=lambda: 0.0)
+    for applier in (changer, NoNetworkApplier()):
+        assert applier.unavailable == NO_HELPER
+        with pytest.raises(NotAvailableError, match="does not set the network"):
+            applier.begin(STATIC, "eth0")
+        with pytest.raises(TrialError):
+            await applier.take_back()
+
+
+async def test_a_helper_that_is_gone_when_it_should_keep_leaves_the_trial_to_its_end(tmp_path: Path) -> None:
+    async with bench(tmp_path, PlayedNetwork()) as one:
+        one.changer.begin(STATIC, "eth0")
+        await one.in_phase(Phase.TRIAL)
+        (tmp_path / "helper").unlink()
+        with pytest.raises(HelperGoneError):
+            await one.changer.keep()
+        assert one.changer.change.phase is Phase.TRIAL
