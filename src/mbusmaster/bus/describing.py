@@ -48,7 +48,7 @@ def describe(entry: Entry) -> Described:
         _request(entry.frame),
         shown(entry.frame),
         _answer(entry),
-        _answer_bytes(entry),
+        answer_bytes(entry),
         None if telegram is None else telegram_as_json(telegram),
     )
 
@@ -104,7 +104,8 @@ def _answer(entry: Entry) -> str:
             return "silence"
 
 
-def _answer_bytes(entry: Entry) -> str:
+def answer_bytes(entry: Entry) -> str:
+    """Give the bytes of an answer in hex, with asterisks for what is secret; empty for silence."""
     if isinstance(entry.outcome, Reply):
         return f"{_hex(entry.outcome.noise)} {shown(entry.outcome.frame)}".strip()
     return _hex(entry.answer)

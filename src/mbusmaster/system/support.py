@@ -1,31 +1,55 @@
-"""One archive with all that support needs to know of a master: logs, versions, settings without secrets, counters."""
+"""One archive with all that support needs of a master: logs, bus trace, versions, settings without secrets, the machine."""
 
 import json
+import os
 import platform
+import re
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import distributions
+from pathlib import Path
 from typing import Any, Final
 
-from mbusmaster.system.logring import LogRing
+from mbusmaster.system.logs import Logs
 
+HIDDEN: Final = "***"
 _PIECE: Final = 32 * 1024
 _LARGEST_PART: Final = 4 * 1024 * 1024
-"""Characters of one part; more is cut off, and the part says so."""
+"""Characters of one part that is made here; more is cut off, and the part says so."""
+_MOST_READ: Final = 64 * 1024
+_USER: Final = re.compile(r"(?<=://)[^/?#\s]*@")
+_PARAMETER: Final = re.compile(
+    r"(?<=[?&])([^=&#]*(?:pass|secret|token|key|psk|pin)[^=&#]*=)[^&#]*", re.IGNORECASE
+)
+_SECRET_NAME: Final = re.compile(r"pass(word|phrase)|secret|token|private|psk", re.IGNORECASE)
+_SYSTEM_FILES: Final = (
+    "proc/meminfo",
+    "proc/loadavg",
+    "proc/uptime",
+    "proc/cpuinfo",
+    "proc/mounts",
+    "proc/self/status",
+    "proc/net/dev",
+    "proc/net/route",
+    "proc/net/ipv6_route",
+    "etc/os-release",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class SupportParts:
     """What goes into the archive besides logs and versions.
 
-    :ivar settings: text of the settings file, from which the caller has taken every secret.
-    :ivar counters: of channels, buses and meters.
+    :ivar settings: text of the settings file, from which the caller has taken every secret (`without_secrets`).
+    :ivar counters: of channels, buses and meters, and how each service is.
+    :ivar audit: lines of the audit log, without persons.
     """
 
     settings: str
     counters: Mapping[str, Any]
+    audit: Iterable[str] = ()
 
 
 def archive_name(serial_number: str, now: datetime) -> str:
@@ -46,27 +70,73 @@ def versions() -> dict[str, str]:
     return dict(sorted(found.items(), key=lambda item: item[0].casefold()))
 
 
-def support_archive(system: LogRing, debug: LogRing, parts: SupportParts, now: datetime) -> Iterator[bytes]:
+def without_secrets(value: Any) -> Any:
+    """Give a copy of settings, or of anything as JSON has it, with asterisks for what may be a secret.
+
+    Those are what stands under a name that says so, the user in front of the host of a URL, and what a URL's parameters call so.
+    """
+    match value:
+        case dict():
+            return {
+                name: HIDDEN if one and _SECRET_NAME.search(str(name)) else without_secrets(one)
+                for name, one in value.items()
+            }
+        case list() | tuple():
+            return [without_secrets(one) for one in value]
+        case str():
+            return _PARAMETER.sub(rf"\1{HIDDEN}", _USER.sub(f"{HIDDEN}@", value))
+    return value
+
+
+def machine_facts(folder: Path | None, root: Path = Path("/")) -> Iterator[str]:
+    """Give what the system says of memory, disk, load and network.
+
+    :param folder: on the disk of which the room is told.
+    """
+    if folder is not None:
+        try:
+            disk = os.statvfs(folder)
+        except OSError as error:
+            yield f"== disk of {folder}: {error.strerror}\n"
+        else:
+            free, size = disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize
+            yield f"== disk of {folder}: {free >> 20} of {size >> 20} MiB free, {disk.f_favail} files\n"
+    for name in _SYSTEM_FILES:
+        try:
+            with (root / name).open("rb") as file:
+                text = file.read(_MOST_READ).decode("utf-8", "replace")
+        except OSError as error:
+            text = f"{error.strerror}\n"
+        yield f"== /{name}\n{text}"
+
+
+def support_archive(logs: Logs, parts: SupportParts, now: datetime) -> Iterator[bytes]:
     """Make the archive (zip) piece by piece, so that it never stands in memory as a whole; meant for a thread of its own.
 
     :param now: time of the files, with a time zone.
     """
-    files: tuple[tuple[str, Callable[[], Iterable[str]]], ...] = (
-        ("system.log", lambda: _log_text(system)),
-        ("debug.log", lambda: _log_text(debug)),
-        ("versions.json", lambda: _json_text(versions())),
-        ("settings.toml", lambda: (parts.settings,)),
-        ("counters.json", lambda: _json_text(parts.counters)),
-    )
+    files: list[tuple[str, Callable[[], Iterable[bytes]]]] = [
+        ("system.log", logs.system.texts),
+        ("debug.log", logs.debug.texts),
+        ("versions.json", lambda: _pieces(_json_text(versions()))),
+        ("settings.toml", lambda: _pieces((parts.settings,))),
+        ("counters.json", lambda: _pieces(_json_text(parts.counters))),
+        ("machine.txt", lambda: _pieces(machine_facts(logs.folder))),
+        ("audit.txt", lambda: _pieces(f"{line}\n" for line in parts.audit)),
+    ]
+    if logs.trace is not None:
+        files.append(("bus.trace", logs.trace.texts))
     sink = _Sink()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, text in files:
+        for name, content in files:
             entry = zipfile.ZipInfo(name, now.astimezone(UTC).timetuple()[:6])
             entry.compress_type = zipfile.ZIP_DEFLATED
-            with archive.open(entry, "w") as file:
-                for piece in _pieces(text()):
-                    file.write(piece)
-                    yield from sink.take()
+            # Its length is not known before, and settings may allow a log of any.
+            with archive.open(entry, "w", force_zip64=True) as file:
+                for long in content():
+                    for start in range(0, len(long), _PIECE):
+                        file.write(long[start : start + _PIECE])
+                        yield from sink.take()
             yield from sink.take()
     yield from sink.take()
 
@@ -93,12 +163,8 @@ class _Sink:
             yield taken
 
 
-def _log_text(ring: LogRing) -> Iterator[str]:
-    return (f"{line}\n" for line in ring.lines())
-
-
 def _json_text(content: Mapping[str, Any]) -> tuple[str]:
-    return (json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n",)
+    return (json.dumps(without_secrets(content), indent=2, ensure_ascii=False, default=str) + "\n",)
 
 
 def _pieces(texts: Iterable[str]) -> Iterator[bytes]:

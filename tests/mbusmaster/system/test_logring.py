@@ -6,17 +6,17 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mbusmaster.system.logring import LINE_OVERHEAD, LONGEST_LINE, LogRing
+from mbusmaster.system.logring import LINE_OVERHEAD, LONGEST_LINE, KeptLog, LogLine
 
 
-def ring(*texts: str, size: int = 10_000) -> LogRing:
-    ring = LogRing(size)
+def ring(*texts: str, size: int = 10_000) -> KeptLog:
+    ring = KeptLog(size)
     for text in texts:
         ring.add(1_700_000_000.5, logging.INFO, "mbusmaster.x", text)
     return ring
 
 
-def texts(ring: LogRing, **how: object) -> list[str]:
+def texts(ring: KeptLog, **how: object) -> list[str]:
     return [line.text for line in ring.lines(**how)]  # type: ignore[arg-type]
 
 
@@ -47,7 +47,7 @@ def test_whatever_is_logged_the_memory_is_bounded(written: list[str]) -> None:
 
 
 def test_lines_are_found_by_level_text_and_number() -> None:
-    kept = LogRing(10_000)
+    kept = KeptLog(10_000)
     for weight, text in (
         (logging.DEBUG, "frame 10 40"),
         (logging.INFO, "Ready"),
@@ -63,16 +63,8 @@ def test_lines_are_found_by_level_text_and_number() -> None:
     assert texts(kept, limit=0) == texts(kept, text="nothing") == []
 
 
-def test_a_cleared_log_counts_on() -> None:
-    kept = ring("one", "two")
-    kept.clear()
-    assert kept.lines() == ()
-    kept.add(0.0, logging.INFO, "x", "three")
-    assert kept.lines()[0].number == 3
-
-
 def test_several_threads_may_write_while_another_reads() -> None:
-    kept = LogRing(50_000)
+    kept = KeptLog(50_000)
 
     def write() -> None:
         for number in range(500):
@@ -87,3 +79,19 @@ def test_several_threads_may_write_while_another_reads() -> None:
     for thread in threads:
         thread.join()
     assert kept.lines()[-1].number == 2000
+
+
+@given(st.integers(1, 10**12), st.sampled_from([10, 20, 25, 30, 40, 50]), st.text())
+def test_a_line_that_was_written_is_read_back_as_it_was(number: int, weight: int, said: str) -> None:
+    line = LogLine(number, datetime(2026, 11, 23, 1, 2, 3, 4000, tzinfo=UTC), weight, "mbusmaster.x", said)
+    assert LogLine.from_written(line.written) == line
+
+
+@given(st.text())
+def test_what_is_no_line_is_none(text: str) -> None:
+    line = LogLine.from_written(text)
+    assert line is None or line.written.split() == text.split()
+
+
+def test_older_lines_are_found_by_number() -> None:
+    assert texts(ring("one", "two", "three"), before=3, limit=1) == ["two"]

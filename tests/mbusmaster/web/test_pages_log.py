@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from mbusmaster.bus.traffic import Traffic
+from mbusmaster.settings import LogSettings
 from mbusmaster.system.logs import Logs
 from support.web import NOW, WebClient, web_client
 
@@ -84,6 +86,9 @@ async def test_support_gets_one_archive_and_the_audit_log_tells_who_took_it(clie
         assert "a frame" in archive.read("debug.log").decode()
         assert "[[buses]]" in archive.read("settings.toml").decode()
         assert "SN12345" in archive.read("counters.json").decode()
+        audit = archive.read("audit.txt").decode()
+        assert name in audit
+        assert "anna" not in audit
     entry = client.services.audit.entries(kind="download")[0]
     assert (entry.who, entry.detail) == ("anna", name)
 
@@ -94,3 +99,50 @@ async def test_a_master_without_a_log_of_its_own_says_so(tmp_path: Path) -> None
         assert "keeps no log of its own" in (await client.show(PATH)).text
         assert (await client.submit(f"{PATH}/debug", minutes="5")).status_code == 200
         assert (await client.get(f"{PATH}/download", follow_redirects=True)).url.path == PATH
+
+
+async def test_a_whole_log_is_downloaded_as_text(client: WebClient) -> None:
+    answer = await client.get(f"{PATH}/text?log=system")
+    assert answer.headers["content-disposition"] == (
+        'attachment; filename="system-SN12345-20261122T090807Z.log"'
+    )
+    assert len(answer.text.splitlines()) == 250
+    assert client.services.audit.entries(kind="download")
+
+
+async def test_older_lines_come_from_the_disk_also_after_a_restart(tmp_path: Path) -> None:
+    before = Logs()
+    before.open(tmp_path, LogSettings())
+    for number in range(1500):
+        before.system.add(NOW.timestamp(), logging.INFO, "mbusmaster.app", f"event <{number}>")
+    before.close()
+    logs = Logs()
+    logs.open(tmp_path, LogSettings())
+    async with web_client(tmp_path, logs=logs) as client:
+        await client.log_in()
+        text = (await client.show(PATH)).text
+        assert "event &lt;1499&gt;" in text
+        text = (await client.show(f"{PATH}?before=11")).text
+        assert text.count("<li data-level") == 10
+        assert "event &lt;0&gt;" in text
+        assert "event &lt;77&gt;" in (await client.show(f"{PATH}?text=%3C77%3E")).text
+    logs.close()
+
+
+async def test_the_bus_trace_is_recorded_with_the_debug_log_where_that_is_wanted(tmp_path: Path) -> None:
+    logs = Logs()
+    logs.open(tmp_path, LogSettings())
+    logs.trace_buses({"main": Traffic()})
+    async with web_client(tmp_path, logs=logs) as client:
+        await client.log_in()
+        assert "Record the bus trace too" in (await client.show(PATH)).text
+        answer = await client.submit(f"{PATH}/debug", minutes="5", trace="true")
+        assert "The bus trace is recorded too." in answer.text
+        assert client.services.audit.entries(kind="settings changed")[0].detail == (
+            "debug log and bus trace: 5 min"
+        )
+        answer = await client.submit(f"{PATH}/debug", minutes="0")
+        assert "The bus trace is recorded too." not in answer.text
+        with zipfile.ZipFile(io.BytesIO((await client.get(f"{PATH}/download")).content)) as archive:
+            assert archive.read("bus.trace").startswith(b"# bus trace 1")
+    logs.close()

@@ -75,6 +75,24 @@ class FirmwareSettings(Model):
         bool,
         Field(title="Automatic update", description="Whenever the update server can be reached."),
     ] = True
+    server: Annotated[
+        str | None,
+        Field(
+            title="Update server",
+            description="Address that begins with https://; empty: none is asked.",
+            max_length=255,
+            pattern=r"^https://[A-Za-z0-9.\-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/\-]*)?$",
+            json_schema_extra=must_be(Template.HTTPS),
+        ),
+    ] = None
+    ca_file: Annotated[
+        FilePath | None,
+        Field(
+            title="Authorities of the update server",
+            description="File (PEM) with those who may sign its certificate; empty: those of the system.",
+            json_schema_extra=MACHINE,
+        ),
+    ] = None
 
 
 class WebSettings(Model):
@@ -186,7 +204,7 @@ class PanelSettings(Model):
 
 
 class LogSettings(Model):
-    """What the log shows."""
+    """What is logged, and how much of it is kept on the disk."""
 
     level: Annotated[
         Literal["debug", "info", "warning", "error"],
@@ -196,3 +214,33 @@ class LogSettings(Model):
             json_schema_extra=RESTART,
         ),
     ] = "info"
+    system_size: Annotated[
+        int,
+        Field(
+            title="System log [MiB]",
+            description="Kept on the disk; 0: the last messages in memory only.",
+            ge=0,
+            le=256,
+            json_schema_extra=RESTART,
+        ),
+    ] = 4
+    debug_size: Annotated[
+        int,
+        Field(
+            title="Debug log [MiB]",
+            description="Kept on the disk while it is recorded; 0: the last messages in memory only.",
+            ge=0,
+            le=256,
+            json_schema_extra=RESTART,
+        ),
+    ] = 8
+    trace_size: Annotated[
+        int,
+        Field(
+            title="Bus trace [MiB]",
+            description="Kept on the disk while it is recorded; 0: none can be recorded.",
+            ge=0,
+            le=256,
+            json_schema_extra=RESTART,
+        ),
+    ] = 8

@@ -1,5 +1,6 @@
 """Log: the system log and the debug log, and one archive of all that support needs (guide 3.1.8)."""
 
+import asyncio
 import logging
 from typing import Final
 from urllib.parse import urlencode
@@ -9,7 +10,7 @@ from starlette.responses import Response, StreamingResponse
 
 from mbusmaster.system.logring import LogLine
 from mbusmaster.system.logs import Logs
-from mbusmaster.web.actions.logs import capture_debug, make_archive
+from mbusmaster.web.actions.logs import capture_debug, log_text, make_archive
 from mbusmaster.web.forms import form_values
 from mbusmaster.web.guard import Asking
 from mbusmaster.web.locale import gettext as _
@@ -20,6 +21,7 @@ from mbusmaster.web.services import Services
 PATH: Final = "/configuration/log"
 DEBUG: Final = f"{PATH}/debug"
 DOWNLOAD: Final = f"{PATH}/download"
+TEXT: Final = f"{PATH}/text"
 PAGE: Final = 100
 """Lines at a time."""
 LEVELS: Final = {
@@ -31,7 +33,6 @@ LEVELS: Final = {
 MINUTES: Final = (5, 15, 60)
 """For which the debug log can be switched on."""
 _LONGEST_TEXT: Final = 100
-_LAST: Final = 1 << 62
 
 
 def router(services: Services) -> APIRouter:
@@ -47,7 +48,7 @@ def router(services: Services) -> APIRouter:
             return page(request, "log_missing.html")
         log, level = log if log == "debug" else "system", level if level in LEVELS else "debug"
         text = text[:_LONGEST_TEXT]
-        lines = _lines(logs, log, level, text, _number(before))
+        lines = await asyncio.to_thread(_lines, logs, log, level, text, _number(before))
         more = len(lines) > PAGE
         lines = lines[:PAGE]
         filtered = {"log": log, "level": level, "text": text}
@@ -62,17 +63,32 @@ def router(services: Services) -> APIRouter:
             is_first=not before,
             first=f"{PATH}?{urlencode(filtered)}",
             older=f"{PATH}?{urlencode({**filtered, 'before': lines[-1].number})}" if more else "",
-            minutes_left=-int(-logs.capture_left // 60),
-            minutes=MINUTES,
+            minutes_left=_minutes(logs.capture_left),
+            minutes=_choices(),
+            has_trace=logs.trace is not None,
+            trace_left=_minutes(logs.trace.left) if logs.trace else 0,
+            problem=logs.problem,
         )
 
     @routes.post(DEBUG)
     async def debug(request: Request, who: Asking) -> Response:
         if logs is not None:
-            wanted = _number((await form_values(request)).get("minutes", "0"))
-            minutes = capture_debug(services, who, logs, wanted)
+            values = await form_values(request)
+            wanted = _number(values.get("minutes", "0"))
+            minutes = capture_debug(services, who, logs, wanted, bus_trace="trace" in values)
             flash(request, "success", _recording(minutes))
         return go_to(request, f"{PATH}?log=debug")
+
+    @routes.get(TEXT)
+    async def text_file(request: Request, who: Asking, log: str = "system") -> Response:
+        if logs is None:
+            return go_to(request, PATH)
+        name, content = log_text(services, who, logs, "debug" if log == "debug" else "system")
+        return StreamingResponse(
+            content,
+            media_type="text/plain; charset=utf-8",
+            headers={"content-disposition": f'attachment; filename="{name}"'},
+        )
 
     @routes.get(DOWNLOAD)
     async def download(request: Request, who: Asking) -> Response:
@@ -92,15 +108,18 @@ def _number(text: str) -> int:
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= 12 else 0
 
 
+def _minutes(seconds: float) -> int:
+    return -int(-seconds // 60)
+
+
 def _lines(logs: Logs, log: str, level: str, text: str, before: int) -> tuple[LogLine, ...]:
-    """Give the newest lines first, one more than a page has if there are more.
+    """Give the newest lines first, one more than a page has if there are more; may read files.
 
     :param before: only lines with a smaller number; 0 is all.
     """
-    ring = logs.debug if log == "debug" else logs.system
-    found = ring.lines(least=LEVELS[level], text=text)
-    older = (line for line in reversed(found) if line.number < (before or _LAST))
-    return tuple(line for line, _place in zip(older, range(PAGE + 1), strict=False))
+    kept = logs.debug if log == "debug" else logs.system
+    found = kept.lines(least=LEVELS[level], text=text, before=before or None, limit=PAGE + 1)
+    return found[::-1]
 
 
 def _levels() -> list[tuple[str, str]]:
@@ -111,6 +130,13 @@ def _levels() -> list[tuple[str, str]]:
         "error": _("Errors"),
     }
     return [(level, texts[level]) for level in LEVELS]
+
+
+def _choices() -> list[tuple[int, str]]:
+    return [
+        (count, ngettext("%(count)d minute", "%(count)d minutes", count) % {"count": count})
+        for count in MINUTES
+    ]
 
 
 def _level_names() -> dict[str, str]:
