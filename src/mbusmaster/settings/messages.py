@@ -33,9 +33,16 @@ class Template(StrEnum):
     BUS_NAME = "must be small letters, digits, '-' and '_', at most 32, a letter or digit first"
     NETWORK_DEVICE = "{value} is no name of a network device such as eth0"
     HOST_NAME = "{value} is no host name or address"
+    HTTPS = "must be an address such as https://updates.example"
     SERIAL_DEVICE = "must be the path of a device, such as /dev/ttyGS0"
     SERIAL_NUMBER = "must be letters, digits, '.', '_' and '-', at most 64"
     LINE_MONITOR = "must be tcp://host:port or unix:///path"
+    LINE_VALUE = (
+        "must be file:/path, with ?scale=, ?offset= or ?shunt= where needed, or iio:/path/in_current0"
+    )
+    LINE_CONTACT = "must be gpio:/dev/gpiochip0:LINE, modem:cts (dsr, dcd, ri) or file:/path"
+    LINE_SWITCH = "must be gpio:/dev/gpiochip0:LINE, modem:dtr or modem:rts"
+    LINE_ORDER = "must be below the shut-down current, {shut_down_at} mA"
     LAMP = "must be the name of an LED: letters, digits and '_.:-'"
     BUTTON = "must be gpio:/dev/gpiochip0:LINE or evdev:/dev/input/eventN:KEY_NAME"
 
