@@ -4,10 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from mbusmaster.bus.health import BusState, Health
-from mbusmaster.system.clock import TimeStatus
+from mbusmaster.system.clock import ClockBelief, TimeStatus
 from mbusmaster.system.hosted import OperationalStatus
 from mbusmaster.system.timetext import utc_text
+from mbusmaster.texts import Text
+from mbusmaster.web.clock_texts import belief_note, offset_text, status_text
 from mbusmaster.web.locale import gettext as _
+from mbusmaster.web.locale import said
 from mbusmaster.web.phrases import phrase
 from mbusmaster.web.services import Services
 
@@ -32,7 +35,9 @@ class StatusFacts:
     buses: tuple[BusFact, ...]
     ip_addresses: tuple[str, ...]
     time_server_status: TimeStatus
-    time_server_reason: str
+    time_server_reason: Text
+    time_server_offset: float | None
+    clock: ClockBelief
     time_server: str
     serial_number: str
     web_page_version: str
@@ -66,6 +71,8 @@ def status_facts(services: Services) -> StatusFacts:
         ip_addresses=tuple(str(one.ip) for one in services.network.state().addresses),
         time_server_status=time.status,
         time_server_reason=time.reason,
+        time_server_offset=time.offset,
+        clock=services.time.belief,
         time_server=time.server,
         serial_number=services.identity.serial_number,
         web_page_version=services.identity.web_page_version,
@@ -77,7 +84,7 @@ def status_fields(services: Services) -> tuple[StatusField, ...]:
     facts = status_facts(services)
     several = len(facts.buses) > 1
     return (
-        StatusField("time", _("Time (UTC)"), utc_text(facts.time)),
+        StatusField("time", _("Time (UTC)"), utc_text(facts.time), belief_note(facts.clock)),
         StatusField("firmware_version", _("Firmware version"), facts.firmware_version),
         StatusField(
             "operational_status", _("Operational status"), _operational_status(facts.operational_status)
@@ -95,8 +102,8 @@ def status_fields(services: Services) -> tuple[StatusField, ...]:
         StatusField(
             "time_server_status",
             _("Time server status"),
-            _time_status(facts.time_server_status),
-            _(facts.time_server_reason) if facts.time_server_reason else "",
+            status_text(facts.time_server_status),
+            said(facts.time_server_reason) or offset_text(facts.time_server_offset),
         ),
         StatusField("time_server_address", _("Time server address"), facts.time_server or _("none")),
         StatusField("serial_number", _("Serial number"), facts.serial_number),
@@ -115,14 +122,3 @@ def _bus_state(state: BusState) -> str:
         BusState.FAULT: _("Fault"),
         BusState.SHUT_DOWN: _("Shut down"),
     }[state]
-
-
-def _time_status(status: TimeStatus) -> str:
-    return {
-        TimeStatus.UNSYNCHRONISED: _("Not synchronised"),
-        TimeStatus.AUTHENTICATED: _("Synchronised, authenticated"),
-        TimeStatus.NOT_AUTHENTICATED: _("Not authenticated"),
-        TimeStatus.UNREACHABLE: _("Not reachable"),
-        TimeStatus.NOT_USED: _("Not used"),
-        TimeStatus.NOT_AVAILABLE: _("Not available"),
-    }[status]

@@ -6,24 +6,31 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from mbusmaster.access import AuditKind
-from mbusmaster.system.clock import TimeStatus
+from mbusmaster.system.clock import ClockQuality, ClockRefusedError, TimeStatus
 from mbusmaster.system.timetext import utc_text
 from mbusmaster.web.api.callers import Calling
 from mbusmaster.web.api.models import Answer, Given, Moment
 from mbusmaster.web.api.problems import declared, problem
 from mbusmaster.web.locale import gettext as _
+from mbusmaster.web.locale import said
 from mbusmaster.web.pages.time_settings import YEARS
 from mbusmaster.web.services import Services
 
 
 class Clock(Answer):
-    """The clock; `offset` is seconds ahead of the server, `unavailable` says why it cannot be set here, if so."""
+    """The clock; `offset` is seconds ahead of the server, `unavailable` says why it cannot be set here, if so.
+
+    `right_since` is when it was last known to be right: synchronised, or set; `doubt` says why it is doubtful.
+    """
 
     time: datetime
     server_status: TimeStatus
     server: str
     offset: float | None
     reason: str
+    quality: ClockQuality
+    right_since: datetime | None
+    doubt: str
     unavailable: str
 
 
@@ -47,13 +54,16 @@ def router(services: Services) -> APIRouter:
     @routes.get("/clock")
     async def get_clock() -> Clock:
         """Tell the time and where it comes from."""
-        state = services.time.state
+        state, belief = services.time.state, services.time.belief
         return Clock(
             time=services.now(),
             server_status=state.status,
             server=state.server,
             offset=state.offset,
-            reason=state.reason,
+            reason=str(state.reason),
+            quality=belief.quality,
+            right_since=belief.since,
+            doubt=str(belief.reason),
             unavailable=services.clock.unavailable,
         )
 
@@ -63,7 +73,11 @@ def router(services: Services) -> APIRouter:
         if given.time.year not in YEARS:
             text = _("This is no date and time of the years 2020 to 2099.")
             return problem(422, text, errors={"time": text})
-        change = await services.clock.set(given.time)
+        try:
+            change = await services.clock.set(given.time)
+        except ClockRefusedError as error:
+            text = said(error.text)
+            return problem(422, text, errors={"time": text})
         detail = f"{utc_text(change.was)} → {utc_text(change.becomes)}"
         services.audit.record(AuditKind.CLOCK_SET, who=calling.user, source=calling.source, detail=detail)
         return ClockSet.of(change)

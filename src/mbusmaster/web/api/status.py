@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from mbusmaster.bus.health import BusState
-from mbusmaster.system.clock import TimeStatus
+from mbusmaster.system.clock import ClockQuality, TimeStatus
 from mbusmaster.system.hosted import OperationalStatus
 from mbusmaster.system.leds import Colour
 from mbusmaster.web.api.callers import Calling
@@ -57,6 +57,8 @@ class MasterStatus(Answer):
     ip_addresses: tuple[str, ...]
     time_server_status: TimeStatus
     time_server_reason: str
+    time_server_offset: float | None
+    clock_quality: ClockQuality
     time_server: str
     serial_number: str
     web_page_version: str
@@ -87,7 +89,8 @@ def router(services: Services) -> APIRouter:
 
 def _status(services: Services) -> MasterStatus:
     facts = status_facts(services)
-    fields = {name: getattr(facts, name) for name in MasterStatus.model_fields if name != "lamps"}
+    fields = {name: getattr(facts, name) for name in MasterStatus.model_fields if hasattr(facts, name)}
+    fields |= {"time_server_reason": str(facts.time_server_reason), "clock_quality": facts.clock.quality}
     return MasterStatus.model_validate({**fields, "lamps": services.panel.state}, from_attributes=True)
 
 

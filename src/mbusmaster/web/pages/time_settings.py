@@ -9,11 +9,13 @@ from starlette.responses import Response
 
 from mbusmaster.access import AuditKind
 from mbusmaster.settings import SettingsError
+from mbusmaster.system.clock import ClockRefusedError, TimeStatus
 from mbusmaster.system.timetext import utc_text
 from mbusmaster.system.unavailable import NotAvailableError
+from mbusmaster.web.clock_texts import belief_text, offset_text, status_text
 from mbusmaster.web.filled_form import filled_form
 from mbusmaster.web.forms import form_values
-from mbusmaster.web.locale import format_datetime
+from mbusmaster.web.locale import format_datetime, said
 from mbusmaster.web.locale import gettext as _
 from mbusmaster.web.render import flash, go_to, page
 from mbusmaster.web.services import Services
@@ -92,6 +94,9 @@ async def _set_clock(request: Request, services: Services, moment: datetime) -> 
     who = visitor(request)
     try:
         change = await services.clock.set(moment)
+    except ClockRefusedError as error:
+        flash(request, "error", said(error.text))
+        return
     except NotAvailableError as error:
         flash(request, "warning", _(str(error)))
         return
@@ -122,5 +127,20 @@ def _page(
         now=services.now(),
         now_text=utc_text(services.now()),
         unavailable=services.clock.unavailable,
-        state=services.time.state,
+        **_of_server(services),
     )
+
+
+def _of_server(services: Services) -> dict[str, object]:
+    """Give what the page tells of the time server and of the clock."""
+    state, belief = services.time.state, services.time.belief
+    is_used = state.status is not TimeStatus.NOT_USED
+    return {
+        "server": state.server if is_used else "",
+        "server_status": status_text(state.status),
+        "offset": offset_text(state.offset),
+        "reason": said(state.reason),
+        "belief": belief_text(belief),
+        "is_doubtful": belief.is_doubtful,
+        "since": format_datetime(belief.since) if belief.since else "",
+    }

@@ -1,0 +1,40 @@
+"""What chronyd is told of this very machine, beside its fixed configuration: a file that it reads at its start."""
+
+import logging
+from pathlib import Path
+from typing import Final
+
+from mbusmaster.settings.store import write_atomically
+
+FILE: Final = "machine.conf"
+RTC: Final = Path("/dev/rtc0")
+NO_TIME_CHECK: Final = """\
+# This machine did not know the time at its start: certificates count whatever their dates say, until the clock was set
+# once (chrony.conf(5), nocerttimecheck). Names and authorities are checked all the same.
+nocerttimecheck 1
+"""
+TIME_CHECK: Final = "# The clock of this machine is good enough to check the dates of certificates.\n"
+
+_log = logging.getLogger(__name__)
+
+
+def machine_config(*, is_clock_known: bool) -> str:
+    """Give the text of the file.
+
+    :param is_clock_known: a clock with a battery has gone on while the machine was off, and it was not below the time floor.
+    """
+    return TIME_CHECK if is_clock_known else NO_TIME_CHECK
+
+
+def write_machine_config(folder: Path, *, is_clock_known: bool) -> None:
+    """Write the file into ``conf.d`` of a folder; a disk that refuses is told in the log.
+
+    :param folder: ``time`` in the state folder; only the package makes it.
+    """
+    if not folder.is_dir():
+        return
+    try:
+        (folder / "conf.d").mkdir(mode=0o750, exist_ok=True)
+        write_atomically(folder / "conf.d" / FILE, machine_config(is_clock_known=is_clock_known).encode())
+    except OSError as error:
+        _log.error("the time service was not told of this machine: %s", error.strerror or error)

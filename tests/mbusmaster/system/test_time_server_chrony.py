@@ -1,0 +1,131 @@
+"""The time service with a real chronyd on both ends."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from mbusmaster.system import time_texts as texts
+from mbusmaster.system.chronyd import Chronyd
+from mbusmaster.system.clock import TimeStatus
+from support.certificates import DAY, Authority
+from support.timeservers import OPTIONS, time_servers, watching
+
+pytestmark = pytest.mark.peers
+TAKEN = TimeStatus.AUTHENTICATED
+
+
+async def test_a_server_with_a_good_certificate_is_followed_and_its_offset_is_told(tmp_path: Path) -> None:
+    with time_servers(tmp_path) as (server, service, authority):
+        server.start(authority.issue("server"))
+        async with watching(service, server) as watched:
+            state = await watched.until(TAKEN)
+            assert (state.server, state.is_reached, state.reason.template) == ("127.0.0.1", True, "")
+            assert state.offset is not None
+            assert abs(state.offset) < 1
+
+
+async def test_a_clock_behind_the_server_has_a_negative_offset(tmp_path: Path) -> None:
+    with time_servers(tmp_path) as (server, service, authority):
+        server.start(authority.issue("server"))
+        # chronyd takes the server for half a second ahead of what it says (chrony.conf(5), offset).
+        async with watching(service, server, options=f"{OPTIONS} offset 0.5") as watched:
+            state = await watched.states.until(lambda one: one.status is TAKEN and bool(one.offset))
+            assert state.offset == pytest.approx(-0.5, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("name", "end", "template"),
+    [("127.0.0.1", -DAY / 2, texts.EXPIRED), ("127.0.0.2", DAY, texts.WRONG_NAME)],
+    ids=["expired", "wrong name"],
+)
+async def test_a_certificate_that_does_not_hold_is_told_and_no_time_is_taken(
+    tmp_path: Path, name: str, end: timedelta, template: str
+) -> None:
+    with time_servers(tmp_path) as (server, service, authority):
+        server.start(authority.issue("server", end=end))
+        async with watching(service, server, name) as watched:
+            state = await watched.until(TimeStatus.NOT_AUTHENTICATED)
+            assert (state.reason.template, state.offset) == (template, None)
+            assert name in str(state.reason)
+            assert TAKEN not in watched.states.seen
+
+
+async def test_an_authority_that_nobody_knows_is_told_and_counts_from_the_next_start(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    other = Authority(tmp_path / "other")
+    with time_servers(tmp_path) as (server, service, _authority):
+        server.start(other.issue("server"))
+        async with watching(service, server) as watched:
+            state = await watched.until(TimeStatus.NOT_AUTHENTICATED)
+            assert state.reason.template == texts.UNKNOWN_AUTHORITY
+            # chronyd reads authorities at its start only.
+            service.trust(other)
+            state = await watched.states.until(lambda one: one.reason.template == texts.NOT_TAKEN)
+            assert state.status is TimeStatus.NOT_AUTHENTICATED
+            service.stop()
+            service.start()
+            await watched.until(TAKEN)
+
+
+async def test_a_server_that_goes_is_unreachable_and_one_that_comes_back_is_followed(tmp_path: Path) -> None:
+    with time_servers(tmp_path) as (server, service, authority):
+        pem = authority.issue("server")
+        server.start(pem)
+        async with watching(service, server) as watched:
+            await watched.until(TAKEN)
+            server.stop()
+            state = await watched.until(TimeStatus.UNREACHABLE)
+            assert state.reason.template == texts.CLOSED
+            assert not state.is_reached
+            server.start(pem)
+            await watched.until(TAKEN)
+
+
+async def test_a_server_that_hands_out_keys_but_no_time_is_unreachable(tmp_path: Path) -> None:
+    with time_servers(tmp_path) as (server, service, authority):
+        server.start(authority.issue("server"), gives_time=False)
+        async with watching(service, server) as watched:
+            state = await watched.until(TimeStatus.UNREACHABLE)
+            assert state.reason.template == texts.NO_TIME
+            assert str(server.port) in str(state.reason)
+
+
+async def test_a_repaired_server_is_followed_soon_although_it_has_failed_before(tmp_path: Path) -> None:
+    with time_servers(tmp_path) as (server, service, authority):
+        server.start(authority.issue("expired", end=-DAY / 2))
+        async with watching(service, server) as watched:
+            await watched.until(TimeStatus.NOT_AUTHENTICATED)
+            server.stop()
+            server.start(authority.issue("good"))
+            await watched.until(TAKEN)
+
+
+async def test_server_and_source_change_without_a_restart(tmp_path: Path) -> None:
+    with time_servers(tmp_path) as (server, service, authority):
+        server.start(authority.issue("server"))
+        async with watching(service, server, "127.0.0.2") as watched:
+            await watched.until(TimeStatus.NOT_AUTHENTICATED)
+            watched.choose(server="localhost")
+            state = await watched.until(TAKEN)
+            assert state.server == "localhost"
+            watched.choose(source="manual")
+            await watched.until(TimeStatus.NOT_USED)
+            assert Chronyd(service.run).source() == ""
+            assert not (await Chronyd(service.run).facts()).has_address
+            watched.choose(source="server", server=None, standard_server="127.0.0.1")
+            assert (await watched.until(TAKEN)).server == "127.0.0.1"
+
+
+async def test_a_time_service_that_ends_is_told_and_gets_its_server_again_when_it_is_back(
+    tmp_path: Path,
+) -> None:
+    with time_servers(tmp_path) as (server, service, authority):
+        server.start(authority.issue("server"))
+        async with watching(service, server) as watched:
+            await watched.until(TAKEN)
+            service.stop()
+            await watched.until(TimeStatus.NOT_AVAILABLE)
+            (service.run / "sources.d" / "mbusmaster.sources").unlink()
+            service.start()
+            await watched.until(TAKEN)
