@@ -8,11 +8,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from mbusmaster.access import add_user_offline
 from mbusmaster.access import reset_users as reset
 from mbusmaster.channels.trust import Trust, TrustError
+from mbusmaster.settings import Store
+from mbusmaster.system.erase import Eraser, erase_if_asked, hold
+
+ERASE_WORD: Final = "erase"
 
 
 def reset_users(state: Path) -> None:
@@ -67,6 +71,35 @@ def revoke_client(state: Path, client: str) -> None:
     with _trust(state) as trust:
         revoked = trust.revoke(client)
     print(f"client {revoked.name} is trusted no more")
+
+
+def erase(state: Path, store: Store, *, sure: bool, ask: Callable[[str], str] = input) -> None:
+    """Erase all data of a gateway after a question; a running one does it when it is restarted.
+
+    :param store: of the settings.
+    :param sure: leave the question out.
+
+    Raise `EraseError` or `SettingsError`.
+    """
+    eraser = Eraser(state)
+    print(
+        "users, meters, readings, keys, certificates, logs and settings of this gateway will be gone for good"
+    )
+    for name in eraser.foreign():
+        print(f"{state / name} is not the gateway's and stays")
+    if not sure and ask(f'Type "{ERASE_WORD}" to erase them: ').strip() != ERASE_WORD:
+        print("nothing was erased")
+        return
+    eraser.request()
+    held = hold(state)
+    if held is None:
+        print("a gateway runs here: its data is erased when it is restarted, so restart it now")
+        return
+    try:
+        erase_if_asked(state, store)
+    finally:
+        os.close(held)
+    print("all data is erased; flash memory may keep copies that only a laboratory can read")
 
 
 @contextmanager

@@ -81,6 +81,22 @@ class Store:
         except OSError as error:
             raise SettingsError(f"cannot write {self.path}: {error.strerror or error}") from error
 
+    def begin_anew(self, settings: Settings) -> None:
+        """Write settings and leave nothing of what was before: neither backup nor damaged file. Raise `SettingsError`."""
+        text = tomli_w.dumps(settings.model_dump(mode="json", exclude_none=True))
+        try:
+            owner = self.path.stat() if self.path.exists() else None
+            write_atomically(self.path, text.encode())
+            if owner is not None and os.geteuid() == 0:
+                # A gateway that is not root must still be able to read and write it.
+                os.chown(self.path, owner.st_uid, owner.st_gid)
+            for old in (self.backup_path, self.damaged_path):
+                old.unlink(missing_ok=True)
+                temporary_path(old).unlink(missing_ok=True)
+            sync_folder(self.path.parent)
+        except OSError as error:
+            raise SettingsError(f"cannot write {self.path}: {error.strerror or error}") from error
+
     def read(self) -> Settings:
         """Give what the file proper says; raise `SettingsError`, or `FileNotFoundError` where there is none."""
         return self._read(self.path)
@@ -130,7 +146,7 @@ def write_atomically(path: Path, data: bytes) -> None:
 
     The file is readable and writable by its owner only. Raises `OSError` as the system gives it.
     """
-    temporary = path.with_name(f".{path.name}.new")
+    temporary = temporary_path(path)
     try:
         with open(temporary, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
             file.write(data)
@@ -140,7 +156,17 @@ def write_atomically(path: Path, data: bytes) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    sync_folder(path.parent)
+
+
+def temporary_path(path: Path) -> Path:
+    """Give the name under which a file is written before it takes its place."""
+    return path.with_name(f".{path.name}.new")
+
+
+def sync_folder(path: Path) -> None:
+    """Force names that were made or removed in a folder to the disk."""
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(folder)
     finally:

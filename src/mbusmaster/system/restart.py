@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import Final, NoReturn
 
+from mbusmaster.system.erase import Eraser
+
 RESTART_STATUS: Final = 75
 """Exit status that asks the service manager for a new start (EX_TEMPFAIL; RestartForceExitStatus= of the unit)."""
 _EXECUTED: Final = "SYSTEMD_EXEC_PID"
@@ -25,9 +27,11 @@ class Restart:
     """Takes the wish for a restart.
 
     :param stop: begins a clean end of the master; called once.
+    :ivar eraser: has all data erased with the next start; None where that cannot be.
     """
 
-    def __init__(self, stop: Callable[[], object]) -> None:
+    def __init__(self, stop: Callable[[], object], eraser: Eraser | None = None) -> None:
+        self.eraser = eraser
         self._stop = stop
         self._why = ""
 

@@ -18,12 +18,15 @@ def obstacle(services: Services) -> str:
     return ""
 
 
-def begin_restart(services: Services, restart: Restart, who: Actor, where: str) -> BackgroundTask:
+def begin_restart(
+    services: Services, restart: Restart, who: Actor, where: str, detail: str = ""
+) -> BackgroundTask:
     """Give what begins the restart once the answer is out.
 
     :param where: for the log: on the web page, over the API.
+    :param detail: for the audit log.
     """
-    services.audit.record(AuditKind.RESTART, who=who.user, source=who.source)
+    services.audit.record(AuditKind.RESTART, who=who.user, source=who.source, detail=detail)
     return BackgroundTask(_request, restart, f"{who.user} wants it {where}")
 
 

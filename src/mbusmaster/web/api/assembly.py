@@ -21,6 +21,7 @@ from mbusmaster.web.api import (
     checks,
     clients,
     clock,
+    erase,
     expected,
     firmware,
     logins,
@@ -66,6 +67,7 @@ MODULES: Final[Sequence[ModuleType]] = (
     logs,
     audit,
     restart,
+    erase,
     panel_button,
 )
 TAGS: Final = {

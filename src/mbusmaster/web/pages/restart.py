@@ -9,6 +9,7 @@ from starlette.responses import PlainTextResponse, Response
 from mbusmaster.web.actions.restart import begin_restart, obstacle
 from mbusmaster.web.guard import Asking
 from mbusmaster.web.locale import gettext as _
+from mbusmaster.web.pages import erase
 from mbusmaster.web.render import ask, flash, go_to, page
 from mbusmaster.web.services import Services
 from mbusmaster.web.setting_changes import shown_changes
@@ -16,12 +17,16 @@ from mbusmaster.web.setting_changes import shown_changes
 PATH: Final = "/configuration/restart"
 NOW: Final = f"{PATH}/now"
 START: Final = f"{PATH}/start"
+ERASE: Final = f"{PATH}/erase"
 
 
 def router(services: Services) -> APIRouter:
     """Give the routes of the page."""
     routes = APIRouter()
     this_start = secrets.token_hex(8)
+
+    def restarting(request: Request) -> Response:
+        return page(request, "restarting.html", start=this_start, start_path=START)
 
     @routes.get(PATH)
     async def show(request: Request) -> Response:
@@ -44,12 +49,7 @@ def router(services: Services) -> APIRouter:
         if services.restart is None or obstacle(services):
             flash(request, "error", obstacle(services))
             return go_to(request, PATH)
-        answer = page(
-            request,
-            "restarting.html",
-            start=this_start,
-            start_path=START,
-        )
+        answer = restarting(request)
         answer.background = begin_restart(services, services.restart, who, "on the web page")
         return answer
 
@@ -58,4 +58,5 @@ def router(services: Services) -> APIRouter:
         """Tell which start of the master this is: a waiting page asks until it is another one."""
         return PlainTextResponse(this_start)
 
+    erase.add_routes(routes, services, ERASE, restarting)
     return routes
