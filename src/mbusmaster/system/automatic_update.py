@@ -7,7 +7,6 @@ is installed after some hours all the same.
 import asyncio
 import logging
 import random
-import shutil
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import datetime
@@ -29,9 +28,8 @@ from mbusmaster.system.update import (
     shown_number,
 )
 from mbusmaster.system.update_schedule import DAY, daily_wait, first_wait, retry_wait
-from mbusmaster.system.update_server import ENDED, ServerError, UpdateServer
+from mbusmaster.system.update_server import ServerError, UpdateServer
 from mbusmaster.system.update_slots import SlotUpdates
-from mbusmaster.texts import Text
 
 QUIET_SECONDS: Final = 120.0
 """Without anybody on the bus before a release is installed by itself."""
@@ -51,8 +49,7 @@ class AutomaticUpdate:
     """Updates of a gateway that has slots.
 
     :param slots: installs.
-    :param server: asks.
-    :param folder: where it fetches releases to, on the disk of the spool.
+    :param server: asks; what it fetches lies on the disk of the spool.
     :param settings: gives those in force.
     :param serial_number: of this master: makes the times of its questions its own.
     :param clock: gives the time, aware.
@@ -64,7 +61,6 @@ class AutomaticUpdate:
         self,
         slots: SlotUpdates,
         server: UpdateServer,
-        folder: Path,
         *,
         settings: Callable[[], FirmwareSettings],
         serial_number: str,
@@ -74,7 +70,6 @@ class AutomaticUpdate:
     ) -> None:
         self._slots = slots
         self._server = server
-        self._folder = folder
         self._settings = settings
         self._serial_number = serial_number
         self._clock = clock
@@ -177,7 +172,6 @@ class AutomaticUpdate:
         self._server_state = replace(self._server_state, asking=True)
         self._fetched = None
         try:
-            await asyncio.to_thread(_emptied, self._folder)
             offered = await self._server.ask(
                 settings.server or "",
                 ca_file=settings.ca_file,
@@ -185,16 +179,15 @@ class AutomaticUpdate:
                 fetch=settings.automatic or now,
                 told=self._told,
             )
-        except (ServerError, OSError) as error:
+        except ServerError as error:
             self._failures += 1
             _log.warning("the update server: %s", error)
-            problem = error.text if isinstance(error, ServerError) else Text(ENDED)
-            check = ServerCheck(self._clock(), reached=False, problem=problem)
+            check = ServerCheck(self._clock(), reached=False, problem=error.text)
         else:
             self._failures = 0
             newer = shown_number(offered.release) if offered.release > self._slots.installed else ""
             check = ServerCheck(self._clock(), reached=True, offers=newer)
-            self._fetched = self._folder / offered.file if offered.file else None
+            self._fetched = self._server.folder / offered.file if offered.file else None
         self._server_state = ServerState(last=check)
 
     def _taken_back(self) -> int:
@@ -230,8 +223,3 @@ class AutomaticUpdate:
             await self._slots.install_fetched(fetched)
         except UpdateError as error:
             _log.warning("release %s was not installed: %s", fetched.name, error)
-
-
-def _emptied(folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True, exist_ok=True)

@@ -6,9 +6,9 @@ when standard input ends, whoever asked is gone, and the program ends too.
 
 ::
 
-    → update.fetch {"url", "ca_file", "root", "store", "spool", "installed", "fetch"}
+    → update.fetch {"url", "ca_file", "root", "store", "folder", "installed", "fetch", "images", "timeout"}
     ← progress {"release", "percent"}
-    ← done {"release": number of the newest release, "file": its file in the spool; empty where it was not fetched}
+    ← done {"release": number of the newest release, "file": its file in the folder; empty where it was not fetched}
     ← refused, with what is wrong
 """
 
@@ -37,7 +37,7 @@ from mbusmaster.helper.protocol import (
     answer_line,
     read_request,
 )
-from mbusmaster.releases.description import this_platform
+from mbusmaster.releases.description import Kind, this_platform
 from mbusmaster.releases.errors import ReleaseError
 from mbusmaster.releases.sources import from_server
 from mbusmaster.releases.verify import Repository
@@ -127,7 +127,7 @@ def fetch(arguments: dict[str, Any], tell: Callable[[int, int], None]) -> Done:
 
     :param tell: called with release and percent.
     """
-    spool = Path(arguments["spool"])
+    folder = Path(arguments["folder"])
     got = 0
     told = -1
 
@@ -146,11 +146,11 @@ def fetch(arguments: dict[str, Any], tell: Callable[[int, int], None]) -> Done:
         Path(arguments["root"]),
         datetime.now(UTC),
     )
-    offer = repository.newest(this_platform())
+    offer = repository.newest(this_platform(Kind.RAUC if arguments["images"] else Kind.SLOTS))
     if not arguments["fetch"] or offer.number <= arguments["installed"]:
         return Done({"release": offer.number, "file": ""})
-    release = repository.fetch(offer, spool)
-    path = repository.bundle(release, spool)
+    release = repository.fetch(offer, folder)
+    path = repository.bundle(release, folder)
     release.path.unlink()
     return Done({"release": offer.number, "file": path.name})
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -71,14 +72,24 @@ class UpdateServer:
     """Asks servers.
 
     :param store: folder for what was trusted before; made where it is missing.
-    :param spool: folder for a release that is fetched.
+    :param folder: for a release that is fetched, and for nothing else: it is emptied before each visit.
     :param root: file with the first keys.
+    :param images: this machine takes images of the whole system.
     """
 
-    def __init__(self, store: Path, spool: Path, root: Path = ROOT, patience: Patience | None = None) -> None:
+    def __init__(
+        self,
+        store: Path,
+        folder: Path,
+        root: Path = ROOT,
+        *,
+        patience: Patience | None = None,
+        images: bool = False,
+    ) -> None:
         self._store = store
-        self._spool = spool
+        self.folder = folder
         self._root = root
+        self._images = images
         self._patience = patience or Patience()
 
     async def ask(
@@ -101,13 +112,16 @@ class UpdateServer:
             "ca_file": str(ca_file or ""),
             "root": str(self._root),
             "store": str(self._store),
-            "spool": str(self._spool),
+            "folder": str(self.folder),
             "installed": installed,
             "fetch": fetch,
+            "images": self._images,
             "timeout": self._patience.answer,
         }
         pipe = asyncio.subprocess.PIPE
+        fetched = False
         try:
+            await asyncio.to_thread(self._empty)
             child = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", _MODULE, stdin=pipe, stdout=pipe, limit=MAX_LINE
             )
@@ -116,7 +130,9 @@ class UpdateServer:
             raise ServerError(Text(ENDED)) from error
         try:
             async with asyncio.timeout(self._patience.whole):
-                return await self._converse(child, Request(_VERB, arguments), told)
+                offered = await self._converse(child, Request(_VERB, arguments), told)
+                fetched = bool(offered.file)
+                return offered
         except TimeoutError:
             raise ServerError(Text(TOO_SLOW, {"seconds": round(self._patience.progress)})) from None
         except (OSError, ProtocolError, ValueError) as error:
@@ -124,6 +140,12 @@ class UpdateServer:
             raise ServerError(Text(ENDED)) from error
         finally:
             await _end(child)
+            if not fetched:
+                self._empty()
+
+    def _empty(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
 
     async def _converse(
         self, child: asyncio.subprocess.Process, request: Request, told: Callable[[str, int], None]

@@ -16,6 +16,7 @@ from mbusmaster.system.update import (
     LastUpdate,
     Outcome,
     UpdateError,
+    UpdateKind,
     UpdateState,
     UpdateStatus,
     shown_number,
@@ -60,6 +61,7 @@ class SlotUpdates:
         *,
         restart: Callable[[str], None],
         record: Callable[[str, str], None] = lambda what, outcome: None,
+        kind: UpdateKind = UpdateKind.SLOTS,
         restart_seconds: float = RESTART_SECONDS,
     ) -> None:
         self._helper = helper
@@ -68,7 +70,7 @@ class SlotUpdates:
         self._restart = restart
         self._record = record
         self._restart_seconds = restart_seconds
-        self._state = UpdateState(UpdateStatus.IDLE)
+        self._state = UpdateState(UpdateStatus.IDLE, kind=kind)
         self._waiting: asyncio.Queue[_Waiting] = asyncio.Queue()
 
     @property
@@ -176,6 +178,8 @@ class SlotUpdates:
         self._state = replace(self._state, progress=percent)
 
     def _told(self, facts: Mapping[str, Any]) -> None:
+        if "step" not in facts:
+            return
         status = UpdateStatus.CHECKING if facts.get("step") == "checking" else UpdateStatus.INSTALLING
         release = _number(facts.get("release")) or self._state.release
         percent = facts.get("percent")
