@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
+from mbusmaster.meterlist.doubt import Stamp
 from mbusmaster.meterlist.expected import ExpectedMeter
 from mbusmaster.meterlist.merge import is_part_of
 from mbusmaster.meterlist.meter import Meter, Status, manufacturer_of, version_of
@@ -54,12 +55,14 @@ class Commissioning:
 
     :ivar items: expected meters in the order of their list, then the unexpected ones by address.
     :ivar last_checked: when the newest of these findings was made.
+    :ivar is_clock_doubtful: some of these findings were made with a doubtful clock, or the report is.
     """
 
     made_at: datetime
     bus: str | None
     items: tuple[Item, ...]
     last_checked: datetime | None
+    is_clock_doubtful: bool = False
 
     def count(self, kind: Kind) -> int:
         """Number of items of a kind."""
@@ -83,8 +86,13 @@ class Commissioning:
         return bool(self.expected) and self.count(Kind.FOUND) == len(self.items)
 
 
-def commissioning(meters: MeterList, now: datetime, bus: str | None = None) -> Commissioning:
-    """Compare the expected meters with those that were found, on one bus or on all."""
+def commissioning(
+    meters: MeterList, now: datetime, bus: str | None = None, *, doubtful: bool = False
+) -> Commissioning:
+    """Compare the expected meters with those that were found, on one bus or on all.
+
+    :param doubtful: the clock that says `now` may be wrong by any amount.
+    """
     rows = meters.meters(bus)
     expected = meters.expected.meters(bus)
     pairs = match(expected, rows)
@@ -100,7 +108,9 @@ def commissioning(meters: MeterList, now: datetime, bus: str | None = None) -> C
         if row.status not in (Status.SILENT, Status.NOT_ASKED)
     ]
     moments = [row.checked for row in rows if row.checked] + [one.checked for one in expected if one.checked]
-    return Commissioning(now, bus, tuple(items), max(moments, default=None))
+    doubts = [row.doubts for row in rows] + [one.doubts for one in expected]
+    is_doubtful = doubtful or any(Stamp.CHECKED in one for one in doubts)
+    return Commissioning(now, bus, tuple(items), max(moments, default=None), is_doubtful)
 
 
 def match(expected: Iterable[ExpectedMeter], rows: Iterable[Meter]) -> dict[int, Meter]:

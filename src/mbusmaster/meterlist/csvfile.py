@@ -16,6 +16,8 @@ The first line names the columns. The names are stable, for programs read them:
 ``status``              word of `mbusmaster.meterlist.meter.Status`
 ``note``                the user's text
 ``bus``                 only where the list has more than one
+``doubtful_times``      only where there are any: names of columns that were stamped with a doubtful clock, blanks between,
+                        and ``checked``
 ======================  =================================================================================================
 
 A cell that a spreadsheet would take for a formula (it begins with ``= + - @``, tab, CR or LF, or their full-width forms), and one
@@ -51,6 +53,7 @@ COLUMNS: Final = (
     "note",
 )
 BUS_COLUMN: Final = "bus"
+DOUBTS_COLUMN: Final = "doubtful_times"
 IDENTIFYING: Final = ("secondary_address", "identification", "primary_address")
 """A file has at least one of these columns, and a line one of these cells."""
 MAX_SIZE: Final = 1 << 20
@@ -131,7 +134,9 @@ def write_meters(meters: Iterable[Meter]) -> bytes:
     """Give meters as a file."""
     rows = [cells(meter) for meter in meters]
     several = len({row[BUS_COLUMN] for row in rows}) > 1
-    return write_table((*COLUMNS, BUS_COLUMN) if several else COLUMNS, rows)
+    columns = (*COLUMNS, BUS_COLUMN) if several else COLUMNS
+    is_doubtful = any(row[DOUBTS_COLUMN] for row in rows)
+    return write_table((*columns, DOUBTS_COLUMN) if is_doubtful else columns, rows)
 
 
 def write_table(columns: Iterable[str], rows: Iterable[Mapping[str, str]]) -> bytes:
@@ -280,4 +285,4 @@ def _rows(text: str, told: str) -> _Rows:
 def _column_name(cell: str) -> str:
     name = unguarded(cell.strip()).lower().replace(" ", "_").replace("-", "_")
     name = _OTHER_NAMES.get(name, name)
-    return name if name in COLUMNS or name == BUS_COLUMN else ""
+    return name if name in (*COLUMNS, BUS_COLUMN, DOUBTS_COLUMN) else ""

@@ -14,7 +14,7 @@ from typing import Final
 
 from mbusmaster.meterlist.errors import MeterListError
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Of the tables; kept in the file as `user_version`."""
 KEPT_DAMAGED: Final = 3
 """Damaged files that are kept, the newest ones."""
@@ -24,7 +24,7 @@ _TABLES: Final = """
 CREATE TABLE meter (
     id INTEGER PRIMARY KEY AUTOINCREMENT, bus TEXT NOT NULL, secondary TEXT, primary_address INTEGER, medium TEXT,
     fabrication TEXT, first_seen TEXT, last_seen TEXT, status TEXT NOT NULL, checked TEXT,
-    remark TEXT NOT NULL, note TEXT NOT NULL
+    remark TEXT NOT NULL, note TEXT NOT NULL, doubts TEXT NOT NULL DEFAULT ''
 ) STRICT;
 CREATE TABLE rate (
     meter INTEGER NOT NULL REFERENCES meter(id) ON DELETE CASCADE, baud INTEGER NOT NULL, last_seen TEXT NOT NULL,
@@ -32,9 +32,18 @@ CREATE TABLE rate (
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE expected (
     id INTEGER PRIMARY KEY AUTOINCREMENT, bus TEXT NOT NULL, secondary TEXT, primary_address INTEGER, medium TEXT, baud INTEGER,
-    fabrication TEXT, note TEXT NOT NULL, status TEXT NOT NULL, checked TEXT, remark TEXT NOT NULL
+    fabrication TEXT, note TEXT NOT NULL, status TEXT NOT NULL, checked TEXT, remark TEXT NOT NULL,
+    doubts TEXT NOT NULL DEFAULT ''
 ) STRICT;
 """
+_MIGRATIONS: Final = {
+    # Version 2 says which moments were taken with a doubtful clock; of older ones nobody knows.
+    1: """
+ALTER TABLE meter ADD COLUMN doubts TEXT NOT NULL DEFAULT '';
+ALTER TABLE expected ADD COLUMN doubts TEXT NOT NULL DEFAULT '';
+""",
+}
+"""By the version from which each leads to the next."""
 
 
 class DamagedError(Exception):
@@ -133,6 +142,8 @@ def _verify(connection: sqlite3.Connection) -> None:
     if version == 0 and tables == 0:
         connection.executescript(f"BEGIN;{_TABLES}PRAGMA user_version={VERSION};COMMIT")
         return
+    while version in _MIGRATIONS:
+        version = _migrate(connection, version)
     if version != VERSION:
         raise DamagedError(f"its tables have version {version}, this program knows {VERSION}")
     result = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
@@ -143,6 +154,16 @@ def _verify(connection: sqlite3.Connection) -> None:
         wanted.executescript(_TABLES)
         if _columns(connection) != _columns(wanted):
             raise DamagedError("it has other tables than a meter list")
+
+
+def _migrate(connection: sqlite3.Connection, version: int) -> int:
+    try:
+        connection.executescript(f"BEGIN;{_MIGRATIONS[version]}PRAGMA user_version={version + 1};COMMIT")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
+            raise
+        raise DamagedError(f"it has other tables than a meter list of version {version}: {error}") from error
+    return version + 1
 
 
 def _columns(connection: sqlite3.Connection) -> list[tuple[str, ...]]:

@@ -19,8 +19,17 @@ from mbus.errors import AddressError
 from mbus.link.timing import BAUD_RATES
 from mbus.tables import fixed
 from mbus.tables.media import MEDIA, medium_name
-from mbusmaster.meterlist.csvfile import BUS_COLUMN, IDENTIFYING, ImportReport, Line, Problem, read_lines
+from mbusmaster.meterlist.csvfile import (
+    BUS_COLUMN,
+    DOUBTS_COLUMN,
+    IDENTIFYING,
+    ImportReport,
+    Line,
+    Problem,
+    read_lines,
+)
 from mbusmaster.meterlist.database import moment_of
+from mbusmaster.meterlist.doubt import NO_DOUBTS, Doubts, Stamp
 from mbusmaster.meterlist.errors import MeterRefusedError
 from mbusmaster.meterlist.meter import Status, checked_note, manufacturer_of, medium_of
 from mbusmaster.meterlist.sighting import LONGEST_FABRICATION
@@ -52,6 +61,7 @@ class Entry:
     last_seen: datetime | None
     status: Status | None
     note: str | None
+    doubts: Doubts = NO_DOUBTS
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -119,6 +129,7 @@ class _LineReader:
             self._read("last_seen", _moment),
             self._read("status", _status),
             self._read("note", checked_note),
+            self._read(DOUBTS_COLUMN, _doubts) or NO_DOUBTS,
         )
         return None if self.problems else entry
 
@@ -246,6 +257,12 @@ def _moment(text: str) -> datetime | None:
     ):
         raise ValueError(f"{text[:40]} is not a time at which a meter was seen")
     return moment
+
+
+def _doubts(text: str) -> Doubts:
+    """Read the names of moments; what is none of ours is left aside."""
+    words = text.lower().split()
+    return frozenset(stamp for stamp in Stamp if stamp in words)
 
 
 def _status(text: str) -> Status:

@@ -9,6 +9,7 @@ from mbus.addressing import SecondaryAddress
 from mbusmaster.meterlist.csvfile import ImportReport, Problem, write_table
 from mbusmaster.meterlist.database import Database, moment_of, moment_text
 from mbusmaster.meterlist.diagnosis import Verdict
+from mbusmaster.meterlist.doubt import NO_DOUBTS, Doubts, Stamp, doubts_of, doubts_text, restamped
 from mbusmaster.meterlist.entry import Entry, ReadFile, read_file
 from mbusmaster.meterlist.meter import LONGEST_REMARK, MAX_METERS, Status, manufacturer_of, version_of
 from mbusmaster.meterlist.rows import primary_of, secondary_of
@@ -46,6 +47,7 @@ class ExpectedMeter:
     status: Status = Status.NOT_ASKED
     checked: datetime | None = None
     remark: str = ""
+    doubts: Doubts = NO_DOUBTS
 
     @property
     def address(self) -> str:
@@ -64,10 +66,12 @@ class ExpectedMeters:
         meters: Iterable[ExpectedMeter],
         ticker: Ticker,
         clock: Callable[[], datetime],
+        is_doubtful: Callable[[], bool] = lambda: False,
     ) -> None:
         self._database = database
         self._ticker = ticker
         self._clock = clock
+        self._is_doubtful = is_doubtful
         self._meters = {meter.id: meter for meter in meters}
 
     def __len__(self) -> int:
@@ -111,11 +115,12 @@ class ExpectedMeters:
             return None
         now = self._clock().replace(microsecond=0)
         remark = verdict.remark[:LONGEST_REMARK]
-        changed = replace(meter, status=verdict.status, checked=now, remark=remark)
+        doubts = restamped(meter.doubts, (Stamp.CHECKED,), doubtful=self._is_doubtful())
+        changed = replace(meter, status=verdict.status, checked=now, remark=remark, doubts=doubts)
         with self._database.change() as file:
             file.execute(
-                "UPDATE expected SET status = ?, checked = ?, remark = ? WHERE id = ?",
-                (str(changed.status), moment_text(now), remark, number),
+                "UPDATE expected SET status = ?, checked = ?, remark = ?, doubts = ? WHERE id = ?",
+                (str(changed.status), moment_text(now), remark, doubts_text(doubts), number),
             )
         self._meters[number] = changed
         self._ticker.tick()
@@ -147,6 +152,7 @@ def load_expected(connection: sqlite3.Connection) -> list[ExpectedMeter]:
             Status(row["status"]),
             moment_of(row["checked"]),
             row["remark"],
+            doubts_of(row["doubts"]),
         )
         for row in connection.execute("SELECT * FROM expected ORDER BY id")
     ]

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from mbusmaster.meterlist.csvfile import Problem
+from mbusmaster.meterlist.doubt import Stamp
 from mbusmaster.meterlist.entry import Entry
 from mbusmaster.meterlist.merge import is_part_of, row_of
 from mbusmaster.meterlist.meter import Meter, Rate, Status
@@ -91,6 +92,7 @@ def _added(entry: Entry) -> Meter:
         last,
         "",
         entry.note or "",
+        entry.doubts,
     )
 
 
@@ -99,6 +101,12 @@ def _completed(row: Meter, entry: Entry) -> Meter:
     secondary = row.secondary
     if entry.secondary is not None and (secondary is None or is_part_of(secondary, entry.secondary)):
         secondary = entry.secondary
+    taken = {
+        Stamp.FIRST_SEEN: entry.first_seen is not None
+        and (row.first_seen is None or entry.first_seen < row.first_seen),
+        Stamp.LAST_SEEN: row.last_seen is None and entry.last_seen is not None,
+    }
+    foreign = frozenset(stamp for stamp, is_taken in taken.items() if is_taken)
     firsts = [moment for moment in (row.first_seen, entry.first_seen) if moment is not None]
     return replace(
         row,
@@ -109,4 +117,5 @@ def _completed(row: Meter, entry: Entry) -> Meter:
         first_seen=min(firsts, default=None),
         last_seen=row.last_seen or entry.last_seen,
         note=row.note if entry.note is None else entry.note,
+        doubts=row.doubts - foreign | entry.doubts & foreign,
     )

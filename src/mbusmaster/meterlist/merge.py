@@ -20,6 +20,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from mbus.addressing import SecondaryAddress
+from mbusmaster.meterlist.doubt import Stamp, restamped
 from mbusmaster.meterlist.meter import LONGEST_REMARK, Meter, Rate, Status
 from mbusmaster.meterlist.sighting import Sighting
 
@@ -49,9 +50,15 @@ def is_placeholder(row: Meter, primary: int | None) -> bool:
     )
 
 
-def merged(row: Meter, seen: Sighting, baud: int, now: datetime) -> Meter:
-    """Give the row with what was just seen at a rate entered into it; nothing that is known is forgotten."""
+def merged(row: Meter, seen: Sighting, baud: int, now: datetime, *, doubtful: bool = False) -> Meter:
+    """Give the row with what was just seen at a rate entered into it; nothing that is known is forgotten.
+
+    :param doubtful: the clock may be wrong by any amount.
+    """
     is_contact = seen.status.is_contact
+    stamps = [Stamp.CHECKED]
+    stamps += [Stamp.FIRST_SEEN] if row.first_seen is None else []
+    stamps += [Stamp.LAST_SEEN] if is_contact or row.last_seen is None else []
     return replace(
         row,
         secondary=_fuller(row.secondary, seen.secondary),
@@ -64,6 +71,7 @@ def merged(row: Meter, seen: Sighting, baud: int, now: datetime) -> Meter:
         status=seen.status,
         checked=now,
         remark=seen.remark[:LONGEST_REMARK],
+        doubts=restamped(row.doubts, stamps, doubtful=doubtful),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from mbus.addressing import ANY_MANUFACTURER, ANY_MEDIUM, ANY_VERSION, SecondaryAddress, manufacturer_letters
 from mbus.tables.media import medium_name
+from mbusmaster.meterlist.doubt import NO_DOUBTS, Doubts
 from mbusmaster.meterlist.errors import MeterRefusedError
 
 LONGEST_NOTE: Final = 200
@@ -63,6 +64,7 @@ class Meter:
     :ivar checked: when `status` was found out.
     :ivar remark: what was seen, as text for a person.
     :ivar note: text of the user.
+    :ivar doubts: which of its moments were taken with a doubtful clock.
     """
 
     id: int
@@ -78,6 +80,7 @@ class Meter:
     checked: datetime | None = None
     remark: str = ""
     note: str = ""
+    doubts: Doubts = NO_DOUBTS
 
     @property
     def address(self) -> str:

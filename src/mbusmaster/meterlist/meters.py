@@ -14,6 +14,7 @@ from pathlib import Path
 from mbusmaster.meterlist.csvfile import ImportReport, Problem, write_meters
 from mbusmaster.meterlist.database import Database
 from mbusmaster.meterlist.diagnosis import Verdict
+from mbusmaster.meterlist.doubt import Stamp, restamped
 from mbusmaster.meterlist.entry import ReadFile, read_file
 from mbusmaster.meterlist.errors import ListFullError, MeterRefusedError
 from mbusmaster.meterlist.expected import ExpectedMeters, load_expected
@@ -38,20 +39,23 @@ class MeterList:
     """The meters of all buses.
 
     :param path: of the file, by custom ``meters.db`` in the state folder; the folder must exist.
-    :param clock: the time now, with a zone.
+    :param clock: the time now, with a zone; :param is_doubtful: whether it may be wrong by any amount.
     :ivar expected: the meters that should be there, in the same file.
 
     Raise `MeterListError` where the file can neither be opened nor replaced.
     """
 
-    def __init__(self, path: Path, *, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, path: Path, *, clock: Callable[[], datetime], is_doubtful: Callable[[], bool] = lambda: False
+    ) -> None:
         self._clock = clock
+        self._is_doubtful = is_doubtful
         self._database = Database(path, clock, _read_all)
         with self._database.change() as file:
             self._meters = {meter.id: meter for meter in load_meters(file)}
             expected = load_expected(file)
         self._ticker = Ticker()
-        self.expected = ExpectedMeters(self._database, expected, self._ticker, clock)
+        self.expected = ExpectedMeters(self._database, expected, self._ticker, clock, is_doubtful)
 
     @property
     def problem(self) -> str:
@@ -127,7 +131,6 @@ class MeterList:
 
         :param apart_from: as in `row_of`.
         """
-        now = self._now()
         rows = self.meters(bus)
         row = row_of(rows, seen, apart_from)
         is_new = row is None
@@ -139,7 +142,7 @@ class MeterList:
         absorbed = [other for other in absorbed if other.id != row.id]
         note = row.note or next((other.note for other in absorbed if other.note), "")
         (stored,) = self._store(
-            (replace(merged(row, seen, baud, now), note=note),), [other.id for other in absorbed]
+            (replace(self._merged(row, seen, baud), note=note),), [other.id for other in absorbed]
         )
         return Recorded(stored, is_new)
 
@@ -151,7 +154,7 @@ class MeterList:
         here = [meter for meter in self.meters(bus) if meter.primary == seen.primary]
         if not here:
             return (self.record(seen, bus=bus, baud=baud),)
-        changed = [merged(row, seen, baud, self._now()) for row in here]
+        changed = [self._merged(row, seen, baud) for row in here]
         return tuple(Recorded(meter, False) for meter in self._store(changed))
 
     def conclude(self, number: int, verdict: Verdict, *, asked: int) -> Meter | None:
@@ -168,9 +171,11 @@ class MeterList:
             rates = with_rate(rates, baud, now, answers=False)
         changed = replace(meter, rates=rates)
         if verdict.sighting is not None:
-            changed = merged(changed, verdict.sighting, verdict.answered_at or asked, now)
+            changed = self._merged(changed, verdict.sighting, verdict.answered_at or asked)
         remark = verdict.remark[:LONGEST_REMARK]
-        (stored,) = self._store((replace(changed, status=verdict.status, checked=now, remark=remark),))
+        doubts = restamped(changed.doubts, (Stamp.CHECKED,), doubtful=self._is_doubtful())
+        changed = replace(changed, status=verdict.status, checked=now, remark=remark, doubts=doubts)
+        (stored,) = self._store((changed,))
         return stored
 
     def to_csv(self, query: Query | None = None) -> bytes:
@@ -237,6 +242,9 @@ class MeterList:
     def _expect_room(self, count: int) -> None:
         if len(self._meters) + count > MAX_METERS:
             raise ListFullError(f"the meter list is full ({MAX_METERS} meters): remove some that are gone")
+
+    def _merged(self, row: Meter, seen: Sighting, baud: int) -> Meter:
+        return merged(row, seen, baud, self._now(), doubtful=self._is_doubtful())
 
     def _now(self) -> datetime:
         return self._clock().replace(microsecond=0)

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from mbusmaster.meterlist.database import moment_text
+from mbusmaster.meterlist.doubt import doubts_text
 from mbusmaster.meterlist.meter import Meter, Status
 
 MAX_PAGE: Final = 2000
@@ -81,6 +82,7 @@ def cells(meter: Meter) -> dict[str, str]:
         "status": meter.status,
         "note": meter.note,
         "bus": meter.bus,
+        "doubtful_times": doubts_text(meter.doubts),
     }
     return {name: "" if value is None else str(value) for name, value in columns.items()}
 

@@ -7,6 +7,7 @@ from typing import Any
 from mbus.addressing import SecondaryAddress, is_primary
 from mbus.errors import AddressError
 from mbusmaster.meterlist.database import moment_of, moment_text
+from mbusmaster.meterlist.doubt import doubts_of, doubts_text
 from mbusmaster.meterlist.meter import Meter, Rate, Status
 
 
@@ -33,6 +34,7 @@ def load_meters(connection: sqlite3.Connection) -> list[Meter]:
             checked=moment_of(row["checked"]),
             remark=row["remark"],
             note=row["note"],
+            doubts=doubts_of(row["doubts"]),
         )
         for row in connection.execute("SELECT * FROM meter ORDER BY id")
     ]
@@ -85,6 +87,7 @@ def _columns(meter: Meter) -> dict[str, Any]:
         "checked": moment_text(meter.checked),
         "remark": meter.remark,
         "note": meter.note,
+        "doubts": doubts_text(meter.doubts),
     }
 
 

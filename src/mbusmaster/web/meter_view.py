@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Final, Self
 from urllib.parse import urlencode
 
 from mbusmaster.meterlist import Meter, Query, Sort, Status
+from mbusmaster.meterlist.doubt import Stamp
 from mbusmaster.meterlist.query import LONGEST_TEXT
 from mbusmaster.web.locale import format_datetime, format_number
 from mbusmaster.web.locale import gettext as _
@@ -161,14 +163,22 @@ def shown_meter(meter: Meter) -> ShownMeter:
         primary="" if meter.primary is None else str(meter.primary),
         baud="" if meter.baud is None else str(meter.baud),
         fabrication=meter.fabrication or "",
-        first_seen=format_datetime(meter.first_seen) if meter.first_seen else "",
-        last_seen=format_datetime(meter.last_seen) if meter.last_seen else "",
+        first_seen=moment_text(meter, Stamp.FIRST_SEEN, meter.first_seen),
+        last_seen=moment_text(meter, Stamp.LAST_SEEN, meter.last_seen),
         status=status_sign(meter.status),
         remark=phrase(meter.remark),
         note=meter.note,
         bus=meter.bus,
         can_check=needs_check(meter),
     )
+
+
+def moment_text(meter: Meter, stamp: Stamp, moment: datetime | None) -> str:
+    """Give a moment of a row, and say it where the clock was doubtful then."""
+    if moment is None:
+        return ""
+    text = format_datetime(moment)
+    return _("%(time)s (doubtful clock)") % {"time": text} if stamp in meter.doubts else text
 
 
 def needs_check(meter: Meter) -> bool:

@@ -88,10 +88,14 @@ class ReportRow(Answer):
 
 
 class Report(Answer):
-    """Expected against found; `percent` of the expected meters answer, null where none is expected."""
+    """Expected against found; `percent` of the expected meters answer, null where none is expected.
+
+    `is_clock_doubtful`: the times may be wrong by any amount, that of the report or of some finding.
+    """
 
     made_at: datetime
     last_checked: datetime | None
+    is_clock_doubtful: bool
     is_complete: bool
     percent: int | None
     found: int
@@ -140,10 +144,11 @@ def router(services: Services) -> APIRouter:
     @routes.get("/commissioning")
     async def get_commissioning(bus: BusName = None) -> Report:
         """Compare the expected meters with those that were found."""
-        made = commissioning(services.meters, services.now(), bus)
+        made = commissioning(services.meters, services.now(), bus, doubtful=services.time.belief.is_doubtful)
         return Report(
             made_at=made.made_at,
             last_checked=made.last_checked,
+            is_clock_doubtful=made.is_clock_doubtful,
             is_complete=made.is_complete,
             percent=made.percent,
             found=made.count(Kind.FOUND),

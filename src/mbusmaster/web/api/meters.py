@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from mbusmaster.meterlist import ImportReport, Meter, MeterRefusedError, ReadFile, Sort, Status, read_file
 from mbusmaster.meterlist import Query as ListQuery
+from mbusmaster.meterlist.doubt import Stamp
 from mbusmaster.meterlist.query import LONGEST_TEXT, MAX_PAGE
 from mbusmaster.web.actions.meters import download_name, record_change, record_import
 from mbusmaster.web.api.callers import Calling
@@ -51,7 +52,10 @@ class RateRow(Answer):
 
 
 class MeterRow(Answer):
-    """One meter; null is what is not known. `remark` says in English what was seen, `note` is the user's text."""
+    """One meter; null is what is not known. `remark` says in English what was seen, `note` is the user's text.
+
+    `doubtful_times` names those moments of the row that were taken with a doubtful clock.
+    """
 
     id: int
     bus: str
@@ -70,6 +74,7 @@ class MeterRow(Answer):
     checked: datetime | None
     remark: str
     note: str
+    doubtful_times: tuple[Stamp, ...]
 
     @classmethod
     def of_meter(cls, meter: Meter) -> Self:
@@ -92,6 +97,7 @@ class MeterRow(Answer):
             checked=meter.checked,
             remark=meter.remark,
             note=meter.note,
+            doubtful_times=tuple(stamp for stamp in Stamp if stamp in meter.doubts),
         )
 
 

@@ -76,7 +76,7 @@ def router(services: Services) -> APIRouter:
 
     @routes.get(REPORT)
     async def report(request: Request, who: Asking) -> Response:
-        result = commissioning(services.meters, services.now())
+        result = _result(services)
         return page(
             request,
             "commissioning_report.html",
@@ -133,8 +133,12 @@ def router(services: Services) -> APIRouter:
     return routes
 
 
+def _result(services: Services) -> Commissioning:
+    return commissioning(services.meters, services.now(), doubtful=services.time.belief.is_doubtful)
+
+
 def _page(request: Request, services: Services, kind: Kind | None, asked: str) -> Response:
-    result = commissioning(services.meters, services.now())
+    result = _result(services)
     items = [item for item in _sorted(result.items) if kind in (None, item.kind)]
     shown = paged(items, asked, PAGE)
     return page(

@@ -7,6 +7,7 @@ from fastapi import APIRouter, HTTPException, Request
 from starlette.responses import Response
 
 from mbusmaster.meterlist import Meter, MeterRefusedError
+from mbusmaster.meterlist.doubt import Stamp
 from mbusmaster.meterlist.meter import LONGEST_NOTE
 from mbusmaster.web.actions.meters import record_change
 from mbusmaster.web.forms import form_values
@@ -14,7 +15,7 @@ from mbusmaster.web.guard import Asking, local_path
 from mbusmaster.web.locale import format_datetime, ngettext
 from mbusmaster.web.locale import gettext as _
 from mbusmaster.web.meter_texts import advice
-from mbusmaster.web.meter_view import PATH, address_text, shown_meter
+from mbusmaster.web.meter_view import PATH, address_text, moment_text, shown_meter
 from mbusmaster.web.pages.door import Door
 from mbusmaster.web.phrases import phrase
 from mbusmaster.web.render import ask, flash, go_to, page
@@ -134,7 +135,7 @@ def _page(
         status=422 if problem else 200,
         meter=shown_meter(row),
         rates=[ShownRate(rate.baud, rate.answers, format_datetime(rate.last_seen)) for rate in row.rates],
-        checked=format_datetime(row.checked) if row.checked else "",
+        checked=moment_text(row, Stamp.CHECKED, row.checked),
         advice=advice(row.status),
         several=len(services.scanner.buses) > 1,
         can_ask=bool(row.address) and row.bus in services.scanner.buses,
