@@ -239,8 +239,11 @@ class ReleaseMaker:
             number, f"0.2.{number}", self.now, self._platform.python, self._platform.architecture, kind
         )
 
-    def target(self, description: Description, main: str) -> Path:
-        """Make the tar of wheels."""
+    def target(self, description: Description, main: str, *, broken: bool = False) -> Path:
+        """Make the tar of wheels.
+
+        :param broken: one of them is no wheel.
+        """
         folder = self._fresh_folder()
         files = {
             "mbusmaster/__init__.py": "",
@@ -251,7 +254,7 @@ class ReleaseMaker:
             wheel(folder, "mbusmaster", description.version, files),
             wheel(folder, "tinydep", "1.0", {"tinydep.py": "VALUE = 1\n"}),
         ]
-        members += [(f"wheels/{path.name}", path) for path in wheels]
+        members += [(f"wheels/{path.name}", b"no zip" if broken else path) for path in wheels]
         path = folder / description.target
         with open(path, "wb") as file:
             pack(file, members)
