@@ -36,6 +36,9 @@ class Channel(Protocol):
     async def stop(self) -> None:
         """Stop listening and let every client go."""
 
+    async def finish(self, seconds: float) -> None:
+        """Do as `stop`, but let each client have the answer that is on its way first, for so long."""
+
 
 class ClosedChannel:
     """A channel that cannot be opened, in the place of the real one.
@@ -54,6 +57,9 @@ class ClosedChannel:
         raise ChannelError(self._reason)
 
     async def stop(self) -> None:
+        """Do nothing."""
+
+    async def finish(self, seconds: float) -> None:
         """Do nothing."""
 
 
@@ -100,6 +106,7 @@ class Doors:
         self._serial = serial
         self._may_open = may_open
         self._opens = asyncio.Event()
+        self._is_over = False
         self.settled = asyncio.Event()
         self.opened = asyncio.Event()
 
@@ -119,7 +126,8 @@ class Doors:
                 _log.info("no user was made yet: channels over the network stay closed until then")
             await self._opens.wait()
             for door in self._doors:
-                await _open(door)
+                if not self._is_over:
+                    await _open(door)
             self.settled.set()
             self.opened.set()
             await asyncio.Event().wait()
@@ -152,6 +160,14 @@ class Doors:
             where = (serial.where,) if serial.where else ()
             states.append(ChannelState("serial_port", bool(where), where, serial.clients, serial.problem))
         return tuple(states)
+
+    async def finish(self, seconds: float) -> None:
+        """Close all channels for good; each client gets the answer that is on its way, and then a goodbye, within so long."""
+        self._is_over = True
+        steps = [door.channel.finish(seconds) for door in self._doors]
+        if self._serial is not None:
+            steps.append(self._serial.finish(seconds))
+        await asyncio.gather(*steps)
 
     async def _close(self) -> None:
         for door in self._doors:

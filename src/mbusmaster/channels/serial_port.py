@@ -41,6 +41,7 @@ class _Visit:
 
     client: Client
     transport: PortTransport
+    session: Session
     task: asyncio.Task[None]
     baud: int | None = None
 
@@ -96,6 +97,15 @@ class SerialPortChannel:
         elif not self._make_terminal():
             return
         self._serving = asyncio.create_task(self._serve())
+
+    async def finish(self, seconds: float) -> None:
+        """Let the client have the answer that is on its way; after so long, or when it has it, do as `stop` does."""
+        visits = [visit for visit in (self._visit, self._leaving) if visit is not None]
+        for visit in visits:
+            visit.session.finish()
+        if visits:
+            await asyncio.wait([visit.task for visit in visits], timeout=seconds)
+        await self.stop()
 
     async def stop(self) -> None:
         """Take the port away and let the client go."""
@@ -158,15 +168,11 @@ class SerialPortChannel:
             self._tell("crowded", f"client refused: {error}")
             return
         transport = PortTransport(self._port, self._port.hang_up)
-        self._visit = _Visit(client, transport, asyncio.create_task(self._run(client, transport)))
-
-    async def _run(self, client: Client, transport: PortTransport) -> None:
-        with client, contextlib.suppress(asyncio.CancelledError):
-            # Without an idle end: a program may keep a serial port open for ever.
-            session = Session(
-                transport.reader, transport.writer, client, tell=self._tell, idle_close=float("inf")
-            )
-            await session.run()
+        # Without an idle end: a program may keep a serial port open for ever.
+        session = Session(
+            transport.reader, transport.writer, client, tell=self._tell, idle_close=float("inf")
+        )
+        self._visit = _Visit(client, transport, session, asyncio.create_task(_run(client, session)))
 
     async def _take(self, visit: _Visit, data: bytes, baud: int | None) -> None:
         if baud != visit.baud:
@@ -196,6 +202,11 @@ class SerialPortChannel:
     def _tell(self, kind: str, text: str) -> None:
         if self._rarely.allows(NAME, kind, asyncio.get_running_loop().time()):
             _log.warning("%s: %s", NAME, text)
+
+
+async def _run(client: Client, session: Session) -> None:
+    with client, contextlib.suppress(asyncio.CancelledError):
+        await session.run()
 
 
 def _gadget() -> str | None:

@@ -80,6 +80,7 @@ class Session:
         self._held_back_until = float("-inf")
         self._ended = False
         self._verdict = Verdict.DONE
+        self._listening: asyncio.Task[None] | None = None
         self._asked_at = float("-inf")
 
     async def run(self) -> None:
@@ -87,18 +88,30 @@ class Session:
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._work())
-                await self._listen()
-                # A client may close its direction and still wait for its answers.
-                self._ended = True
-                self._changed.set()
+                self._listening = tasks.create_task(self._hear_all())
         except* ConnectionError:
             pass
         finally:
             await self._close()
 
+    def finish(self) -> None:
+        """Hear no more; what is being answered is answered, then the session ends. What waits behind it is not sent any more."""
+        while len(self._pending) > 1:
+            self._pending.pop()
+        if self._listening is not None:
+            self._listening.cancel()
+
     def quiet_seconds(self, now: float) -> float:
         """Tell for how long it has asked nothing and waited for nothing; infinite when it never asked."""
         return 0.0 if self._pending else now - self._asked_at
+
+    async def _hear_all(self) -> None:
+        try:
+            await self._listen()
+        finally:
+            # A client may close its direction and still wait for its answers.
+            self._ended = True
+            self._changed.set()
 
     async def _listen(self) -> None:
         loop = asyncio.get_running_loop()

@@ -173,6 +173,19 @@ class TcpChannel:
         if tasks:
             await asyncio.wait(tasks)
 
+    async def finish(self, seconds: float) -> None:
+        """Stop listening, let each client have the answer that is on its way, and say goodbye; after so long do as `stop`."""
+        await self._listener.stop()
+        for connection in tuple(self._connections):
+            if connection.session is not None:
+                connection.session.finish()
+            else:
+                connection.end()
+        tasks = [connection.task for connection in self._connections if connection.task]
+        if tasks:
+            await asyncio.wait(tasks, timeout=seconds)
+        await self.stop()
+
     def review(self) -> None:
         """End at once every connection to which the door objects by now."""
         for connection in tuple(self._connections):

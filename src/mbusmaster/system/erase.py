@@ -29,7 +29,7 @@ from mbusmaster.settings.tree import spot
 
 MARK: Final = "erase-all"
 FOLDERS: Final = ("trust", "log", "spool")
-FILES: Final = ("access.db", "meters.db", "readings.db", "scans.json")
+FILES: Final = ("access.db", "meters.db")
 """In the state folder, with what stands beside them under such a name: side files, damaged and half written ones."""
 KEPT: Final = ("time.json",)
 """The last known time, without which an old certificate could pass for a good one; it says nothing of anybody."""

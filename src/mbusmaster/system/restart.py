@@ -1,9 +1,10 @@
 """Restart of the gateway: ends it cleanly and has it started again, by the service manager or by itself."""
 
+import asyncio
 import logging
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from enum import Enum
 from typing import Final, NoReturn
 
@@ -11,6 +12,10 @@ from mbusmaster.system.erase import Eraser
 
 RESTART_STATUS: Final = 75
 """Exit status that asks the service manager for a new start (EX_TEMPFAIL; RestartForceExitStatus= of the unit)."""
+END_SECONDS: Final = 5.0
+"""For all who are connected to get what they are waiting for."""
+ANSWER_SECONDS: Final = 3.5
+"""Of that, for answers of the bus: a slow meter takes some seconds; the rest is for goodbyes."""
 _EXECUTED: Final = "SYSTEMD_EXEC_PID"
 
 _log = logging.getLogger(__name__)
@@ -50,6 +55,26 @@ class Restart:
         self._why = why or "no reason given"
         _log.info("restart: %s", self._why)
         self._stop()
+
+
+async def wind_down(*steps: Callable[[], Awaitable[object]], seconds: float = END_SECONDS) -> None:
+    """Let go of all who are connected, by all steps at once; what takes longer is cut off, what fails keeps no other up."""
+    tasks = [asyncio.create_task(_step(step)) for step in steps]
+    try:
+        _done, late = await asyncio.wait(tasks, timeout=seconds)
+        if late:
+            _log.warning("not everybody could be let go within %.0f s: cut off", seconds)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+
+
+async def _step(step: Callable[[], Awaitable[object]]) -> None:
+    try:
+        await step()
+    except Exception:
+        _log.exception("a part of the master did not end as it should")
 
 
 def is_supervised(environment: Mapping[str, str] = os.environ, pid: int | None = None) -> bool:

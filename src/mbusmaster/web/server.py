@@ -22,6 +22,8 @@ from mbusmaster.web.visitor import INTERFACE, Interface
 
 GRACE_SECONDS: Final = 3.0
 """For answers that are under way when the server stops."""
+ABORT_SECONDS: Final = 1.0
+"""For the loop to do away with what was cut off."""
 BACKLOG: Final = 64
 
 _log = logging.getLogger(__name__)
@@ -90,14 +92,19 @@ class WebServer:
         self._app.state.streams.close()
         for connection in list(self._state.connections):
             connection.shutdown()
-        if self._state.tasks:
-            await asyncio.wait(set(self._state.tasks), timeout=GRACE_SECONDS)
+        await self._emptied(GRACE_SECONDS)
         for task in set(self._state.tasks):
             task.cancel()
         for connection in list(self._state.connections):
             connection.transport.abort()
+        await self._emptied(ABORT_SECONDS)
+
+    async def _emptied(self, seconds: float) -> None:
+        """Wait until every answer is made and every browser has taken what there is for it, but not for longer."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(GRACE_SECONDS):
+            async with asyncio.timeout(seconds):
+                if self._state.tasks:
+                    await asyncio.wait(set(self._state.tasks))
                 for crowd in self._crowds.values():
                     await crowd.empty()
 

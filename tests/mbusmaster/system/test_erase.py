@@ -184,7 +184,7 @@ def test_side_files_and_half_written_ones_are_ours() -> None:
         "access.db",
         "access.db-wal",
         "meters.db.damaged-20260101T000000Z-shm",
-        ".scans.json.new",
+        ".access.db.new",
         "log",
     ):
         assert is_ours(name)

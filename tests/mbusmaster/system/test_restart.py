@@ -1,3 +1,4 @@
+import asyncio
 import logging
 import os
 import subprocess
@@ -6,7 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from mbusmaster.system.restart import RESTART_STATUS, ExitReason, Restart, is_supervised, start_again
+from mbusmaster.system.restart import (
+    END_SECONDS,
+    RESTART_STATUS,
+    ExitReason,
+    Restart,
+    is_supervised,
+    start_again,
+    wind_down,
+)
+from support.virtual_time import in_virtual_time
 
 AGAIN = """
 import os, sys
@@ -57,3 +67,40 @@ def test_without_one_the_process_starts_itself_again_with_all_it_was_given(tmp_p
     first, second = done.stdout.splitlines()
     assert first == second
     assert "['run', '--config', 'a b.toml', '--state', './state'] /run/x" in first
+
+
+async def test_all_are_let_go_at_once_and_one_that_fails_keeps_no_other_up(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    ended: list[str] = []
+    both = asyncio.Barrier(2)
+
+    async def first() -> None:
+        await both.wait()
+        ended.append("first")
+
+    async def second() -> None:
+        await both.wait()
+        ended.append("second")
+
+    async def failing() -> None:
+        raise OSError("no room")
+
+    await wind_down(first, failing, second)
+    assert sorted(ended) == ["first", "second"]
+    assert "did not end as it should" in caplog.text
+
+
+@in_virtual_time
+async def test_one_that_takes_too_long_is_cut_off() -> None:
+    ended: list[str] = []
+
+    async def endless() -> None:
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            ended.append("cut off")
+
+    await wind_down(endless)
+    assert asyncio.get_running_loop().time() == END_SECONDS
+    assert ended == ["cut off"]
