@@ -86,10 +86,7 @@ class SlotUpdates:
 
     async def run(self) -> None:
         """Work until cancelled."""
-        try:
-            await asyncio.to_thread(self._spool.clear)
-        except OSError as error:
-            _log.error("the folder for release files cannot be used: %s", error)
+        await self._clean()
         await self.look()
         async with asyncio.TaskGroup() as tasks:
             if self._state.installed is not None and self._state.installed.on_trial:
@@ -134,11 +131,20 @@ class SlotUpdates:
             raise UpdateError(WRONG_NAME, name=SHOWN_NAME)
         self._begin(UpdateStatus.CHECKING, shown_number(number))
         try:
-            path = await asyncio.to_thread(self._spool.take, fetched)
+            path = await self._spool.take(fetched)
         except UpdateError as error:
             self._fail(error.text)
             raise
         self._waiting.put_nowait(_Waiting(path, from_server=True))
+
+    async def _clean(self) -> None:
+        """Remove what an earlier run left, unless somebody sends a file already."""
+        if self._state.is_busy:
+            return
+        try:
+            await self._spool.clean()
+        except OSError as error:
+            _log.error("the folder for release files cannot be used: %s", error)
 
     def _begin(self, status: UpdateStatus, release: str) -> None:
         state = self._state
@@ -150,23 +156,27 @@ class SlotUpdates:
 
     async def _install(self, waiting: _Waiting) -> None:
         await self._trial.remember()
-        arguments = {"file": waiting.path.name, "from_server": waiting.from_server}
         try:
-            done = await self._helper.do("slots.install", arguments, told=self._told)
+            done = await self._have_installed(waiting)
         except HelperError as error:
             _log.error("release %s was not installed: %s", self._state.release, error)
             self._fail(error.text)
             self._record(f"release {self._state.release}: {error}", "refused")
             await self.look()
             return
-        finally:
-            waiting.path.unlink(missing_ok=True)
         release = _number(done.get("release")) or self._state.release
         self._then(UpdateStatus.INSTALLED, release)
         _log.info("release %s is installed", release)
         self._record(f"release {release} is installed", "ok")
         await asyncio.sleep(self._restart_seconds)
         self._restart(f"release {release} is installed")
+
+    async def _have_installed(self, waiting: _Waiting) -> Mapping[str, Any]:
+        arguments = {"file": waiting.path.name, "from_server": waiting.from_server}
+        try:
+            return await self._helper.do("slots.install", arguments, told=self._told)
+        finally:
+            waiting.path.unlink(missing_ok=True)
 
     async def _prove(self) -> None:
         if await self._trial.run():

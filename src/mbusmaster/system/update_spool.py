@@ -1,6 +1,7 @@
 """The spool folder: where release files wait for the helper; never more than one, and nothing of one that broke off."""
 
 import asyncio
+import contextlib
 import os
 import shutil
 from collections.abc import AsyncIterator, Callable
@@ -33,9 +34,14 @@ class Spool:
         self.folder = folder
         self._most = most
         self._stall = stall
+        self._in_use = asyncio.Lock()
 
-    def clear(self) -> None:
-        """Remove whatever is there; blocks, and raises `OSError`."""
+    async def clean(self) -> None:
+        """Remove whatever is there; raise `OSError`."""
+        async with self._in_use:
+            await asyncio.to_thread(self._clear)
+
+    def _clear(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         for path in self.folder.iterdir():
             if path.is_dir() and not path.is_symlink():
@@ -55,6 +61,21 @@ class Spool:
         :param name: a plain name, checked by the caller.
         :param size: in bytes, where it is known before.
         """
+        async with self._in_use:
+            return await self._receive(name, content, size, told)
+
+    async def take(self, path: Path) -> Path:
+        """Move a file of the same disk here, and remove what was here before. Raise `UpdateError`."""
+        async with self._in_use:
+            try:
+                await asyncio.to_thread(self._clear)
+                return await asyncio.to_thread(_put, path, self.folder / path.name)
+            except OSError as error:
+                raise UpdateError(NOT_WRITTEN, why=error.strerror or type(error).__name__) from error
+
+    async def _receive(
+        self, name: str, content: AsyncIterator[bytes], size: int | None, told: Callable[[int], None]
+    ) -> Path:
         incoming = self.folder / _INCOMING
         try:
             if size is not None:
@@ -67,15 +88,8 @@ class Spool:
         except OSError as error:
             raise UpdateError(NOT_WRITTEN, why=error.strerror or type(error).__name__) from error
         finally:
-            incoming.unlink(missing_ok=True)
-
-    def take(self, path: Path) -> Path:
-        """Move a file of the same disk here, and remove what was here before; blocks. Raise `UpdateError`."""
-        try:
-            self.clear()
-            return _put(path, self.folder / path.name)
-        except OSError as error:
-            raise UpdateError(NOT_WRITTEN, why=error.strerror or type(error).__name__) from error
+            with contextlib.suppress(OSError):
+                incoming.unlink()
 
     async def _write(
         self, incoming: Path, content: AsyncIterator[bytes], size: int | None, told: Callable[[int], None]
@@ -99,7 +113,7 @@ class Spool:
                 return taken
 
     def _begin(self, incoming: Path, size: int) -> None:
-        self.clear()
+        self._clear()
         self._check_room(size)
         incoming.touch(0o644, exist_ok=False)
 

@@ -19,7 +19,7 @@ SECONDS: Final = 60.0
 """That a release must run without a crash."""
 PATIENCE: Final = 300.0
 """Seconds for everything to work again that worked before."""
-_LOOK_SECONDS: Final = 5.0
+LOOK_SECONDS: Final = 5.0
 _LARGEST: Final = 64 * 1024
 
 Facts = Callable[[], Mapping[str, bool]]
@@ -44,6 +44,7 @@ class Trial:
         *,
         seconds: float = SECONDS,
         patience: float = PATIENCE,
+        look: float = LOOK_SECONDS,
     ) -> None:
         self._helper = helper
         self._memory = memory
@@ -51,6 +52,7 @@ class Trial:
         self._restart = restart
         self._seconds = seconds
         self._patience = patience
+        self._look = look
 
     async def remember(self) -> None:
         """Keep what works now, before another release takes over."""
@@ -64,7 +66,7 @@ class Trial:
         """Confirm the release that runs; false where it was not well in time, and the gateway restarts."""
         before = await asyncio.to_thread(self._before)
         await asyncio.sleep(self._seconds)
-        left = max(1, round((self._patience - self._seconds) / _LOOK_SECONDS))
+        left = max(1, round((self._patience - self._seconds) / self._look))
         lacking: str = ""
         for _ in range(left):
             now = self._facts()
@@ -72,7 +74,7 @@ class Trial:
             if not lacking and await self._confirm():
                 self._memory.unlink(missing_ok=True)
                 return True
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(self._look)
         _log.error("this release is not confirmed: %s", lacking or "the helper cannot be asked")
         self._restart(
             f"the new release has not: {lacking}" if lacking else "the new release cannot be confirmed"
