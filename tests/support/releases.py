@@ -87,9 +87,10 @@ class ReleaseMaker:
 
     def rotated(self, number: int = 44) -> Path:
         """Make a release after all keys were replaced, the root's signed by old and new ones."""
-        old, self.roots = self.roots, self._keys(len(ROOTS))
+        old, gone = self.roots, self._all_ids()
+        self.roots = self._keys(len(ROOTS))
         (self.targets,), self.file_keys, self.online_keys = self._keys(1), self._keys(2), self._keys(2)
-        self.repository.rotate(self._all_keys(), [*old[:2], *self.roots[:2]])
+        self.repository.rotate(gone, self._all_keys(), [*old[:2], *self.roots[:2]])
         return self.good(number)
 
     def image(self, number: int = 42, content: bytes = b"an image") -> Path:
@@ -132,7 +133,7 @@ class ReleaseMaker:
         shutil.copytree(self.server, stolen)
         repository = ReleaseRepository(stolen, self.now)
         evil = ReleaseMaker(self._fresh_folder(), now=self.now, platform=self._platform)
-        repository.rotate(evil._all_keys(), evil.roots[:2])
+        repository.rotate(self._all_ids(), evil._all_keys(), evil.roots[:2])
         description = self.description(number)
         repository.offer({description: self.target(description, GOOD_MAIN)}, evil.targets)
         return repository.release_file(self._fresh_folder(), evil.offline)
@@ -272,6 +273,9 @@ class ReleaseMaker:
             "snapshot": [self.file_keys[0], self.online_keys[0]],
             "timestamp": [self.file_keys[1], self.online_keys[1]],
         }
+
+    def _all_ids(self) -> list[str]:
+        return [key.public_key.keyid for keys in self._all_keys().values() for key in keys]
 
     def _keys(self, count: int) -> list[CryptoSigner]:
         return [CryptoSigner.generate_ed25519() for _ in range(count)]

@@ -19,13 +19,14 @@ server and the server nothing of the offline machine; the root names both, and e
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 from securesystemslib.signer import CryptoSigner
+from tuf.api.exceptions import UnsignedMetadataError
 from tuf.api.metadata import (
     Metadata,
     MetaFile,
@@ -97,22 +98,45 @@ class ReleaseRepository:
         self._save(Metadata(root), signers.root)
         self._save(Metadata(Targets(expires=self._now + TARGETS_VALID)), [_there(signers.targets, "targets")])
 
-    def rotate(self, replaced: Mapping[str, Sequence[CryptoSigner]], signers: Sequence[CryptoSigner]) -> None:
+    def rotate(
+        self,
+        gone: Collection[str],
+        new: Mapping[str, Sequence[CryptoSigner]],
+        signers: Sequence[CryptoSigner],
+    ) -> None:
         """Make the next root; also to renew its validity, with nothing replaced.
 
-        :param replaced: roles, and all keys that count for each from now on.
-        :param signers: root keys, of the last root and of the new one where these differ.
+        :param gone: ids of keys that count no more.
+        :param new: keys that count from now on, by role.
+        :param signers: root keys: two of the last root, and two of the new one where these differ.
         """
         metadata: Metadata[Root] = self._newest("root")
         root = metadata.signed
-        for role, members in replaced.items():
-            for keyid in list(root.roles[role].keyids):
-                root.revoke_key(keyid, role)
+        for name, role in root.roles.items():
+            for keyid in set(role.keyids) & set(gone):
+                root.revoke_key(keyid, name)
+        for name, members in new.items():
             for member in members:
-                root.add_key(member.public_key, role)
+                root.add_key(member.public_key, name)
         root.version += 1
         root.expires = self._now + ROOT_VALID
         self._save(metadata, signers)
+
+    def check_roots(self) -> None:
+        """Raise `MakingError` unless each root is signed by itself and by the one before, as devices want it."""
+        before: Metadata[Root] | None = None
+        for path in self._roots():
+            metadata: Metadata[Root] = Metadata.from_file(str(path))
+            for signer in (before or metadata, metadata):
+                try:
+                    signer.signed.verify_delegate("root", metadata.signed_bytes, metadata.signatures)
+                except UnsignedMetadataError as error:
+                    raise MakingError(f"{path.name} is not signed by enough root keys ({error})") from error
+            before = metadata
+
+    def withdraw_root(self) -> None:
+        """Remove the newest root, which must not have been published."""
+        self._roots()[-1].unlink()
 
     def sign_targets(self, signer: CryptoSigner) -> None:
         """Sign what is offered anew: longer validity, or a new key."""
@@ -180,9 +204,10 @@ class ReleaseRepository:
             pack(file, members)
         return made
 
-    def root(self, version: int) -> bytes:
-        """Give a root: the first one is what packages carry."""
-        return self._file("root", version).read_bytes()
+    def root(self, version: int | None = None) -> bytes:
+        """Give a root, the newest by default: what packages carry."""
+        path = self._roots()[-1] if version is None else self._file("root", version)
+        return path.read_bytes()
 
     def _freshness(self, role: str) -> int:
         path = self._metadata / f"{role}.json"

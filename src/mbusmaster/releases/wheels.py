@@ -1,0 +1,113 @@
+"""From the lock file to the target of a release: a tar with all wheels for one Python."""
+
+import base64
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from mbusmaster.release_date import FILE
+from mbusmaster.releases.archive import pack
+from mbusmaster.releases.description import DESCRIPTION, Description
+from mbusmaster.releases.repository import MakingError
+
+EXTRAS: Final = ("master", "panel")
+_NAME: Final = "mbusmaster"
+_PLATFORM: Final = (
+    "import platform, sys; print(f'{sys.version_info.major}.{sys.version_info.minor} {platform.machine()}')"
+)
+
+
+def build_target(
+    project: Path, number: int, now: datetime, python: Path, work: Path
+) -> tuple[Description, Path]:
+    """Build the wheels of a checkout and all that it locks, and pack them; give what they are and the tar.
+
+    What others offer only as source is compiled, so this runs on a machine like the one that it is for; raises `MakingError`.
+
+    :param python: of the same minor version as on the devices.
+    :param work: an empty folder.
+    """
+    uv = _uv(project)
+    wheels = work / "wheels"
+    wheels.mkdir()
+    locked = work / "requirements.txt"
+    extras = [argument for extra in EXTRAS for argument in ("--extra", extra)]
+    options = (
+        "--quiet",
+        "--frozen",
+        "--no-default-groups",
+        "--no-emit-project",
+        "--no-header",
+        "--output-file",
+        str(locked),
+    )
+    _run([uv, "export", *options, *extras], project)
+    _run([str(python), "-m", "venv", str(work / "venv")], work)
+    pip = [str(work / "venv" / "bin" / "python"), "-I", "-m", "pip", "--disable-pip-version-check", "--quiet"]
+    _run(
+        [
+            *pip,
+            "wheel",
+            "--no-deps",
+            "--require-hashes",
+            "--wheel-dir",
+            str(wheels),
+            "--requirement",
+            str(locked),
+        ],
+        work,
+    )
+    _run([uv, "build", "--quiet", "--wheel", "--out-dir", str(work / "own"), str(project)], project)
+    (own,) = (work / "own").glob(f"{_NAME}-*.whl")
+    _date(own, wheels / own.name, now)
+    minor, architecture = _run([str(python), "-c", _PLATFORM], work).split()
+    description = Description(number, own.name.split("-")[1], now, minor, architecture)
+    return description, pack_target(description, sorted(wheels.iterdir()), work)
+
+
+def pack_target(description: Description, wheels: Sequence[Path], folder: Path) -> Path:
+    """Write the target of a release; give its path."""
+    path = folder / description.target
+    content = json.dumps(description.to_json(), indent=1).encode()
+    with open(path, "wb") as file:
+        pack(file, [(DESCRIPTION, content), *((f"wheels/{wheel.name}", wheel) for wheel in wheels)])
+    return path
+
+
+def _date(wheel: Path, dated: Path, now: datetime) -> None:
+    """Copy our wheel with the moment in it, before which no clock can be right (`mbusmaster.release_date`)."""
+    name = f"{_NAME}/{FILE.name}"
+    content = f"{now.isoformat(timespec='seconds')}\n".encode()
+    digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
+    with zipfile.ZipFile(wheel) as source, zipfile.ZipFile(dated, "w", zipfile.ZIP_DEFLATED) as made:
+        for member in source.infolist():
+            data = source.read(member)
+            if member.filename.endswith(".dist-info/RECORD"):
+                data += f"{name},sha256={digest},{len(content)}\n".encode()
+            made.writestr(member, data)
+        made.writestr(name, content)
+
+
+def _uv(project: Path) -> str:
+    """Find uv as `tools/setup.sh` does."""
+    found = shutil.which("uv") or str(project / ".tools" / "bin" / "uv")
+    if not Path(found).exists():
+        raise MakingError("uv is missing: run tools/setup.sh run")
+    return found
+
+
+def _run(command: Sequence[str], folder: Path) -> str:
+    try:
+        ended = subprocess.run(  # noqa: S603 - tools of the one who makes the release
+            command, cwd=folder, check=True, stdout=subprocess.PIPE, stderr=sys.stderr, text=True
+        )
+    except (subprocess.SubprocessError, OSError) as error:
+        raise MakingError(f"{Path(command[0]).name} failed: {error}") from error
+    return ended.stdout
