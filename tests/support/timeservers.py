@@ -12,7 +12,7 @@ from pathlib import Path
 
 from mbusmaster.settings.sections.system import TimeSettings
 from mbusmaster.system.chronyd import Chronyd
-from mbusmaster.system.clock import TimeState, TimeStatus
+from mbusmaster.system.clock import ClockBelief, ClockQuality, TimeState, TimeStatus
 from mbusmaster.system.time_server import ChronyTime, Pace
 from support.certificates import Authority, Pem
 from support.needs import PROJECT, program
@@ -121,7 +121,7 @@ class States:
 
 
 class Watched:
-    """A `ChronyTime` at work on a time service.
+    """A `ChronyTime` at work on a time service; pages take it for what looks after the clock.
 
     :ivar settings: in force; `choose` changes them.
     """
@@ -138,6 +138,14 @@ class Watched:
             pace=QUICKLY,
             told=self.states.told,
         )
+
+    @property
+    def state(self) -> TimeState:
+        return self.time.state
+
+    @property
+    def belief(self) -> ClockBelief:
+        return ClockBelief(ClockQuality.SYSTEM)
 
     def choose(self, **changes: object) -> None:
         """Change settings as a person does, without a restart."""

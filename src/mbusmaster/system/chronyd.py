@@ -136,7 +136,7 @@ async def _output(program: str, arguments: Sequence[str]) -> bytes:
     try:
         assert process.stdout is not None
         async with asyncio.timeout(ANSWER_SECONDS):
-            output = await process.stdout.read(_MOST_OUTPUT)
+            output = await _whole(process.stdout)
             status = await process.wait()
     except TimeoutError:
         raise ChronydError("no answer") from None
@@ -146,4 +146,14 @@ async def _output(program: str, arguments: Sequence[str]) -> bytes:
         await process.wait()
     if status:
         raise ChronydError(output.decode("ascii", "replace").strip()[:200] or f"exit status {status}")
+    return output
+
+
+async def _whole(stream: asyncio.StreamReader) -> bytes:
+    """Read to the end; raise `ChronydError` for more than anybody has to say."""
+    output = b""
+    while piece := await stream.read(_MOST_OUTPUT):
+        output += piece
+        if len(output) > _MOST_OUTPUT:
+            raise ChronydError("endless output")
     return output

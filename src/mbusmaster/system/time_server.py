@@ -82,7 +82,7 @@ class ChronyTime:
         self._stirred = asyncio.Event()
         self._line: str | None = None
         self._changed = self._probed = monotonic()
-        self._steps_again = self._is_renewed = False
+        self._steps_again = self._is_renewed = self._had_keys = False
         self._state = TimeState(TimeStatus.UNSYNCHRONISED, _server_of(settings()), reason=Text(texts.WAITING))
 
     @property
@@ -153,12 +153,13 @@ class ChronyTime:
             await self._chronyd.set_source(line)
             self._line = line
             self._changed = self._probed = self._monotonic()
-            self._is_renewed = False
+            self._is_renewed = self._had_keys = False
         if line and (is_new or self._steps_again):
             await self._chronyd.begin_afresh()
         self._steps_again = False
 
     async def _verdict(self, server: str, facts: Facts) -> tuple[TimeStatus, Text]:
+        self._had_keys |= facts.has_keys
         is_answered = bool(facts.has_keys and facts.reach & _LAST_THREE)
         if is_answered and facts.selected and facts.follows:
             self._is_renewed = False
@@ -174,16 +175,18 @@ class ChronyTime:
         if reason:
             is_gone = reason.template in _NOT_THERE
             return TimeStatus.UNREACHABLE if is_gone else TimeStatus.NOT_AUTHENTICATED, reason
-        if facts.has_keys:
+        was_renewed = self._is_renewed
+        if not facts.has_keys:
+            await self._renew()
+        if self._had_keys:
             return TimeStatus.UNREACHABLE, Text(texts.NO_TIME, {"server": server, "port": self._ports[1]})
-        was_renewed, self._is_renewed = self._is_renewed, True
-        await self._renew()
         if was_renewed:
             return TimeStatus.NOT_AUTHENTICATED, Text(texts.NOT_TAKEN, {"server": server})
         return TimeStatus.UNSYNCHRONISED, Text(texts.WAITING)
 
     async def _renew(self) -> None:
         """Have chronyd forget how often it has failed: the server hands out keys now."""
+        self._is_renewed = True
         line = self._line or ""
         await self._chronyd.set_source("")
         await self._chronyd.set_source(line)

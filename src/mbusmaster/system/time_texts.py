@@ -44,8 +44,7 @@ NO_TIME: Final = mark(
     "%(server)s hands out keys, but no authenticated time comes (UDP port %(port)s): a firewall may be in between."
 )
 NOT_TAKEN: Final = mark(
-    "%(server)s hands out keys, but the time service of this machine does not take them. If its authority was added just now, "
-    "restart the time service."
+    "%(server)s hands out keys, but the time service of this machine does not take them. See its log."
 )
 NOT_CHOSEN: Final = mark(
     "%(server)s answers, but its time is not used: it is not steady, or not synchronised itself."

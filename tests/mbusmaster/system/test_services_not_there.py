@@ -26,9 +26,9 @@ def test_each_takes_the_place_of_the_real_service() -> None:
     hosted: HostedReading = NoHostedReading()
     network: NetworkApplier = NoNetworkApplier()
     for reason in (
-        time.state.reason,
+        str(time.state.reason),
         setter.unavailable,
-        update.state.reason,
+        str(update.state.reason),
         hosted.state.reason,
         network.unavailable,
     ):

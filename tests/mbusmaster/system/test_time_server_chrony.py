@@ -1,5 +1,7 @@
 """The time service with a real chronyd on both ends."""
 
+import html
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,7 +11,19 @@ from mbusmaster.system import time_texts as texts
 from mbusmaster.system.chronyd import Chronyd
 from mbusmaster.system.clock import TimeStatus
 from support.certificates import DAY, Authority
-from support.timeservers import OPTIONS, time_servers, watching
+from support.timeservers import OPTIONS, Watched, time_servers, watching
+from support.web import web_client
+
+
+async def on_page(folder: Path, watched: Watched) -> str:
+    """Give what the status page says of the time server, as text."""
+    (folder / "pages").mkdir(exist_ok=True)
+    async with web_client(folder / "pages", time=watched) as client:
+        page = (await client.show("/status")).text
+    row = re.search(r'<tr data-field="time_server_status">.*?<td>(.*?)</td>', page, re.DOTALL)
+    assert row is not None
+    return html.unescape(re.sub("<[^>]+>", "", row[1]))
+
 
 pytestmark = pytest.mark.peers
 TAKEN = TimeStatus.AUTHENTICATED
@@ -23,6 +37,7 @@ async def test_a_server_with_a_good_certificate_is_followed_and_its_offset_is_to
             assert (state.server, state.is_reached, state.reason.template) == ("127.0.0.1", True, "")
             assert state.offset is not None
             assert abs(state.offset) < 1
+            assert (await on_page(tmp_path, watched)).startswith("Synchronised, authenticated The clock is ")
 
 
 async def test_a_clock_behind_the_server_has_a_negative_offset(tmp_path: Path) -> None:
@@ -47,11 +62,12 @@ async def test_a_certificate_that_does_not_hold_is_told_and_no_time_is_taken(
         async with watching(service, server, name) as watched:
             state = await watched.until(TimeStatus.NOT_AUTHENTICATED)
             assert (state.reason.template, state.offset) == (template, None)
+            assert await on_page(tmp_path, watched) == f"Not authenticated {state.reason}"
             assert name in str(state.reason)
             assert TAKEN not in watched.states.seen
 
 
-async def test_an_authority_that_nobody_knows_is_told_and_counts_from_the_next_start(tmp_path: Path) -> None:
+async def test_an_authority_that_nobody_knows_is_told_and_counts_once_it_is_there(tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     other = Authority(tmp_path / "other")
     with time_servers(tmp_path) as (server, service, _authority):
@@ -59,12 +75,8 @@ async def test_an_authority_that_nobody_knows_is_told_and_counts_from_the_next_s
         async with watching(service, server) as watched:
             state = await watched.until(TimeStatus.NOT_AUTHENTICATED)
             assert state.reason.template == texts.UNKNOWN_AUTHORITY
-            # chronyd reads authorities at its start only.
+            assert await on_page(tmp_path, watched) == f"Not authenticated {state.reason}"
             service.trust(other)
-            state = await watched.states.until(lambda one: one.reason.template == texts.NOT_TAKEN)
-            assert state.status is TimeStatus.NOT_AUTHENTICATED
-            service.stop()
-            service.start()
             await watched.until(TAKEN)
 
 
@@ -77,6 +89,7 @@ async def test_a_server_that_goes_is_unreachable_and_one_that_comes_back_is_foll
             server.stop()
             state = await watched.until(TimeStatus.UNREACHABLE)
             assert state.reason.template == texts.CLOSED
+            assert await on_page(tmp_path, watched) == f"Not reachable {state.reason}"
             assert not state.is_reached
             server.start(pem)
             await watched.until(TAKEN)
@@ -88,6 +101,7 @@ async def test_a_server_that_hands_out_keys_but_no_time_is_unreachable(tmp_path:
         async with watching(service, server) as watched:
             state = await watched.until(TimeStatus.UNREACHABLE)
             assert state.reason.template == texts.NO_TIME
+            assert await on_page(tmp_path, watched) == f"Not reachable {state.reason}"
             assert str(server.port) in str(state.reason)
 
 
@@ -111,6 +125,7 @@ async def test_server_and_source_change_without_a_restart(tmp_path: Path) -> Non
             assert state.server == "localhost"
             watched.choose(source="manual")
             await watched.until(TimeStatus.NOT_USED)
+            assert await on_page(tmp_path, watched) == "Not used"
             assert Chronyd(service.run).source() == ""
             assert not (await Chronyd(service.run).facts()).has_address
             watched.choose(source="server", server=None, standard_server="127.0.0.1")
@@ -125,7 +140,8 @@ async def test_a_time_service_that_ends_is_told_and_gets_its_server_again_when_i
         async with watching(service, server) as watched:
             await watched.until(TAKEN)
             service.stop()
-            await watched.until(TimeStatus.NOT_AVAILABLE)
+            state = await watched.until(TimeStatus.NOT_AVAILABLE)
+            assert await on_page(tmp_path, watched) == f"Not available {state.reason}"
             (service.run / "sources.d" / "mbusmaster.sources").unlink()
             service.start()
             await watched.until(TAKEN)
