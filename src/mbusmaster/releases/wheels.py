@@ -5,7 +5,6 @@ import hashlib
 import json
 import shutil
 import subprocess
-import sys
 import zipfile
 from collections.abc import Sequence
 from datetime import datetime
@@ -106,7 +105,7 @@ def _uv(project: Path) -> str:
 def _run(command: Sequence[str], folder: Path) -> str:
     try:
         ended = subprocess.run(  # noqa: S603 - tools of the one who makes the release
-            command, cwd=folder, check=True, stdout=subprocess.PIPE, stderr=sys.stderr, text=True
+            command, cwd=folder, check=True, stdout=subprocess.PIPE, text=True
         )
     except (subprocess.SubprocessError, OSError) as error:
         raise MakingError(f"{Path(command[0]).name} failed: {error}") from error

@@ -32,7 +32,7 @@ NOT_INSTALLED: Final = mark(
     "Release %(release)s could not be installed (%(reason)s). What ran before goes on. See the log."
 )
 NO_DISK: Final = mark("The release could not be written (%(reason)s). What ran before goes on.")
-ROOM: Final = 400 * MB
+ROOM: Final = 256 * MB
 """Free on the disk before a slot is made: the wheels, and unpacked and compiled what is in them."""
 INSTALL_SECONDS: Final = 900.0
 """For one program of an installation; the guide (3.1.7) says that all takes ten minutes."""
