@@ -7,7 +7,8 @@
     ├── TransportOpenError      the bus could not be reached; says why and what to do
     ├── TransportClosedError    it was open, and is gone: unplugged, hung up, or closed by ourselves
     ├── GatewayError            the gateway is there, but does not carry out what was asked; says why
-    └── BaudError               the rate cannot be changed from here
+    ├── BaudError               the rate cannot be changed from here
+    └── ModemLinesError         there are no modem lines here, or they cannot be read or set
 """
 
 
@@ -33,3 +34,7 @@ class GatewayError(BusIOError):
 
 class BaudError(BusIOError):
     """The rate on the bus cannot be changed through this transport."""
+
+
+class ModemLinesError(BusIOError):
+    """There are no modem lines here, or they cannot be read or set."""

@@ -151,7 +151,7 @@ def _settings_file(scene: Scene, places: _Places, offers: dict[str, Any]) -> Pat
         "name": "demo",
         "url": f"serial://{offers['pty']}",
         "default_baud": scene.baud,
-        "line_monitor": f"tcp://{offers['control']}",
+        "line": {"monitor": f"tcp://{offers['control']}"},
     }
     channels = {
         **{name: listening(name) for name in ("secured_tcp", "plain_tcp", "rfc2217")},

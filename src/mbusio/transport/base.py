@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from typing import Final
 
 from mbus.link.transaction import LOCAL_GAP
+from mbusio.errors import ModemLinesError
 
 DEFAULT_BAUD: Final = 2400
 READ_SIZE: Final = 4096
@@ -50,6 +51,14 @@ class Transport(ABC):
     async def set_baud(self, baud: int) -> None:
         """Use another rate from now on; raise `BaudError` or `TransportClosedError` when that fails."""
         self.baud = baud
+
+    async def modem_lines(self) -> frozenset[str]:
+        """Tell which of ``cts``, ``dsr``, ``dcd``, ``ri`` are on; raise `ModemLinesError`, always where there are none."""
+        raise ModemLinesError(f"{self.name} has no modem lines")
+
+    async def set_modem_line(self, line: str, on: bool) -> None:
+        """Switch ``dtr`` or ``rts``; raise `ModemLinesError`, always where there are none."""
+        raise ModemLinesError(f"{self.name} has no modem lines")
 
     @abstractmethod
     async def close(self) -> None:

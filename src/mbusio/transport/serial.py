@@ -5,10 +5,11 @@ import errno
 import logging
 import os
 from pathlib import Path
+from typing import Final
 
 import serialx
 
-from mbusio.errors import BaudError, TransportClosedError, TransportOpenError
+from mbusio.errors import BaudError, ModemLinesError, TransportClosedError, TransportOpenError
 from mbusio.transport.base import UNREAD_LIMIT
 from mbusio.transport.stream import STUCK_SECONDS, StreamTransport
 from mbusio.transport.wire import Wire
@@ -17,6 +18,9 @@ SERIAL_ALLOWANCE = 0.050
 """Drivers and the latency timer of USB adapters (MBUS.md 1.5, rule 1)."""
 SLOW_LATENCY_MS = 4
 """An FTDI adapter collects bytes that long before it hands them over; its default of 16 ms makes every exchange slower."""
+
+_PINS: Final = {"cts": "cts", "dsr": "dsr", "dcd": "car", "ri": "rng"}
+"""Modem lines that come in, by the names that serialx has for them."""
 
 _log = logging.getLogger(__name__)
 
@@ -67,6 +71,25 @@ class SerialTransport(StreamTransport):
         finally:
             self._port.resume_reading()
         self.baud = baud
+
+    async def modem_lines(self) -> frozenset[str]:
+        """Ask the UART (TIOCMGET)."""
+        try:
+            pins = await self._port.get_modem_pins()
+        except (OSError, serialx.SerialException) as error:
+            raise ModemLinesError(f"{self.name}: its modem lines cannot be read: {error}") from error
+        return frozenset(line for line, pin in _PINS.items() if getattr(pins, pin) is serialx.PinState.HIGH)
+
+    async def set_modem_line(self, line: str, on: bool) -> None:
+        """Tell the UART (TIOCMBIS, TIOCMBIC)."""
+        state = serialx.PinState.convert(on)
+        try:
+            if line == "dtr":
+                await self._port.set_modem_pins(dtr=state)
+            else:
+                await self._port.set_modem_pins(rts=state)
+        except (OSError, serialx.SerialException) as error:
+            raise ModemLinesError(f"{self.name}: {line.upper()} cannot be switched: {error}") from error
 
 
 async def open_serial(name: str, device: str, wire: Wire) -> SerialTransport:

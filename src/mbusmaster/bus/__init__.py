@@ -13,6 +13,6 @@
 `users`        who holds the bus, who waits, who is connected
 `stations`     which meter a transaction was with; `meters` counts by meter
 `traffic`      the bus monitor; `describing` decodes its entries for people
-`health`       the state of the bus in one word; `monitor` asks the line for current and voltage
+`health`       the state of the bus in one word; `line` watches current and temperature
 ============== =========================================================================================
 """

@@ -15,7 +15,7 @@ from typing import Final, Protocol
 from mbus.addressing import SELECTED
 from mbus.application.commands import snd_nke
 from mbus.link.frames import LongFrame
-from mbus.link.transaction import Expects, Outcome, Silence
+from mbus.link.transaction import Expects, Garbled, Outcome, Silence
 from mbus.procedures.steps import Request
 from mbusio import driver
 from mbusio.barrier import Verdict
@@ -36,6 +36,7 @@ PATIENCE: Final = 10.0
 """Seconds after which a transparent client has surely given up a request that is still waiting for the bus."""
 MASTER: Final = "master"
 """Name under which the master itself uses the bus."""
+NO_CONVERTER: Final = "the level converter cannot be reached"
 
 _log = logging.getLogger(__name__)
 
@@ -88,6 +89,7 @@ class Arbiter:
         self._numbers = itertools.count(1)
         self._tickets = itertools.count(1)
         self._line: BusLine | None = None
+        self._shut = ""
         self._was_attached = False
         self._lift_selection = False
         self._selected_at = baud
@@ -167,13 +169,18 @@ class Arbiter:
             self._sharing.doubt_everything()
             self._switches.line_was_away(self._now())
         self._line = line
+        self._shut = ""
         self._switches_baud = switches_baud
         self._was_attached = True
         self._wake.set()
 
-    def detach(self) -> None:
-        """The line is gone: whoever waits is told at once."""
+    def detach(self, shut: str = "") -> None:
+        """The line is gone: whoever waits is told at once, and a transaction that is on the bus proves nobody's silence.
+
+        :param shut: why it must not be used though it is there.
+        """
         self._line = None
+        self._shut = shut
         self._wake.set()
 
     async def submit(
@@ -199,7 +206,7 @@ class Arbiter:
             raise ClientClosedError(f"{seat.name} has left the bus")
         assert not seat.busy, "a client asks one thing at a time"
         if self._line is None:
-            raise BusDownError("the level converter cannot be reached")
+            raise BusDownError(self._shut or NO_CONVERTER)
         done: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         if seat.ticket is None:
             seat.ticket = next(self._tickets)
@@ -258,7 +265,7 @@ class Arbiter:
 
     def _send_all_away(self) -> None:
         while (turn := self._turns.take(float("inf"))) is not None:
-            turn.settle(BusDownError("the level converter cannot be reached"))
+            turn.settle(BusDownError(self._shut or NO_CONVERTER))
 
     async def _carry_out(self, line: BusLine, turn: Turn) -> None:
         self._current, self._began = turn, self._now()
@@ -283,13 +290,16 @@ class Arbiter:
             outcome = await self._exchange(line, turn)
         except TransportClosedError as error:
             self._lost(line, error)
-            turn.settle(BusDownError(f"the level converter is gone: {error}"))
+            turn.settle(BusDownError(self._shut or f"the level converter is gone: {error}"))
             return
         except BusIOError as error:
             turn.settle(error)
             return
         finally:
             self._work(False)
+        if self._shut and isinstance(outcome, Silence | Garbled):
+            turn.settle(BusDownError(self._shut))
+            return
         seat.counters.count(outcome)
         if not seat.closed:
             self._turns.finished(turn, outcome, self._now())
@@ -362,6 +372,8 @@ class Arbiter:
         selection: LongFrame | None = None,
         on_bytes: Callable[[bytes], None] | None = None,
     ) -> Outcome:
+        if self._shut:
+            raise TransportClosedError(self._shut)
         began = self._now()
         if is_selection(request.frame):
             self._selected_at = line.baud

@@ -17,13 +17,16 @@ from mbusio.errors import BusIOError
 from mbusio.line import Line
 from mbusio.reconnect import LONGEST_LOCAL_WAIT, LONGEST_WAIT, Reconnect
 from mbusio.transport import Transport, open_transport, parse_url
-from mbusmaster.bus.arbiter import Arbiter
+from mbusmaster.bus.arbiter import Arbiter, BusLine
 from mbusmaster.bus.carried import Carried
 from mbusmaster.bus.client import Client
 from mbusmaster.bus.health import ACTIVE_SECONDS, BusState, Health, HealthJudge
+from mbusmaster.bus.line.collisions import WatchedLine
+from mbusmaster.bus.line.places import ModemPort
+from mbusmaster.bus.line.sources import LineSource, Sensors
+from mbusmaster.bus.line.watch import LineWatch
 from mbusmaster.bus.listeners import Listeners
 from mbusmaster.bus.meters import Meters
-from mbusmaster.bus.monitor import ControlSocketMonitor, LineMonitor, LineMonitorError
 from mbusmaster.bus.stations import StationBook
 from mbusmaster.bus.traffic import Traffic
 from mbusmaster.bus.turns import TIMER_SLACK, LeaseTimes, Priority
@@ -31,8 +34,6 @@ from mbusmaster.bus.users import BusUsers
 from mbusmaster.bus.writes import WriteReports, WriteSeen
 from mbusmaster.settings import BusSettings, Parity
 
-MONITOR_SECONDS: Final = 5.0
-"""Between two looks at the line monitor."""
 TIDY_SECONDS: Final = 5.0
 """The end waits no longer for meters that are switched back."""
 _PARITY: Final = {Parity.EVEN: "E", Parity.NONE: "N", Parity.ODD: "O"}
@@ -52,7 +53,7 @@ class BusEngine:
     """One bus.
 
     :param open_transport: opens the way to the converter.
-    :param monitor: of the line; None where there is none.
+    :param source: of what is known of the line; None takes what the settings name.
     :param clock: gives the time, UTC.
     :ivar tried: the converter has been opened, or could not be.
     :ivar traffic: what was on the bus, for those who look.
@@ -64,7 +65,7 @@ class BusEngine:
         settings: BusSettings,
         *,
         open_transport: Callable[[BusSettings], Awaitable[Transport]] = open_converter,
-        monitor: LineMonitor | None = None,
+        source: LineSource | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.settings = settings
@@ -86,9 +87,13 @@ class BusEngine:
         self._last_health: Health | None = None
         self._health_timer: asyncio.TimerHandle | None = None
         self._open = open_transport
-        self._monitor = monitor
-        if monitor is None and settings.line_monitor:
-            self._monitor = ControlSocketMonitor(settings.line_monitor)
+        self._modem = ModemPort()
+        if source is None and settings.line.has_source:
+            source = Sensors(settings.line, self._modem)
+        self._source = source
+        self._watch: LineWatch | None = None
+        self._line: BusLine | None = None
+        self._switches_baud = True
         self._judge = HealthJudge()
         self._told: str | None = None
         self.tried = asyncio.Event()
@@ -145,17 +150,19 @@ class BusEngine:
 
     async def run(self) -> None:
         """Work until cancelled."""
+        if self._source is not None:
+            self._watch = LineWatch(self._source, self.settings.line, name=self.name, changed=self._line_seen)
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self.arbiter.serve())
                 tasks.create_task(self._stay_connected())
-                if self._monitor is not None:
-                    tasks.create_task(self._look_at_line(self._monitor))
+                if self._watch is not None:
+                    tasks.create_task(self._watch.run())
         finally:
             if self._health_timer is not None:
                 self._health_timer.cancel()
-            if self._monitor is not None:
-                await self._monitor.close()
+            if self._source is not None:
+                await self._source.close()
 
     async def _stay_connected(self) -> None:
         loop = asyncio.get_running_loop()
@@ -185,7 +192,11 @@ class BusEngine:
         _log.info("bus %s: %s is open at %d baud", self.name, transport.name, line.baud)
         self._told = None
         self._judge.connected()
-        self.arbiter.attach(line, switches_baud=transport.switches_baud)
+        self._modem.transport, self._switches_baud = transport, transport.switches_baud
+        self._line = line if self._watch is None else WatchedLine(line, self._watch)
+        if self._watch is not None:
+            self._watch.reopened()
+        self._use_line_or_not()
         self._review()
         self.tried.set()
         try:
@@ -194,6 +205,7 @@ class BusEngine:
             await self._tidy_up()
             raise
         finally:
+            self._modem.transport = self._line = None
             self.arbiter.detach()
             await line.close()
 
@@ -203,18 +215,22 @@ class BusEngine:
             async with asyncio.timeout(TIDY_SECONDS):
                 await self.arbiter.switch_back_all()
 
-    async def _look_at_line(self, monitor: LineMonitor) -> None:
-        failed = False
-        while True:
-            try:
-                self._judge.measured(await monitor.read(), asyncio.get_running_loop().time())
-                failed = False
-            except LineMonitorError as error:
-                if not failed:
-                    _log.warning("bus %s: the line monitor cannot be read: %s", self.name, error)
-                failed = True
-            self._review()
-            await asyncio.sleep(MONITOR_SECONDS)
+    def _line_seen(self) -> None:
+        """The watch has looked at the line."""
+        assert self._watch is not None
+        if self._watch.reading is not None:
+            self._judge.measured(self._watch.reading, asyncio.get_running_loop().time())
+        self._use_line_or_not()
+        self._review()
+
+    def _use_line_or_not(self) -> None:
+        """Let the arbiter use an open line, but not while the bus is shut down."""
+        if self._line is None:
+            return
+        if self._watch is not None and not self._watch.carries:
+            self.arbiter.detach(self._watch.why)
+        elif not self.arbiter.is_attached:
+            self.arbiter.attach(self._line, switches_baud=self._switches_baud)
 
     def _carried(self, carried: Carried) -> None:
         self._judge.carried(carried, asyncio.get_running_loop().time())

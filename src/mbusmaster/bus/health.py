@@ -17,7 +17,7 @@ from typing import Final
 
 from mbus.link.transaction import Ack, Expects, Fault, Garbled, Reply, Silence
 from mbusmaster.bus.carried import Carried
-from mbusmaster.bus.monitor import LineReading
+from mbusmaster.bus.line.reading import LineReading
 from mbusmaster.bus.requests import is_one_slave
 
 ACTIVE_SECONDS: Final = 1.0
@@ -129,7 +129,7 @@ class HealthJudge:
         :param warnings: to be added.
         """
         line = self._line if now - self._line_at <= READING_SECONDS else None
-        if line is not None and line.condition == WARNING:
+        if line is not None and line.condition == WARNING and line.load is not None:
             warnings = (f"the bus carries {line.load:.0f} percent of its load", *warnings)
 
         def found(state: BusState, reason: str = "", cause: Cause = Cause.NONE) -> Health:

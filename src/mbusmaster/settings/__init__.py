@@ -10,6 +10,8 @@ from mbusmaster.settings.messages import Problem, Template
 from mbusmaster.settings.schema import (
     BusSettings,
     ChannelsSettings,
+    LinePlace,
+    LineSettings,
     LogSettings,
     Parity,
     PlainTcpSettings,
@@ -22,6 +24,8 @@ __all__ = [
     "BusSettings",
     "Change",
     "ChannelsSettings",
+    "LinePlace",
+    "LineSettings",
     "Loaded",
     "LogSettings",
     "Parity",

@@ -36,9 +36,24 @@ def _a_master_goes_on_as_it_was(tables: Tables) -> Tables:
     return tables
 
 
+def _the_line_has_its_own_section(tables: Tables) -> Tables:
+    """Version 3 knew of the line only ``line_monitor`` of a bus."""
+    buses = tables.get("buses")
+    if isinstance(buses, list):
+        tables["buses"] = [_with_line(bus) if isinstance(bus, dict) else bus for bus in buses]
+    return tables
+
+
+def _with_line(bus: Tables) -> Tables:
+    bus = dict(bus)
+    monitor = bus.pop("line_monitor", None)
+    return bus if monitor is None else {**bus, "line": {"monitor": monitor}}
+
+
 MIGRATIONS: dict[int, Callable[[Tables], Tables]] = {
     1: _one_bus_becomes_a_list,
     2: _a_master_goes_on_as_it_was,
+    3: _the_line_has_its_own_section,
 }
 
 

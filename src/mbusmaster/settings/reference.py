@@ -23,7 +23,8 @@ def _sections(here: Spot, title: str) -> Iterator[tuple[str, list[str]]]:
     for one in here.below():
         name = one.path.rpartition(".")[2]
         if one.kind == "section":
-            below.append((one, f"[{one.path}]"))
+            # In the file a section of an entry stands behind that entry, without its number.
+            below.append((one, f"[{one.path.replace('.0.', '.')}]"))
         elif one.kind == "sections" and (entry := one.step("0")):
             below.append((entry, f"[[{one.path}]]"))
         else:

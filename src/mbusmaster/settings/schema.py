@@ -17,6 +17,8 @@ from mbusmaster.settings.sections.channels import (
     SecuredTcpSettings,
     SerialPortSettings,
 )
+from mbusmaster.settings.sections.line import LineSettings
+from mbusmaster.settings.sections.line import Place as LinePlace
 from mbusmaster.settings.sections.network import SETUP_NETWORK, DeviceSettings, EthernetSettings
 from mbusmaster.settings.sections.parts import MACHINE, FilePath, Model, refuse
 from mbusmaster.settings.sections.system import (
@@ -39,6 +41,8 @@ __all__ = [
     "EthernetSettings",
     "FirmwareSettings",
     "HostingSettings",
+    "LinePlace",
+    "LineSettings",
     "LogSettings",
     "PanelSettings",
     "Parity",
@@ -52,7 +56,7 @@ __all__ = [
     "WebSettings",
 ]
 
-VERSION: Final = 3
+VERSION: Final = 4
 """Of the file's layout; `mbusmaster.settings.migrations` knows how to come here from older ones."""
 
 
@@ -60,7 +64,7 @@ class Settings(Model):
     """All settings of a master."""
 
     version: Annotated[
-        Literal[3],
+        Literal[4],
         Field(
             title="Layout", description="Version of the file's layout.", json_schema_extra={"hidden": True}
         ),

@@ -53,6 +53,8 @@ SCANS: Final = (
     mark("the level converter cannot be reached"),
     mark("the level converter cannot be reached: %(why)s"),
     mark("the level converter is gone: %(why)s"),
+    mark("the bus is shut down: %(why)s"),
+    mark("the bus is being switched on"),
     mark("an error in the program; the log says more"),
     mark("bus %(bus)s may be scanned at %(rates)s baud, not at %(baud)s: its settings allow %(least)s to %(most)s"),
     mark("a scan goes from and to a primary address, 0 to %(last)s"),

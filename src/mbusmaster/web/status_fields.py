@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from mbusmaster.bus.health import BusState, Health
+from mbusmaster.bus.line.reading import LineReading
 from mbusmaster.system.clock import ClockBelief, TimeStatus
 from mbusmaster.system.hosted import OperationalStatus
 from mbusmaster.system.timetext import utc_text
 from mbusmaster.texts import Text
 from mbusmaster.web.clock_texts import belief_note, offset_text, status_text
+from mbusmaster.web.line_view import line_note
 from mbusmaster.web.locale import gettext as _
 from mbusmaster.web.locale import said
 from mbusmaster.web.phrases import phrase
@@ -23,6 +25,7 @@ class BusFact:
     state: BusState
     reason: str
     warnings: tuple[str, ...] = ()
+    line: LineReading | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,7 @@ class StatusField:
 
 
 def _bus_fact(name: str, health: Health) -> BusFact:
-    return BusFact(name, health.state, health.reason, health.warnings)
+    return BusFact(name, health.state, health.reason, health.warnings, health.line)
 
 
 def status_facts(services: Services) -> StatusFacts:
@@ -94,7 +97,7 @@ def status_fields(services: Services) -> tuple[StatusField, ...]:
                 "mbus_status",
                 _("M-Bus status %(bus)s") % {"bus": bus.name} if several else _("M-Bus status"),
                 _bus_state(bus.state),
-                "; ".join(phrase(text) for text in (bus.reason, *bus.warnings) if text),
+                _bus_note(bus),
             )
             for bus in facts.buses
         ),
@@ -109,6 +112,11 @@ def status_fields(services: Services) -> tuple[StatusField, ...]:
         StatusField("serial_number", _("Serial number"), facts.serial_number),
         StatusField("web_page_version", _("Web page version"), facts.web_page_version),
     )
+
+
+def _bus_note(bus: BusFact) -> str:
+    texts = [phrase(text) for text in (bus.reason, *bus.warnings) if text]
+    return "; ".join(text for text in (*texts, line_note(bus.line) if bus.line else "") if text)
 
 
 def _operational_status(status: OperationalStatus) -> str:

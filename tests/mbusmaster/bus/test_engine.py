@@ -1,6 +1,4 @@
 import asyncio
-import json
-from pathlib import Path
 
 import pytest
 
@@ -9,11 +7,10 @@ from mbus.link.transaction import Ack
 from mbusio.barrier import Verdict
 from mbusio.errors import TransportOpenError
 from mbusio.transport import MemoryTransport, Transport, memory_pair
-from mbusmaster.bus import monitor as monitor_module
 from mbusmaster.bus.carried import Carried
 from mbusmaster.bus.engine import BusEngine
-from mbusmaster.bus.health import BusState, Cause
-from mbusmaster.bus.monitor import ControlSocketMonitor, LineMonitor, LineMonitorError, LineReading
+from mbusmaster.bus.health import BusState
+from mbusmaster.bus.line.sources import LineSource
 from mbusmaster.bus.requests import Withheld
 from mbusmaster.bus.writes import WriteSeen
 from mbusmaster.settings import BusSettings
@@ -105,73 +102,15 @@ async def test_a_converter_that_is_not_there_is_logged_once(caplog: pytest.LogCa
     assert engine.health.reason == "no such device"
 
 
-async def monitor_server(answer: bytes, folder: Path) -> tuple[asyncio.Server, ControlSocketMonitor]:
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while await reader.readline():
-            writer.write(answer)
-        writer.close()
-
-    server = await asyncio.start_unix_server(serve, folder / "control")
-    return server, ControlSocketMonitor(f"unix://{folder}/control")
-
-
-STATE = {
-    "ok": True,
-    "current_ma": 31.5,
-    "load_percent": 8.4,
-    "temperature_c": 25.4,
-    "shut_down": True,
-    "line": "overload",
-}
-
-
-async def test_the_line_is_read_from_a_control_socket(tmp_path: Path) -> None:
-    server, monitor = await monitor_server(json.dumps(STATE).encode() + b"\n", tmp_path)
-    for _ in range(2):
-        reading = await monitor.read()
-        assert (reading.current, reading.load, reading.shut_down, reading.condition) == (
-            31.5,
-            8.4,
-            True,
-            "overload",
-        )
-    await monitor.close()
-    server.close()
-
-
-@pytest.mark.parametrize("answer", [b"\n", b"[]\n", b'{"ok": false}\n', b'{"ok": true}\n', b"half"])
-async def test_a_monitor_that_talks_nonsense_is_an_error_of_our_tree(answer: bytes, tmp_path: Path) -> None:
-    server, monitor = await monitor_server(answer, tmp_path)
-    reading = asyncio.create_task(monitor.read())
-    with pytest.raises(LineMonitorError):
-        await reading
-    server.close()
-
-
-async def test_a_monitor_that_is_not_there_is_an_error_of_our_tree(tmp_path: Path) -> None:
-    with pytest.raises(LineMonitorError):
-        await ControlSocketMonitor(f"unix://{tmp_path}/nothing").read()
-
-
-async def test_a_monitor_that_says_nothing_is_told_as_such(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(monitor_module, "ANSWER_SECONDS", 0.01)
-    server, monitor = await monitor_server(b"", tmp_path)
-    with pytest.raises(LineMonitorError, match="no answer"):
-        await monitor.read()
-    server.close()
-
-
 class Reachable:
     """An engine on a converter in memory, with a meter that acknowledges everything."""
 
-    def __init__(self, monitor: LineMonitor | None = None, **settings: object) -> None:
+    def __init__(self, source: LineSource | None = None, **settings: object) -> None:
         self.converters = Converters(1)
         self.engine = BusEngine(
             BusSettings.model_validate({"url": "tcp://converter:10001", **settings}),
             open_transport=self.converters.open,
-            monitor=monitor,
+            source=source,
         )
 
     async def __aenter__(self) -> BusEngine:
@@ -203,29 +142,6 @@ async def test_who_wants_to_know_is_told_when_the_state_changes_and_only_then() 
         await client.transparent(nke(5), silent)
         await asyncio.sleep(10)
         assert len(told) == 2
-
-
-class Overheating:
-    """A line monitor with one reading after the other, the last again and again."""
-
-    def __init__(self, *conditions: str) -> None:
-        self.conditions = list(conditions)
-
-    async def read(self) -> LineReading:
-        condition = self.conditions.pop(0) if len(self.conditions) > 1 else self.conditions[0]
-        return LineReading(0.0, 0.0, 90.0, condition == "overtemperature", condition)
-
-    async def close(self) -> None:
-        pass
-
-
-@in_virtual_time
-async def test_what_the_line_monitor_sees_is_told_as_it_sees_it() -> None:
-    async with Reachable(Overheating("idle", "overtemperature", "idle")) as engine:
-        told: list[Cause] = []
-        engine.on_health(lambda health: told.append(health.cause))
-        await asyncio.sleep(20)
-        assert told == [Cause.OVERTEMPERATURE, Cause.NONE]
 
 
 @in_virtual_time

@@ -4,7 +4,7 @@ from mbus.link.transaction import Ack, Expects, Fault, Garbled, Outcome, Silence
 from mbus.procedures.steps import Request
 from mbusmaster.bus.carried import Carried
 from mbusmaster.bus.health import BusState, Cause, HealthJudge
-from mbusmaster.bus.monitor import LineReading
+from mbusmaster.bus.line.reading import LineReading
 from support.sharedbus import nke
 
 

@@ -1,7 +1,7 @@
 import pytest
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from mbusmaster.settings import BusSettings, PlainTcpSettings, Settings
+from mbusmaster.settings import BusSettings, LineSettings, PlainTcpSettings, Settings
 from mbusmaster.settings.problems import problems_of
 
 
@@ -64,9 +64,9 @@ def test_settings_cannot_be_changed_in_place() -> None:
         Settings().buses[0].timeout = 3
 
 
-@pytest.mark.parametrize("model", [BusSettings, PlainTcpSettings])
+@pytest.mark.parametrize("model", [BusSettings, LineSettings, PlainTcpSettings])
 def test_every_setting_has_a_title_a_description_and_says_whether_it_needs_a_restart(
-    model: type[BusSettings],
+    model: type[BaseModel],
 ) -> None:
     for name, field in model.model_fields.items():
         assert field.title, name

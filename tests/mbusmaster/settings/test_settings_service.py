@@ -75,7 +75,7 @@ def test_a_change_that_ends_where_it_began_is_none_and_is_not_written(store: Sto
         ("buses.0.parity", "none", "none"),
         ("buses.0.hold", " 0.75 ", 0.75),
         ("buses.0.hold", "0,75", 0.75),
-        ("buses.0.line_monitor", "tcp://127.0.0.1:1", "tcp://127.0.0.1:1"),
+        ("buses.0.line.monitor", "tcp://127.0.0.1:1", "tcp://127.0.0.1:1"),
         ("ethernet.dns1", "192.168.1.1", "192.168.1.1"),
         ("channels.plain_tcp.interfaces", "eth0, eth1\r\nwlan0\n", ("eth0", "eth1", "wlan0")),
         ("channels.plain_tcp.bind", "127.0.0.1\n::1", ("127.0.0.1", "::1")),
@@ -97,7 +97,7 @@ def test_text_from_a_form_and_json_are_understood(
     ("path", "was", "value"),
     [
         ("ethernet.dns1", "192.168.1.1", None),
-        ("buses.0.line_monitor", "unix:///run/line", None),
+        ("buses.0.line.monitor", "unix:///run/line", None),
         ("device.name", "Cellar", ""),
         ("channels.plain_tcp.interfaces", "eth0", ()),
         ("channels.plain_tcp.bind", "127.0.0.1", ("0.0.0.0", "::")),

@@ -216,7 +216,7 @@ def test_a_damaged_file_is_kept_beside_the_new_one(store: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["version = 99", "version = 4", "version = 0", "", "version = true", 'version = "2"']
+    "line", ["version = 99", "version = 5", "version = 0", "", "version = true", 'version = "2"']
 )
 def test_a_layout_that_is_not_known_is_refused(store: Store, line: str) -> None:
     store.path.write_text(line + "\n")

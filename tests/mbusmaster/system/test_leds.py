@@ -3,7 +3,7 @@
 import pytest
 
 from mbusmaster.bus.health import BusState, Health
-from mbusmaster.bus.monitor import LineReading
+from mbusmaster.bus.line.reading import LineReading
 from mbusmaster.system.leds import (
     ALL_DARK,
     DARK,

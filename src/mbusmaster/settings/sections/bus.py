@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from mbusio.transport import parse_url
 from mbusmaster.settings.messages import Template, problem
+from mbusmaster.settings.sections.line import LineSettings
 from mbusmaster.settings.sections.parts import RESTART, Model, must_be, printable, refuse
 
 Baud = Literal[300, 2400, 9600, 19200]
@@ -141,16 +142,14 @@ class BusSettings(Model):
             json_schema_extra=RESTART,
         ),
     ] = 30.0
-    line_monitor: Annotated[
-        str | None,
+    line: Annotated[
+        LineSettings,
         Field(
             title="Line monitor",
-            description="Where current and state of the line can be read: tcp://host:port or unix:///path; empty if nowhere.",
-            max_length=512,
-            pattern=r"^(tcp://[^\s\/]+:[0-9]{1,5}|unix:///\S+)$",
-            json_schema_extra=must_be(Template.LINE_MONITOR, RESTART),
+            description="Where current and temperature of the line are read, and when the bus is shut down.",
+            json_schema_extra=RESTART,
         ),
-    ] = None
+    ] = LineSettings()
 
     @field_validator("url")
     @classmethod

@@ -12,13 +12,21 @@ from mbusmaster.web.services import Services
 
 
 class LineReading(Answer):
-    """The last reading of the line monitor: mA, percent of what may be drawn, °C of the driver."""
+    """The last reading of the line monitor: mA, percent of what may be drawn, °C of the driver; null is not measured.
 
-    current: float
-    load: float
-    temperature: float
+    `unit_loads` are the idle current in units of 1.5 mA, `trips` count how often the bus was shut down since the start, `back_in`
+    is in seconds.
+    """
+
+    current: float | None
+    load: float | None
+    temperature: float | None
     shut_down: bool
     condition: str
+    idle: float | None
+    unit_loads: float | None
+    trips: int
+    back_in: float | None
 
 
 class Bus(Answer):

@@ -8,9 +8,10 @@ from fastapi import APIRouter, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from mbusmaster.settings import Parity
+from mbusmaster.settings import LineSettings, Parity
 from mbusmaster.web.filled_form import FilledForm, filled_form
 from mbusmaster.web.forms import form_values
+from mbusmaster.web.line_view import line_facts
 from mbusmaster.web.locale import gettext as _
 from mbusmaster.web.render import go_to, page
 from mbusmaster.web.services import Services
@@ -20,7 +21,8 @@ PATH: Final = "/configuration/mbus"
 BUS: Final = "bus"
 """Field of the form: which bus it is about, counted from 0."""
 GUIDE: Final = ("min_baud", "default_baud", "max_baud", "timeout", "retries")
-MORE: Final = ("url", "parity", "hold", "lease", "lease_limit", "line_monitor")
+MORE: Final = ("url", "parity", "hold", "lease", "lease_limit")
+LINE: Final = tuple(f"line.{name}" for name in LineSettings.model_fields)
 _MOST_CHOICES: Final = 5
 """A whole number with no more values than this is chosen, not typed."""
 
@@ -50,7 +52,7 @@ def _index(text: str, count: int) -> int:
 
 
 def _paths(index: int) -> tuple[str, ...]:
-    return tuple(f"buses.{index}.{name}" for name in (*GUIDE, *MORE))
+    return tuple(f"buses.{index}.{name}" for name in (*GUIDE, *MORE, *LINE))
 
 
 def _page(
@@ -84,7 +86,15 @@ def _page(
         names=[bus.name for bus in stored.buses],
         guide=GUIDE,
         more=MORE,
+        line_fields=LINE,
+        lines=_lines(services),
     )
+
+
+def _lines(services: Services) -> dict[str, object]:
+    """Give what is known of the line of each bus that has a line monitor, by the bus's name."""
+    readings = ((bus.name, bus.health.line) for bus in services.buses)
+    return {name: line_facts(reading) for name, reading in readings if reading is not None}
 
 
 def _parities() -> dict[str, str]:

@@ -18,6 +18,7 @@ from mbusmaster.bus.stations import MeterName
 from mbusmaster.bus.traffic import MAX_ENTRIES, Entry, Watch
 from mbusmaster.web.events import Event, event_stream
 from mbusmaster.web.guard import Asking
+from mbusmaster.web.line_view import line_facts
 from mbusmaster.web.locale import ngettext
 from mbusmaster.web.render import page, renderer_of
 from mbusmaster.web.services import Services
@@ -63,6 +64,7 @@ def router(services: Services) -> APIRouter:
             meters=_meter_names(engine),
             problem=problem,
             users=shown_users(engine.users()),
+            line=_line(engine),
             entries=shown_entries(entries),
             last=newest[0].number if newest else 0,
             here=f"{PATH}?{query}",
@@ -101,6 +103,11 @@ def engine_of(services: Services, name: str) -> BusEngine:
     raise HTTPException(404)
 
 
+def _line(engine: BusEngine) -> tuple[tuple[str, str, str], ...]:
+    reading = engine.health.line
+    return () if reading is None else line_facts(reading)
+
+
 def _meter(text: str) -> MeterName | None:
     try:
         return read_meter(text)
@@ -125,7 +132,7 @@ async def _events(
 ) -> AsyncGenerator[Event]:
     """Give each transaction as it ends, and once a second who uses the bus where that has changed."""
     render = renderer_of(request).fragment
-    sent, missed = "", 0
+    sent, line_sent, missed = "", "", 0
     with engine.traffic.watch(meter, after=after) as watch:
         async with aclosing(_entries_and_seconds(request, watch)) as coming:
             async for entry in coming:
@@ -136,6 +143,11 @@ async def _events(
                 if users != sent:
                     sent = users
                     yield Event("users", users)
+                facts = _line(engine)
+                line = render("parts/line.html", line=facts) if facts else ""
+                if line != line_sent:
+                    line_sent = line
+                    yield Event("line", line)
                 if watch.lost != missed:
                     missed = watch.lost
                     yield Event("missed", _missed_text(missed))

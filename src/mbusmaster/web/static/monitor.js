@@ -31,6 +31,10 @@ document.addEventListener("DOMContentLoaded", () => {
       failures = 0;
       document.getElementById("bus-users").innerHTML = event.data;
     });
+    source.addEventListener("line", (event) => {
+      const line = document.getElementById("bus-line");
+      if (line) line.innerHTML = event.data;
+    });
     source.addEventListener("missed", (event) => {
       document.getElementById("missed").textContent = event.data;
     });

@@ -1,68 +1,42 @@
-"""What a line monitor tells of the bus: current, load, temperature, and whether the driver has cut it off."""
+"""A program that tells how the line is, as the simulator's control socket does."""
 
 import asyncio
 import contextlib
 import json
-from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 from urllib.parse import urlsplit
 
-from mbusmaster.errors import MasterError
+from mbusmaster.bus.line.reading import LineMonitorError, Sample, Trouble
 
 ANSWER_SECONDS: Final = 2.0
 MAX_ANSWER: Final = 256 * 1024
 
 
-class LineMonitorError(MasterError):
-    """The monitor could not be read."""
-
-
-@dataclass(frozen=True, slots=True)
-class LineReading:
-    """The line at one instant.
-
-    :ivar current: mA.
-    :ivar load: percent of what the master may deliver in normal use.
-    :ivar temperature: °C of the driver.
-    :ivar shut_down: the driver has cut the bus off.
-    :ivar condition: in the monitor's words: idle, active, warning, overload, short circuit, overtemperature.
-    """
-
-    current: float
-    load: float
-    temperature: float
-    shut_down: bool
-    condition: str
-
-
-class LineMonitor(Protocol):
-    """Where the line can be read."""
-
-    async def read(self) -> LineReading:
-        """Read the line now; raise `LineMonitorError`."""
-
-    async def close(self) -> None:
-        """Let go of it."""
-
-
 class ControlSocketMonitor:
-    """Asks a program that answers ``{"do": "state"}`` with one line of JSON, as the simulator's control socket does.
+    """Asks ``{"do": "state"}`` and gets one line of JSON (`mbussim.serving.control`).
 
     :param url: ``tcp://host:port`` or ``unix:///path``.
+    :ivar is_quick: it can be asked during an answer; over a network it cannot.
     """
 
     def __init__(self, url: str) -> None:
         self._url = url
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self._asking = asyncio.Lock()
+        self.is_quick = urlsplit(url).scheme == "unix"
 
-    async def read(self) -> LineReading:
-        """Read the line now, over a connection that is kept."""
+    async def read(self) -> Sample:
+        """Read the line now, over a connection that is kept; raise `LineMonitorError`."""
         try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                return _reading(await self._ask())
+            async with self._asking, asyncio.timeout(ANSWER_SECONDS):
+                return _sample(await self._ask())
         except (OSError, EOFError, ValueError, KeyError, TypeError, TimeoutError) as error:
             await self.close()
             raise LineMonitorError(f"{self._url}: {str(error) or 'no answer'}") from error
+        except asyncio.CancelledError:
+            # The answer would be taken for that to the next question.
+            await self.close()
+            raise
 
     async def close(self) -> None:
         """Close the connection."""
@@ -89,13 +63,14 @@ class ControlSocketMonitor:
         return json.loads(line)
 
 
-def _reading(answer: object) -> LineReading:
+def _sample(answer: object) -> Sample:
     if not isinstance(answer, dict) or not answer.get("ok"):
         raise ValueError("the monitor does not know its state")
-    return LineReading(
+    word = str(answer["line"])
+    return Sample(
         float(answer["current_ma"]),
-        float(answer["load_percent"]),
         float(answer["temperature_c"]),
+        next((trouble for trouble in Trouble if trouble in word), None),
         bool(answer["shut_down"]),
-        str(answer["line"]),
+        float(answer["idle_ma"]) if "idle_ma" in answer else None,
     )
