@@ -3,10 +3,21 @@ from pathlib import Path
 
 import httpx
 
-from mbusmaster.system.unavailable import NotAvailableError
-from mbusmaster.system.update import UpdateState, UpdateStatus
+from mbusmaster.system.update import (
+    NO_SERVER,
+    Installed,
+    LastUpdate,
+    Outcome,
+    ServerCheck,
+    ServerState,
+    UpdateError,
+    UpdateState,
+    UpdateStatus,
+)
+from mbusmaster.system.update_server import TOO_SLOW
+from mbusmaster.texts import Text
 from mbusmaster.web.actions import firmware
-from support.web import WebClient, web_client
+from support.web import NOW, WebClient, web_client
 
 PATH = "/configuration/firmware"
 NAME = "MBMC2022_release_0012.tar"
@@ -17,18 +28,27 @@ class Updater:
 
     def __init__(self, status: UpdateStatus = UpdateStatus.IDLE, refuse: str = "") -> None:
         self.state = UpdateState(status, release="0012", progress=40)
+        self.wishes: list[str] = []
         self.received: list[tuple[str, int]] = []
         self.largest = 0
         self._refuse = refuse
 
-    async def install(self, name: str, content: AsyncIterator[bytes]) -> None:
+    async def install(self, name: str, content: AsyncIterator[bytes], size: int | None = None) -> None:
         if self._refuse:
-            raise NotAvailableError(self._refuse)
+            raise UpdateError(self._refuse)
         size = 0
         async for piece in content:
             size += len(piece)
             self.largest = max(self.largest, len(piece))
         self.received.append((name, size))
+
+    async def check(self) -> None:
+        if not self.state.server.url:
+            raise UpdateError(NO_SERVER)
+        self.wishes.append("check")
+
+    async def install_offered(self) -> None:
+        self.wishes.append("install")
 
 
 async def upload(client: WebClient, name: str, content: bytes) -> httpx.Response:
@@ -118,6 +138,7 @@ async def test_while_one_update_is_busy_no_other_begins_and_the_page_follows_it(
         await client.log_in()
         text = (await client.show(PATH)).text
         assert "Installing: do not switch off" in text
+        assert '<li aria-current="step" class="state off">Install</li>' in text
         assert 'hx-get="/configuration/firmware/state"' in text
         assert '<progress value="40"' in (await client.get(f"{PATH}/state")).text
         answer = await upload(client, NAME, b"x")
@@ -131,3 +152,92 @@ async def test_automatic_updates_are_switched_without_a_restart(tmp_path: Path) 
         await client.show(PATH)
         await client.submit(PATH, {"firmware.automatic": "false"})
         assert not client.services.settings.running.firmware.automatic
+
+
+async def test_what_is_installed_and_what_became_of_the_last_release_is_shown(tmp_path: Path) -> None:
+    updater = Updater()
+    why = Text("It was started %(starts)s times.", {"starts": 3})
+    updater.state = UpdateState(
+        UpdateStatus.IDLE,
+        installed=Installed("0012", "0.2.12", "a", on_trial=True),
+        last=LastUpdate("0013", Outcome.ROLLED_BACK, why),
+    )
+    async with web_client(tmp_path, update=updater) as client:
+        await client.log_in()
+        text = (await client.show(PATH)).text
+        assert "Release 0013 did not start and was taken back: It was started 3 times." in text
+        assert "0012 (on trial)" in text
+        assert "Release 0012 was started a moment ago" in text
+        updater.state = UpdateState(UpdateStatus.IDLE, last=LastUpdate("0013", Outcome.INSTALLED))
+        assert "Release 0013 is installed." in (await client.show(PATH)).text
+
+
+async def test_a_page_that_waits_loads_anew_when_nothing_moves_any_more(tmp_path: Path) -> None:
+    updater = Updater(UpdateStatus.INSTALLED)
+    async with web_client(tmp_path, update=updater) as client:
+        await client.log_in()
+        assert "Installed: the master restarts" in (await client.get(f"{PATH}/state")).text
+        updater.state = UpdateState(UpdateStatus.IDLE)
+        answer = await client.get(f"{PATH}/state", headers={"hx-request": "true"})
+        assert (answer.status_code, answer.headers["hx-redirect"]) == (204, PATH)
+
+
+async def test_the_update_server_is_named_asked_and_what_came_of_it_shown(tmp_path: Path) -> None:
+    updater = Updater()
+    async with web_client(tmp_path, update=updater) as client:
+        await client.log_in()
+        text = (await client.show(PATH)).text
+        assert "none since the start" in text
+        assert "Check now" not in text
+        answer = await client.submit(PATH, {"firmware.server": "ftp://updates.example"})
+        assert "must be an address such as https://updates.example" in answer.text
+        await client.submit(PATH, {"firmware.server": "https://updates.example"})
+        assert client.services.settings.running.firmware.server == "https://updates.example"
+        slow = ServerCheck(NOW, reached=False, problem=Text(TOO_SLOW, {"seconds": 180}))
+        updater.state = UpdateState(
+            UpdateStatus.IDLE, server=ServerState("https://updates.example", last=slow)
+        )
+        text = (await client.show(PATH)).text
+        assert "09:08:07: The update server answers too slowly" in text
+        await client.submit(f"{PATH}/check")
+        offers = ServerCheck(NOW, reached=True, offers="0013")
+        updater.state = UpdateState(
+            UpdateStatus.IDLE, server=ServerState("https://updates.example", last=offers)
+        )
+        text = (await client.show(PATH)).text
+        assert "The update server has release 0013." in text
+        await client.submit(f"{PATH}/offered")
+        assert updater.wishes == ["check", "install"]
+
+
+async def test_where_no_server_is_named_a_check_says_so(tmp_path: Path) -> None:
+    async with web_client(tmp_path, update=Updater()) as client:
+        await client.log_in()
+        await client.show(PATH)
+        assert NO_SERVER in (await client.submit(f"{PATH}/check")).text
+
+
+async def test_the_page_has_the_history_of_updates(tmp_path: Path) -> None:
+    async with web_client(tmp_path, update=Updater()) as client:
+        await client.log_in()
+        await client.show(PATH)
+        await upload(client, NAME, b"x")
+        client.services.audit.record("firmware", who="", source="", detail="release 0012 is installed")
+        text = (await client.show(PATH)).text
+        assert text.index("<span>release 0012 is installed</span>") < text.index(f"<span>{NAME}</span>")
+
+
+async def test_the_api_tells_and_does_the_same(tmp_path: Path) -> None:
+    updater = Updater()
+    async with web_client(tmp_path, update=updater) as client:
+        await client.log_in()
+        _token, secret = await client.services.access.create_token("anna", "test", source="here")
+        headers = {"authorization": f"Bearer {secret}"}
+        answer = await client.post(f"/api/v1/firmware?name={NAME}", content=b"x" * 1000, headers=headers)
+        assert (answer.status_code, updater.received) == (202, [(NAME, 1000)])
+        assert answer.json()["kind"] == "slots"
+        answer = await client.post("/api/v1/firmware/check", headers=headers)
+        assert (answer.status_code, answer.json()["detail"]) == (409, NO_SERVER)
+        updater.state = UpdateState(UpdateStatus.INSTALLED)
+        answer = await client.post("/api/v1/firmware/offered", headers=headers)
+        assert answer.status_code == 409

@@ -49,7 +49,7 @@ class Updater:
         self.state = UpdateState(UpdateStatus.IDLE)
         self.received: list[tuple[str, int]] = []
 
-    async def install(self, name: str, content: AsyncIterator[bytes]) -> None:
+    async def install(self, name: str, content: AsyncIterator[bytes], size: int | None = None) -> None:
         size = 0
         async for piece in content:
             size += len(piece)
