@@ -5,6 +5,7 @@ running release is that of the package in the image; what was installed and in w
 said whether the new one came up.
 """
 
+import logging
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from mbusmaster.helper.errors import RefusedError
-from mbusmaster.helper.slots.install import INSTALL_SECONDS, NO_DISK, NOT_INSTALLED, Run, opened
+from mbusmaster.helper.slots.install import INSTALL_SECONDS, NO_DISK, NOT_INSTALLED, Run, Tell, opened
 from mbusmaster.helper.slots.layout import PACKAGE, Places, locked
 from mbusmaster.helper.slots.state import INSTALLED, ROLLED_BACK, Last, State, load, save
 from mbusmaster.releases.description import Description, Kind
@@ -30,9 +31,10 @@ NOT_RESTARTED: Final = mark("Release %(release)s is installed already and waits 
 NOT_KEPT: Final = mark(
     "The boot loader could not be told that this system is well (%(reason)s). See the log."
 )
+_LAST_ERROR: Final = "LastError:"
 _BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
 
-Tell = Callable[[str, int, int], None]
+_log = logging.getLogger(__name__)
 
 
 class Images:
@@ -129,12 +131,19 @@ class Images:
         try:
             self._run(("rauc", *arguments), self._work if self._work.exists() else self._places.root)
         except (subprocess.SubprocessError, OSError) as error:
-            said = str(getattr(error, "stderr", "") or error).strip().splitlines()
-            reason = (said[-1] if said else type(error).__name__)[:200]
-            raise RefusedError(template, {**values, "reason": reason}) from error
+            said = "\n".join(str(getattr(error, stream, None) or "") for stream in ("stdout", "stderr"))
+            _log.error("%s: %s", error, said)
+            raise RefusedError(template, {**values, "reason": _reason(said) or str(error)[:200]}) from error
 
     def _boot_id(self) -> str:
         return self._boot.read_text("ascii").strip()
+
+
+def _reason(said: str) -> str:
+    """Find what RAUC gives as the reason, else the last it said."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    reasons = [line.removeprefix(_LAST_ERROR).strip() for line in lines if line.startswith(_LAST_ERROR)]
+    return (reasons or lines or [""])[-1][:200]
 
 
 def _run(command: Sequence[str], folder: Path) -> None:
