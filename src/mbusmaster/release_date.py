@@ -1,22 +1,29 @@
 """When this release was made: no clock is right that says less."""
 
+import json
+import sys
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-FILE: Final = Path(__file__).with_name("release-date")
-"""Written by the build of a release: one line, ISO 8601 with a zone. A checkout has none."""
+FILES: Final = (Path(sys.prefix, "release.json"), Path("/usr/share/mbusmaster/release.json"))
+"""Of a slot, and of the package; a checkout has none. `mbusmaster.releases.description` says what stands in them."""
 EARLIEST: Final = datetime(2026, 1, 1, tzinfo=UTC)
 LATEST: Final = datetime(2100, 1, 1, tzinfo=UTC)
-"""From here on a clock is wrong, not old: certificates and meters count years in two digits."""
+"""From here on a clock is wrong, not old."""
+_LARGEST: Final = 4096
 
 
-def release_date(file: Path = FILE) -> datetime:
-    """Give the moment, in UTC; `EARLIEST` where no file says it, or one that makes no sense."""
+def release_date(files: Iterable[Path] = FILES) -> datetime:
+    """Give the newest moment that a file says, in UTC; `EARLIEST` where none says any that makes sense."""
+    return max((_date(file) for file in files), default=EARLIEST)
+
+
+def _date(file: Path) -> datetime:
     try:
         with file.open("rb") as opened:
-            moment = datetime.fromisoformat(opened.read(64).decode("ascii").strip())
-        moment = moment.astimezone(UTC) if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-    except (OSError, ValueError, OverflowError):
+            moment = datetime.fromisoformat(json.loads(opened.read(_LARGEST))["date"]).astimezone(UTC)
+    except (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return EARLIEST
     return moment if EARLIEST <= moment < LATEST else EARLIEST

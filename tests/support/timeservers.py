@@ -59,15 +59,17 @@ class TimeService:
 
     def __init__(self, folder: Path) -> None:
         self.run = folder / "run"
-        self.state = folder / "time"
+        self.machine = folder / "machine"
+        self._state = folder / "state"
         self.authorities = folder / "authorities"
-        for one in (self.run, self.state, self.state / "conf.d", self.authorities):
+        for one in (self.run, self.machine, self._state, self.authorities):
             one.mkdir(mode=0o750)
         self._config = folder / "client.conf"
         text = CONFIG.read_text()
         places = {
             "/run/mbusmaster-time": self.run,
-            "/var/lib/mbusmaster/time": self.state,
+            "/var/lib/mbusmaster/time": self.machine,
+            "/var/lib/mbusmaster-time": self._state,
             "/etc/mbusmaster/time-ca": self.authorities,
         }
         for installed, here in places.items():

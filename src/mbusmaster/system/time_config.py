@@ -27,14 +27,12 @@ def machine_config(*, is_clock_known: bool) -> str:
 
 
 def write_machine_config(folder: Path, *, is_clock_known: bool) -> None:
-    """Write the file into ``conf.d`` of a folder; a disk that refuses is told in the log.
+    """Write the file into a folder, which is made; a disk that refuses is told in the log.
 
-    :param folder: ``time`` in the state folder; only the package makes it.
+    :param folder: ``time`` in the state folder, as chronyd's configuration names it.
     """
-    if not folder.is_dir():
-        return
     try:
-        (folder / "conf.d").mkdir(mode=0o750, exist_ok=True)
-        write_atomically(folder / "conf.d" / FILE, machine_config(is_clock_known=is_clock_known).encode())
+        folder.mkdir(mode=0o750, exist_ok=True)
+        write_atomically(folder / FILE, machine_config(is_clock_known=is_clock_known).encode())
     except OSError as error:
         _log.error("the time service was not told of this machine: %s", error.strerror or error)
