@@ -1,17 +1,13 @@
 """From the lock file to the target of a release: a tar with all wheels for one Python."""
 
-import base64
-import hashlib
 import json
 import shutil
 import subprocess
-import zipfile
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from mbusmaster.release_date import FILE
 from mbusmaster.releases.archive import pack
 from mbusmaster.releases.description import DESCRIPTION, Description
 from mbusmaster.releases.repository import MakingError
@@ -63,9 +59,8 @@ def build_target(
         ],
         work,
     )
-    _run([uv, "build", "--quiet", "--wheel", "--out-dir", str(work / "own"), str(project)], project)
-    (own,) = (work / "own").glob(f"{_NAME}-*.whl")
-    _date(own, wheels / own.name, now)
+    _run([uv, "build", "--quiet", "--wheel", "--out-dir", str(wheels), str(project)], project)
+    (own,) = wheels.glob(f"{_NAME}-*.whl")
     minor, architecture = _run([str(python), "-c", _PLATFORM], work).split()
     description = Description(number, own.name.split("-")[1], now, minor, architecture)
     return description, pack_target(description, sorted(wheels.iterdir()), work)
@@ -78,20 +73,6 @@ def pack_target(description: Description, wheels: Sequence[Path], folder: Path) 
     with open(path, "wb") as file:
         pack(file, [(DESCRIPTION, content), *((f"wheels/{wheel.name}", wheel) for wheel in wheels)])
     return path
-
-
-def _date(wheel: Path, dated: Path, now: datetime) -> None:
-    """Copy our wheel with the moment in it, before which no clock can be right (`mbusmaster.release_date`)."""
-    name = f"{_NAME}/{FILE.name}"
-    content = f"{now.isoformat(timespec='seconds')}\n".encode()
-    digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
-    with zipfile.ZipFile(wheel) as source, zipfile.ZipFile(dated, "w", zipfile.ZIP_DEFLATED) as made:
-        for member in source.infolist():
-            data = source.read(member)
-            if member.filename.endswith(".dist-info/RECORD"):
-                data += f"{name},sha256={digest},{len(content)}\n".encode()
-            made.writestr(member, data)
-        made.writestr(name, content)
 
 
 def _uv(project: Path) -> str:

@@ -167,4 +167,3 @@ def test_the_real_project_is_released_and_installed_by_the_commands_of_the_page(
     machine.install(path, now=datetime.now(UTC))
     machine.start()
     assert "usage: mbusmaster" in machine.runs()
-    assert list(machine.places.root.glob("a/lib/python*/site-packages/mbusmaster/release-date"))
