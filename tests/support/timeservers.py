@@ -62,7 +62,7 @@ class TimeService:
         self.machine = folder / "machine"
         self._state = folder / "state"
         self.authorities = folder / "authorities"
-        for one in (self.run, self.machine, self._state, self.authorities):
+        for one in (self.run, self.machine, self._state):
             one.mkdir(mode=0o750)
         self._config = folder / "client.conf"
         text = CONFIG.read_text()
@@ -80,6 +80,7 @@ class TimeService:
 
     def trust(self, authority: Authority) -> None:
         """Let its certificates count."""
+        self.authorities.mkdir(exist_ok=True)
         (self.authorities / "own.pem").write_bytes(authority.pem.read_bytes())
 
     def start(self) -> None:

@@ -50,7 +50,8 @@ async def probe(server: str, *, port: int = PORT, authorities: Path | None = Non
     :param authorities: folder of certificates that count besides those of the system.
     """
     where: dict[str, str | int] = {"server": server, "port": port}
-    context = await asyncio.to_thread(_context, authorities)
+    context = ssl.create_default_context()
+    bad = await asyncio.to_thread(_trust, context, authorities)
     try:
         async with asyncio.timeout(PROBE_SECONDS):
             return await _probe(server, port, context, where)
@@ -62,7 +63,9 @@ async def probe(server: str, *, port: int = PORT, authorities: Path | None = Non
         return Text(texts.CLOSED, where)
     except ssl.SSLCertVerificationError as error:
         template = _VERIFY.get(error.verify_code, texts.CERTIFICATE)
-        return Text(template, {**where, "reason": error.verify_message})
+        if template == texts.UNKNOWN_AUTHORITY and bad:
+            template = texts.BAD_AUTHORITY
+        return Text(template, {**where, "reason": error.verify_message, "file": bad})
     except ssl.SSLError as error:
         return Text(texts.TLS, {**where, "reason": (error.reason or "TLS").replace("_", " ").lower()})
     except (asyncio.IncompleteReadError, ConnectionError):
@@ -103,12 +106,14 @@ async def _verdict(reader: asyncio.StreamReader, where: dict[str, str | int]) ->
     return NO_TEXT if fits else Text(texts.NO_KEYS, where)
 
 
-def _context(authorities: Path | None) -> ssl.SSLContext:
-    context = ssl.create_default_context()
+def _trust(context: ssl.SSLContext, authorities: Path | None) -> str:
+    """Trust the certificates of a folder too; give the name of one that is none; chronyd passes it over too."""
+    bad = ""
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.set_alpn_protocols([ALPN])
     for path in sorted(authorities.glob("*.pem")) if authorities is not None else ():
-        # What is no certificate is chronyd's to complain about.
-        with contextlib.suppress(OSError, ssl.SSLError):
+        try:
             context.load_verify_locations(path)
-    return context
+        except (OSError, ssl.SSLError):
+            bad = path.name[:100]
+    return bad

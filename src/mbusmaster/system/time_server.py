@@ -150,6 +150,7 @@ class ChronyTime:
         """See that chronyd has the source of the settings, also after it was started anew with an empty folder."""
         is_new = self._chronyd.source() != line
         if is_new or self._line != line:
+            await asyncio.to_thread(self._make_folder)
             await self._chronyd.set_source(line)
             self._line = line
             self._changed = self._probed = self._monotonic()
@@ -157,6 +158,12 @@ class ChronyTime:
         if line and (is_new or self._steps_again):
             await self._chronyd.begin_afresh()
         self._steps_again = False
+
+    def _make_folder(self) -> None:
+        # Without it chronyd 4.3 trusts nobody at all.
+        if self._authorities is not None:
+            with contextlib.suppress(OSError):
+                self._authorities.mkdir(exist_ok=True)
 
     async def _verdict(self, server: str, facts: Facts) -> tuple[TimeStatus, Text]:
         self._had_keys |= facts.has_keys

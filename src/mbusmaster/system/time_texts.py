@@ -43,6 +43,10 @@ NO_KEYS: Final = mark("%(server)s offers no keys that this master can use.")
 NO_TIME: Final = mark(
     "%(server)s hands out keys, but no authenticated time comes (UDP port %(port)s): a firewall may be in between."
 )
+BAD_AUTHORITY: Final = mark(
+    "The certificate of %(server)s is from an authority that this master does not know. The file %(file)s in the folder for time "
+    "servers does not count: it is no certificate in PEM."
+)
 NOT_TAKEN: Final = mark(
     "%(server)s hands out keys, but the time service of this machine does not take them. See its log."
 )

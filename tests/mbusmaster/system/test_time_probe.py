@@ -25,8 +25,18 @@ def authority(tmp_path: Path) -> Authority:
     (tmp_path / "trusted").mkdir()
     made = Authority(tmp_path)
     (tmp_path / "trusted" / "own.pem").write_bytes(made.pem.read_bytes())
-    (tmp_path / "trusted" / "rubbish.pem").write_bytes(b"no certificate")
+    (tmp_path / "trusted" / "README").write_bytes(b"no certificate")
     return made
+
+
+async def test_a_file_among_the_authorities_that_is_none_is_named(authority: Authority) -> None:
+    (authority.pem.parent / "trusted" / "rubbish.pem").write_bytes(b"no certificate")
+    async with server(authority, GOOD + END) as port:
+        assert not await asked(authority, port)
+        (authority.pem.parent / "trusted" / "own.pem").unlink()
+        reason = await asked(authority, port)
+        assert reason.template == texts.BAD_AUTHORITY
+        assert "rubbish.pem" in str(reason)
 
 
 @asynccontextmanager

@@ -2,6 +2,7 @@
 
 import html
 import re
+import shutil
 from datetime import timedelta
 from pathlib import Path
 
@@ -144,4 +145,18 @@ async def test_a_time_service_that_ends_is_told_and_gets_its_server_again_when_i
             assert await on_page(tmp_path, watched) == f"Not available {state.reason}"
             (service.run / "sources.d" / "mbusmaster.sources").unlink()
             service.start()
+            await watched.until(TAKEN)
+
+
+async def test_without_a_folder_of_authorities_one_is_made_for_chronyd_fails_without(tmp_path: Path) -> None:
+    with time_servers(tmp_path) as (server, service, authority):
+        shutil.rmtree(service.authorities)
+        server.start(authority.issue("server"))
+        async with watching(service, server) as watched:
+            state = await watched.until(TimeStatus.NOT_AUTHENTICATED)
+            assert state.reason.template == texts.UNKNOWN_AUTHORITY
+            service.trust(authority)
+            (service.authorities / "broken.pem").write_text("no certificate")
+            await watched.states.until(lambda one: one.reason.template == texts.BAD_AUTHORITY)
+            (service.authorities / "broken.pem").unlink()
             await watched.until(TAKEN)
