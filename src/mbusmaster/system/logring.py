@@ -18,6 +18,7 @@ DEBUG_BYTES: Final = 256 * 1024
 LINE_OVERHEAD: Final = 200
 """Bytes of memory that a line takes besides its text."""
 LONGEST_LINE: Final = 4000
+_LONGEST_BEGIN: Final = 1000
 _WRITTEN: Final = re.compile(
     r"(\d{1,15}) (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3})Z ([A-Z]+(?: \d+)?) *([^ :]*): (.*)", re.DOTALL
 )
@@ -104,7 +105,8 @@ class LogRing:
         :param created: seconds since 1970.
         """
         if len(text) > LONGEST_LINE:
-            text = text[:LONGEST_LINE] + "…"
+            # The end of a traceback says most.
+            text = f"{text[:_LONGEST_BEGIN]}…{text[_LONGEST_BEGIN - LONGEST_LINE :]}"
         with self._lock:
             self._last += 1
             line = LogLine(self._last, datetime.fromtimestamp(created, UTC), weight, name, text)

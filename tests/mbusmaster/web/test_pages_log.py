@@ -1,5 +1,6 @@
 import io
 import logging
+import re
 import zipfile
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from mbusmaster.bus.traffic import Traffic
+from mbusmaster.channels.trust import Trust
 from mbusmaster.settings import LogSettings
 from mbusmaster.system.logs import Logs
 from support.web import NOW, WebClient, web_client
@@ -145,4 +147,24 @@ async def test_the_bus_trace_is_recorded_with_the_debug_log_where_that_is_wanted
         assert "The bus trace is recorded too." not in answer.text
         with zipfile.ZipFile(io.BytesIO((await client.get(f"{PATH}/download")).content)) as archive:
             assert archive.read("bus.trace").startswith(b"# bus trace 1")
+    logs.close()
+
+
+async def test_no_secret_that_a_backup_has_is_in_the_archive(tmp_path: Path) -> None:
+    logs = Logs()
+    logs.open(tmp_path, LogSettings())
+    trust = Trust(tmp_path / "trust")
+    trust.issue("reader", None)
+    async with web_client(tmp_path, logs=logs, trust=trust) as client:
+        await client.log_in()
+        token, secret = await client.services.access.create_token("anna", "nightly script")
+        content = (await client.get(f"{PATH}/download")).content
+        hidden = [client.services.access.export_secrets(), trust.export_secrets(), secret.encode()]
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        whole = b"".join(archive.read(name) for name in archive.namelist())
+    pieces = {piece for data in hidden for piece in re.findall(rb"[A-Za-z0-9+/=$,_-]{24,}", data)}
+    assert len(pieces) > 10
+    assert not [piece for piece in pieces if piece in whole]
+    assert token.title not in whole.decode()
+    trust.close()
     logs.close()

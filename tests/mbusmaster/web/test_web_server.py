@@ -1,5 +1,6 @@
 import asyncio
 import logging
+import re
 import socket
 import ssl
 from collections.abc import AsyncIterator
@@ -200,6 +201,20 @@ async def test_events_flow_and_end_with_the_server(tmp_path: Path) -> None:
         async with asyncio.timeout(5):
             await server.stop()
             await reader.read()
+        writer.close()
+
+
+async def test_a_browser_that_waits_between_two_requests_is_let_go_with_the_server(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        reader, writer = await raw(server)
+        writer.write(f"GET /login HTTP/1.1\r\nHost: {place(server)[0]}\r\n\r\n".encode())
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = re.search(rb"content-length: (\d+)", head)
+        assert length is not None
+        await reader.readexactly(int(length[1]))
+        await server.stop()
+        # An end, no reset.
+        assert await reader.read() == b""
         writer.close()
 
 
