@@ -22,6 +22,7 @@ from mbusmaster.helper.network.systembus import BusError, SystemBus, system_bus,
 
 NAME: Final = "systemd-networkd"
 STATIC_SECONDS: Final = 10.0
+ROUTE_SECONDS: Final = 2.0
 
 _SERVICE: Final = "org.freedesktop.network1"
 _ROOT: Final = "/org/freedesktop/network1"
@@ -83,14 +84,20 @@ class Networkd:
                     async def look() -> InForce | None:
                         return self._outcome(wanted, await _described(bus, path))
 
+                    async def look_for_gateway() -> InForce | None:
+                        found = await look()
+                        return found if found is not None and found.gateway is not None else None
+
                     found = await until(happened, seconds if wanted.dhcp else STATIC_SECONDS, look)
+                    if found is not None and found.gateway is None and wanted.dhcp:
+                        # The routes of a lease come an instant after its address.
+                        found = await until(happened, ROUTE_SECONDS, look_for_gateway) or found
+                    link = await _described(bus, path) if found is None else {}
         except BusError as error:
             raise _gone(error) from error
         if found is not None:
             return found
-        if wanted.dhcp:
-            raise RefusedError(phrases.NO_DHCP, {"interface": wanted.interface, "seconds": int(seconds)})
-        raise _not_applied(wanted, "it takes too long")
+        raise self._why_not(wanted, link, seconds)
 
     async def keep(self, change: Change) -> None:
         """Write the same file where it stays, and the name servers where systemd-networkd does not bring them."""
@@ -130,30 +137,42 @@ class Networkd:
         return self._lasting / f"00-mbusmaster-{wanted.interface}.network"
 
     def _outcome(self, wanted: Wanted, link: Mapping[str, Any]) -> InForce | None:
-        """Read what systemd-networkd says of the interface; None while it is not done; raise `RefusedError`."""
-        state = link.get("AdministrativeState")
-        if state == _FAILED:
-            raise _not_applied(wanted, str(state))
-        if state != _CONFIGURED:
+        """Read what systemd-networkd says of the interface; None while it is not done; raise `RefusedError`.
+
+        It says of the whole that it is configured only when IPv6 is too, which without a router takes long.
+        """
+        if link.get("AdministrativeState") == _FAILED:
+            raise _not_applied(wanted, _FAILED)
+        if Path(str(link.get("NetworkFile", ""))).name != self._trial(wanted).name:
             return None
-        file = str(link.get("NetworkFile", ""))
-        if Path(file).name != self._trial(wanted).name:
-            raise RefusedError(phrases.OUTRANKED, {"interface": wanted.interface, "file": file})
         source = "DHCPv4" if wanted.dhcp else "static"
         own = [
             IPv4Interface((bytes(entry["Address"]), entry["PrefixLength"]))
             for entry in link.get("Addresses", ())
-            if entry["Family"] == _IPV4 and entry.get("ConfigSource") == source
+            if entry["Family"] == _IPV4
+            and entry.get("ConfigSource") == source
+            and entry.get("ConfigState") == _CONFIGURED
         ]
-        if not own:
-            return None
         gateways = [
             IPv4Address(bytes(route["Gateway"]))
             for route in link.get("Routes", ())
-            if route["Family"] == _IPV4 and "Gateway" in route and route["DestinationPrefixLength"] == 0
+            if route["Family"] == _IPV4
+            and "Gateway" in route
+            and route["DestinationPrefixLength"] == 0
+            and route.get("ConfigState") == _CONFIGURED
         ]
+        if not own or (wanted.gateway is not None and wanted.gateway not in gateways):
+            return None
         dns = tuple(_servers(link))
         return InForce(own[0], gateways[0] if gateways else None, dns, self._servers.warnings(dns))
+
+    def _why_not(self, wanted: Wanted, link: Mapping[str, Any], seconds: float) -> RefusedError:
+        file = str(link.get("NetworkFile", ""))
+        if file and Path(file).name != self._trial(wanted).name:
+            return RefusedError(phrases.OUTRANKED, {"interface": wanted.interface, "file": file})
+        if wanted.dhcp:
+            return RefusedError(phrases.NO_DHCP, {"interface": wanted.interface, "seconds": int(seconds)})
+        return _not_applied(wanted, "it takes too long")
 
     async def _leased(self, wanted: Wanted) -> tuple[IPv4Address, ...]:
         try:

@@ -1,6 +1,7 @@
 """Calls over the system's D-Bus, with errors and values in plain form."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -17,6 +18,8 @@ _BUS: Final = "org.freedesktop.DBus"
 _PROPERTIES: Final = "org.freedesktop.DBus.Properties"
 CALL_SECONDS: Final = 25.0
 """As long as most clients of D-Bus wait."""
+LOOK_SECONDS: Final = 1.0
+"""Not all that changes is told by a signal."""
 
 
 class BusError(MasterError):
@@ -115,7 +118,7 @@ async def system_bus(service: str) -> AsyncIterator[SystemBus]:
 async def until(
     happened: asyncio.Event, seconds: float, look: Callable[[], Awaitable[Found | None]]
 ) -> Found | None:
-    """Look, and again whenever something happened, until something is found; None if the time passes without."""
+    """Look, whenever something happened and now and then, until something is found; None if the time passes without."""
     try:
         async with asyncio.timeout(seconds):
             while True:
@@ -123,6 +126,8 @@ async def until(
                 found = await look()
                 if found is not None:
                     return found
-                await happened.wait()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK_SECONDS):
+                        await happened.wait()
     except TimeoutError:
         return None
