@@ -23,7 +23,7 @@ from mbusmaster.releases.making import (
     replace_keys,
     summary,
 )
-from mbusmaster.releases.repository import ReleaseRepository
+from mbusmaster.releases.repository import MakingError, ReleaseRepository
 from mbusmaster.releases.wheels import build_target
 
 OFFLINE_PASSPHRASE: Final = "MBUSMASTER_RELEASE_PASSPHRASE"  # noqa: S105 - the name of a variable
@@ -72,6 +72,8 @@ def _release(options: argparse.Namespace, now: datetime) -> None:
             targets.append((description, options.image))
         if not targets:
             targets.append(build_target(options.project, options.number, now, options.python, Path(work)))
+        if any(one.release != options.number for one, _ in targets):
+            raise MakingError(f"not all targets are of release {options.number}")
         path = make_release(keys, ReleaseRepository(options.repository, now), targets, options.out, now)
         print(f"{path}: {summary({one: file.stat().st_size for one, file in targets})}")
 
@@ -109,6 +111,12 @@ def _key_folder(options: argparse.Namespace, *, new: bool = False) -> KeyFolder:
 def _from_environment(name: str) -> bytes | None:
     value = os.environ.get(name)
     return value.encode() if value else None
+
+
+def _key(text: str) -> str:
+    if text not in ROLES:
+        raise argparse.ArgumentTypeError(f"there is no key {text}; it is one of {', '.join(ROLES)}")
+    return text
 
 
 def _number(text: str) -> int:
@@ -159,7 +167,7 @@ def _parser() -> argparse.ArgumentParser:
     release.add_argument("--image", type=Path, help="a bundle of RAUC")
     release.add_argument("--image-version", default="0", help="version of the software in the image")
     release.add_argument("--architecture", default=here.architecture, help="of the image")
-    rotate.add_argument("key", nargs="*", choices=[*ROLES, []], help=f"of {', '.join(ROLES)}")
+    rotate.add_argument("key", nargs="*", type=_key, help=f"of {', '.join(ROLES)}; none: renew the root")
     checked.add_argument("file", type=Path)
     checked.add_argument("--root", type=Path, required=True, help="the root that the device has")
     checked.add_argument(

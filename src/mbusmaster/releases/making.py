@@ -11,11 +11,12 @@ from typing import Final
 from securesystemslib.signer import CryptoSigner
 
 from mbusmaster.releases.archive import unpack
-from mbusmaster.releases.description import Description, Platform, read_description
+from mbusmaster.releases.description import Description, Kind, Platform, read_description
+from mbusmaster.releases.errors import ReleaseError
 from mbusmaster.releases.keys import OFFLINE, ONLINE, ROOT_THRESHOLD, ROOTS, KeyFileError, load_key, make_key
 from mbusmaster.releases.repository import MakingError, ReleaseRepository, Signers
 from mbusmaster.releases.sources import from_folder
-from mbusmaster.releases.verify import LIMITS, Release, open_bundle, verify
+from mbusmaster.releases.verify import LIMITS, Release, open_bundle, open_target, verify
 
 ROLES: Final = {
     **{f"{OFFLINE}/{name}": "root" for name in ROOTS},
@@ -103,8 +104,12 @@ def make_release(
     )
     repository.offer(dict(targets), keys.load(f"{OFFLINE}/targets"))
     path = repository.release_file(into, signers)
-    for description, _ in targets:
-        check(path, repository.root(1), description.platform, now)
+    try:
+        for description, _ in targets:
+            check(path, repository.root(1), description.platform, now)
+    except ReleaseError:
+        path.unlink()
+        raise
     return path
 
 
@@ -147,7 +152,7 @@ def check(path: Path, root: bytes, platform: Platform, now: datetime) -> Release
         trusted.write_bytes(root)
         (work / "opened").mkdir()
         open_bundle(path, work / "opened")
-        return verify(
+        release = verify(
             from_folder(work / "opened"),
             work / "store",
             root=trusted,
@@ -157,6 +162,10 @@ def check(path: Path, root: bytes, platform: Platform, now: datetime) -> Release
             into=work,
             name=path.name,
         )
+        if release.description.kind is Kind.SLOTS:
+            (work / "target").mkdir()
+            open_target(release, work / "target")
+        return release
 
 
 def read_target(path: Path) -> tuple[Description, Path]:

@@ -34,7 +34,15 @@ from tuf.ngclient import Updater, UpdaterConfig
 from tuf.ngclient.fetcher import FetcherInterface
 
 from mbusmaster.releases.archive import MB, Limits, check_room, pack, unpack
-from mbusmaster.releases.description import Description, Platform, description_from, file_name, number_in
+from mbusmaster.releases.description import (
+    DESCRIPTION,
+    Description,
+    Platform,
+    description_from,
+    file_name,
+    number_in,
+    read_description,
+)
 from mbusmaster.releases.errors import (
     ALTERED_FILE,
     ALTERED_METADATA,
@@ -288,6 +296,15 @@ def verify(
     if offer.number < installed:
         raise ReleaseError(OLDER_RELEASE, {"release": offer.number, "installed": installed})
     return repository.fetch(offer, into)
+
+
+def open_target(release: Release, into: Path) -> Path:
+    """Unpack the target of a release for slots into an empty folder; give the folder of its wheels. Raise `ReleaseError`."""
+    with open(release.path, "rb") as target:
+        unpack(target, into, release.path.name, LIMITS)
+    if read_description(into) != release.description:
+        raise ReleaseError(CONTRADICTION, {"release": release.number, "what": DESCRIPTION})
+    return into / "wheels"
 
 
 def _check_name(name: str, offer: Offer) -> None:

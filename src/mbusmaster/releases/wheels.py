@@ -34,36 +34,17 @@ def build_target(
     wheels.mkdir()
     locked = work / "requirements.txt"
     extras = [argument for extra in EXTRAS for argument in ("--extra", extra)]
-    options = (
-        "--quiet",
-        "--frozen",
-        "--no-default-groups",
-        "--no-emit-project",
-        "--no-header",
-        "--output-file",
-        str(locked),
-    )
-    _run([uv, "export", *options, *extras], project)
+    options = ("--quiet", "--frozen", "--no-default-groups", "--no-emit-project", "--no-header")
+    _run([uv, "export", *options, *extras, "--output-file", str(locked)], project)
     _run([str(python), "-m", "venv", str(work / "venv")], work)
     pip = [str(work / "venv" / "bin" / "python"), "-I", "-m", "pip", "--disable-pip-version-check", "--quiet"]
-    _run(
-        [
-            *pip,
-            "wheel",
-            "--no-deps",
-            "--require-hashes",
-            "--wheel-dir",
-            str(wheels),
-            "--requirement",
-            str(locked),
-        ],
-        work,
-    )
+    wanted = ("--no-deps", "--require-hashes", "--wheel-dir", str(wheels), "--requirement", str(locked))
+    _run([*pip, "wheel", *wanted], work)
     _run([uv, "build", "--quiet", "--wheel", "--out-dir", str(wheels), str(project)], project)
     (own,) = wheels.glob(f"{_NAME}-*.whl")
     minor, architecture = _run([str(python), "-c", _PLATFORM], work).split()
     description = Description(number, own.name.split("-")[1], now, minor, architecture)
-    return description, pack_target(description, sorted(wheels.iterdir()), work)
+    return description, pack_target(description, sorted(wheels.glob("*.whl")), work)
 
 
 def pack_target(description: Description, wheels: Sequence[Path], folder: Path) -> Path:

@@ -145,6 +145,26 @@ def test_a_file_expires_after_two_years(office: Office) -> None:
     assert refused.value.template == EXPIRED
 
 
+def test_the_command_says_which_keys_there_are(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(command.OFFLINE_PASSPHRASE, PASSPHRASE.decode())
+    places = ["--keys", str(tmp_path), "--repository", str(tmp_path)]
+    with pytest.raises(SystemExit):
+        command.main(["rotate", *places, "offline/root-4"])
+    assert "offline/root-3" in capsys.readouterr().err
+    assert command.main(["rotate", *places]) == 1
+    assert "2 root keys are needed" in capsys.readouterr().err
+
+
+def test_a_short_passphrase_is_not_taken(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(command.OFFLINE_PASSPHRASE, "short")
+    assert command.main(["keys", "--keys", str(tmp_path), "--repository", str(tmp_path)]) == 1
+    assert "at least 12" in capsys.readouterr().err
+
+
 @pytest.mark.process
 @pytest.mark.timeout(400)
 def test_the_real_project_is_released_and_installed_by_the_commands_of_the_page(

@@ -19,9 +19,9 @@ from typing import Final
 from mbusmaster.helper.errors import RefusedError
 from mbusmaster.helper.slots.layout import PACKAGE, SLOTS, Places, flush_folder, locked
 from mbusmaster.helper.slots.state import State, Trial, load, save
-from mbusmaster.releases.archive import MB, Limits, check_room, unpack
-from mbusmaster.releases.description import DESCRIPTION, Description, number_in, read_description
-from mbusmaster.releases.errors import CONTRADICTION, WRONG_FILE_NAME, ReleaseError
+from mbusmaster.releases.archive import MB, check_room
+from mbusmaster.releases.description import DESCRIPTION, Description, number_in
+from mbusmaster.releases.errors import WRONG_FILE_NAME, ReleaseError
 from mbusmaster.texts import mark
 
 ON_TRIAL: Final = mark(
@@ -41,7 +41,6 @@ _PIP: Final = (
     *("--disable-pip-version-check", "--no-input", "--no-cache-dir"),
 )
 _AS_ROOT: Final = "--root-user-action=ignore"
-_WHEELS: Final = Limits(files=400)
 
 _log = logging.getLogger(__name__)
 
@@ -111,7 +110,7 @@ class Installer:
     def _unpacked(self, file: str, state: State, from_server: bool, tell: Tell) -> tuple[Path, Description]:
         """Give the folder of wheels of a release that may be installed."""
         # tuf takes 25 MB: the helper has them only when it has checked a release.
-        from mbusmaster.helper.slots.checking import verified
+        from mbusmaster.helper.slots.checking import open_target, verified
 
         tell("checking", 0, 0)
         installed = max(self._places.release(name)[0] for name in (state.current, PACKAGE))
@@ -129,13 +128,10 @@ class Installer:
         tell("unpacking", 20, release.number)
         into = self._work / "release"
         into.mkdir()
-        with open(release.path, "rb") as target:
-            unpack(target, into, release.path.name, _WHEELS)
+        wheels = open_target(release, into)
         release.path.unlink()
-        if read_description(into) != release.description:
-            raise ReleaseError(CONTRADICTION, {"release": release.number, "what": DESCRIPTION})
         self._done("unpacked")
-        return into / "wheels", release.description
+        return wheels, release.description
 
     def _build(self, slot: str, wheels: Path, description: Description, tell: Tell) -> None:
         """Make the slot under another name, whole and on the disk."""
