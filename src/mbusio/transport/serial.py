@@ -74,15 +74,13 @@ class SerialTransport(StreamTransport):
 
     async def modem_lines(self) -> frozenset[str]:
         """Ask the UART (TIOCMGET)."""
-        try:
-            pins = await self._port.get_modem_pins()
-        except (OSError, serialx.SerialException) as error:
-            raise ModemLinesError(f"{self.name}: its modem lines cannot be read: {error}") from error
+        pins = await self._modem_pins()
         return frozenset(line for line, pin in _PINS.items() if getattr(pins, pin) is serialx.PinState.HIGH)
 
     async def set_modem_line(self, line: str, on: bool) -> None:
         """Tell the UART (TIOCMBIS, TIOCMBIC)."""
         state = serialx.PinState.convert(on)
+        await self._modem_pins()
         try:
             if line == "dtr":
                 await self._port.set_modem_pins(dtr=state)
@@ -90,6 +88,16 @@ class SerialTransport(StreamTransport):
                 await self._port.set_modem_pins(rts=state)
         except (OSError, serialx.SerialException) as error:
             raise ModemLinesError(f"{self.name}: {line.upper()} cannot be switched: {error}") from error
+
+    async def _modem_pins(self) -> serialx.ModemPins:
+        try:
+            pins = await self._port.get_modem_pins()
+        except (OSError, serialx.SerialException) as error:
+            raise ModemLinesError(f"{self.name}: its modem lines cannot be read: {error}") from error
+        # What has no UART, such as a pseudo terminal, is passed over in silence by serialx.
+        if pins.cts is serialx.PinState.UNDEFINED:
+            raise ModemLinesError(f"{self.name} has no modem lines")
+        return pins
 
 
 async def open_serial(name: str, device: str, wire: Wire) -> SerialTransport:

@@ -33,7 +33,7 @@ class LineWatch:
 
     :param name: of the bus, for the log.
     :param changed: called after every look; `carries` and `reading` may be others then.
-    :ivar reading: the last one; None while there is none.
+    :ivar reading: of the last look; None where it saw nothing.
     """
 
     def __init__(
@@ -135,8 +135,8 @@ class LineWatch:
         else:
             guard.seen(sample, now, quiet=quiet)
             self._learn(sample, quiet and began - self._asked_until >= QUIET_SECONDS)
-        if sample is not None or not guard.carries:
-            self.reading = self._reading_of(sample or Sample(), now)
+        is_known = sample is not None or not guard.carries
+        self.reading = self._reading_of(sample or Sample(), now) if is_known else None
         if guard.phase is not was:
             self._tell(was)
 
