@@ -3,9 +3,9 @@
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,10 @@ from mbusmaster.helper.client import Helper
 from mbusmaster.helper.server import Deed, HelperServer, Tell
 from mbusmaster.helper.slots.deeds import deeds
 from mbusmaster.helper.slots.install import Installer
+from mbusmaster.settings.schema import FirmwareSettings
+from mbusmaster.system.automatic_update import AutomaticUpdate
 from mbusmaster.system.update import UpdateStatus
+from mbusmaster.system.update_server import UpdateServer
 from mbusmaster.system.update_slots import SlotUpdates
 from mbusmaster.system.update_spool import Spool
 from mbusmaster.system.update_trial import Trial
@@ -26,9 +29,13 @@ NOWHERE = Path("/nonexistent")
 class Updating:
     """One start of a gateway.
 
+    :ivar updates: installs.
+    :ivar service: what pages and the API use.
+    :ivar settings: in force.
     :ivar facts: what works now.
     :ivar restarts: why the gateway wanted to restart.
     :ivar records: what went into the audit log: what, and the outcome.
+    :ivar audit: writes it there.
     """
 
     def __init__(self, folder: Path, machine: Machine, helper: Helper, *, patience: float = 60.0) -> None:
@@ -38,6 +45,7 @@ class Updating:
         self.restarted = asyncio.Event()
         self.records: list[tuple[str, str]] = []
         self.recorded = asyncio.Event()
+        self.audit: Callable[[str, str], None] = lambda what, outcome: None
         self.spool = Spool(machine.places.spool)
         trial = Trial(
             helper,
@@ -50,6 +58,15 @@ class Updating:
         )
         self.updates = SlotUpdates(
             helper, self.spool, trial, restart=self._restart, record=self._record, restart_seconds=0
+        )
+        self.settings = FirmwareSettings()
+        self.service = AutomaticUpdate(
+            self.updates,
+            UpdateServer(folder / "store", folder / "fetched", machine.places.trust),
+            settings=lambda: self.settings,
+            serial_number="SN12345",
+            clock=lambda: datetime.now(UTC),
+            is_quiet=lambda: True,
         )
 
     async def send(self, path: Path) -> None:
@@ -67,6 +84,7 @@ class Updating:
 
     def _record(self, what: str, outcome: str) -> None:
         self.records.append((what, outcome))
+        self.audit(what, outcome)
         self.recorded.set()
 
 
@@ -113,7 +131,7 @@ async def updating(
     async with helper_of(folder, machine, maker.now, real=real) as helper:
         gateway = Updating(folder, machine, helper, patience=patience)
         await gateway.updates.look()
-        task = asyncio.create_task(gateway.updates.run())
+        task = asyncio.create_task(gateway.service.run())
         try:
             yield gateway
         finally:
