@@ -202,7 +202,7 @@ class Lan:
         """Run a DHCP server that gives one address, ``.100`` of a network, until the block ends."""
         process = subprocess.Popen(
             self.router.command(
-                program("dnsmasq", "dnsmasq-base"), "--keep-in-foreground", "--conf-file=/dev/null", "--user=root",
+                program("dnsmasq", "dnsmasq-base"), "--keep-in-foreground", "--conf-file=", "--user=root",
                 "--no-resolv", "--no-hosts", "--no-ping", "--port=0", "--interface=lan0", "--bind-interfaces",
                 f"--dhcp-range={network}.100,{network}.100,255.255.255.0,1h", f"--dhcp-option=3,{router}",
                 f"--dhcp-option=6,{SERVER},{SECOND_DNS}", "--dhcp-authoritative", "--log-facility=-",
@@ -332,7 +332,8 @@ async def networkd(machine: Machine, network: str = "") -> AsyncIterator[Manager
         raise AssertionError("unreachable")
     if network:
         machine.write("/etc/systemd/network/50-own.network", network)
-    ready = ["networkctl", "--no-pager", "status", ETHERNET]
+    name, path = "org.freedesktop.network1", "/org/freedesktop/network1"
+    ready = ["busctl", "call", name, path, f"{name}.Manager", "GetLinkByName", "s", ETHERNET]
     with system_bus(machine):
         manager = Manager(machine, [daemon], ready, machine.path("/run/manager.log"))
         try:

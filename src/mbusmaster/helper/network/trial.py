@@ -49,6 +49,8 @@ _log = logging.getLogger(__name__)
 class Trials:
     """Holds the one trial there may be.
 
+    The file is small and in memory (``/run``), so it is written without a thread.
+
     :param backends: managers of networks, the preferred first.
     :param dhcp_seconds: for a DHCP server to answer.
     :param least_seconds: the shortest trial.
@@ -80,7 +82,7 @@ class Trials:
 
     async def start(self) -> None:
         """Go on with what an earlier process left; the clock of the loop must be the one since boot."""
-        self._known = await asyncio.to_thread(self._memory.load)
+        self._known = self._memory.load()
         trial = self._known.trial
         if trial is None:
             return
@@ -143,7 +145,7 @@ class Trials:
             trial, in_force = await self._apply(backend, wanted, seconds)
             warnings = [*in_force.warnings, *await self._warnings(wanted.interface, in_force)]
             trial = replace(trial, deadline=_now() + seconds, phase=Phase.RUNNING)
-            await self._remember(trial)
+            self._remember(trial)
             self._ring_at(trial.deadline)
             return {
                 **self._facts(trial),
@@ -160,13 +162,13 @@ class Trials:
             trial = self._known.trial
             if trial is None or trial.change.id != identity or trial.phase is not Phase.RUNNING:
                 raise RefusedError(phrases.NO_SUCH_TRIAL)
-            await self._remember(replace(trial, phase=Phase.KEEPING))
+            self._remember(replace(trial, phase=Phase.KEEPING))
             try:
                 await self._backends[trial.manager].keep(trial.change)
             except RefusedError:
-                await self._remember(trial)
+                self._remember(trial)
                 raise
-            await self._end(Ended(identity, Outcome.KEPT))
+            self._end(Ended(identity, Outcome.KEPT))
 
     async def back(self) -> None:
         """Bring back what was before; nothing to do without a trial. Raise `RefusedError` if that takes longer."""
@@ -208,7 +210,7 @@ class Trials:
         change = Change(str(uuid.uuid4()), wanted, before)
         trial = Trial(change, backend.name, _now() + longest, Phase.APPLYING)
         try:
-            await self._remember(trial)
+            self._remember(trial)
             in_force = await backend.apply(change, self._dhcp_seconds)
             if clashes(in_force.ipv4.ip) or clashes(in_force.gateway):
                 values = {"address": str(in_force.ipv4.ip), "network": str(SETUP_NETWORK)}
@@ -241,20 +243,20 @@ class Trials:
             _log.warning("the addresses could not be kept: %s", error)
             await self._go_back(trial, Text(phrases.INTERRUPTED))
         else:
-            await self._end(Ended(trial.change.id, Outcome.KEPT))
+            self._end(Ended(trial.change.id, Outcome.KEPT))
 
     async def _go_back(self, trial: Trial, why: Text) -> RefusedError | None:
         """Take a trial back; give the error if the manager does not, which is tried again and again."""
         self._silence()
         self._known = replace(self._known, trial=replace(trial, phase=Phase.GOING_BACK, why=why))
-        await self._save()
+        self._save()
         try:
             await self._backends[trial.manager].back(trial.change)
         except RefusedError as error:
             _log.error("the addresses before the trial are not in force yet: %s", error)
             self._ring_at(_now() + RETRY_SECONDS)
             return error
-        await self._end(Ended(trial.change.id, Outcome.ROLLED_BACK, why))
+        self._end(Ended(trial.change.id, Outcome.ROLLED_BACK, why))
         return None
 
     def _ring_at(self, moment: float) -> None:
@@ -281,22 +283,22 @@ class Trials:
             elif _now() >= trial.deadline:
                 await self._go_back(trial, Text(phrases.NOT_CONFIRMED))
 
-    async def _remember(self, trial: Trial) -> None:
+    def _remember(self, trial: Trial) -> None:
         """Write a trial down before its next phase begins; raise `OSError`."""
         known = replace(self._known, trial=trial)
-        await asyncio.to_thread(self._memory.save, known)
+        self._memory.save(known)
         self._known = known
 
-    async def _end(self, ended: Ended) -> None:
+    def _end(self, ended: Ended) -> None:
         self._silence()
         self._known = Remembered(None, ended)
-        await self._save()
+        self._save()
         _log.info("a trial of addresses ended: %s %s", ended.outcome, ended.why)
 
-    async def _save(self) -> None:
+    def _save(self) -> None:
         """Write down what is known, where addresses matter more than the file does."""
         try:
-            await asyncio.to_thread(self._memory.save, self._known)
+            self._memory.save(self._known)
         except OSError as error:
             _log.error("what is known of a trial of addresses cannot be written: %s", error)
 

@@ -132,7 +132,7 @@ async def test_static_addresses_are_tried_kept_and_there_after_a_boot(site: Site
             False,
         )
         tried = await helper.do("network.try", STATIC)
-        assert tried["address"], tried["netmask"] == ("10.88.0.21", "255.255.255.0")
+        assert (tried["address"], tried["netmask"]) == ("10.88.0.21", "255.255.255.0")
         assert (tried["gateway"], tried["dns"]) == (SERVER, [SERVER, SECOND_DNS])
         assert (site.machine.addresses(), site.machine.gateway()) == ([NEW], SERVER)
         assert site.kept_files() == before, "a trial must not outlive a power cut"
@@ -162,7 +162,7 @@ async def test_addresses_of_a_dhcp_server_are_tried_and_taken_back(site: Site) -
             [SERVER, SECOND_DNS],
         )
         assert site.machine.addresses() == [LEASE]
-        assert GATEWAY_WARNING not in [template for template, _ in tried["warnings"]]
+        assert phrases.GATEWAY_SILENT not in [template for template, _ in tried["warnings"]]
         await helper.do("network.back")
         await site.machine.until_address(OLD)
         last = await last_of(helper)
@@ -170,7 +170,19 @@ async def test_addresses_of_a_dhcp_server_are_tried_and_taken_back(site: Site) -
     assert site.kept_files() == before
 
 
-GATEWAY_WARNING = phrases.GATEWAY_SILENT
+async def test_what_is_kept_later_replaces_what_was_kept_and_comes_back_after_a_trial(site: Site) -> None:
+    before = site.kept_files()
+    with site.helper() as (helper, _):
+        for address in ("10.88.0.21", "10.88.0.22"):
+            tried = await helper.do("network.try", STATIC | {"address": address})
+            await helper.do("network.keep", {"id": tried["id"]})
+        kept = site.kept_files()
+        await helper.do("network.try", STATIC | {"address": "10.88.0.23"})
+        await helper.do("network.back")
+        await site.machine.until_address("10.88.0.22/24")
+    assert site.kept_files() == kept
+    assert len(kept) == len(before) + 1
+    assert before.items() <= kept.items()
 
 
 async def test_what_nobody_confirms_goes_back_by_itself(site: Site) -> None:
@@ -238,7 +250,7 @@ async def test_without_a_cable_nothing_is_changed(site: Site) -> None:
 
 async def test_a_helper_that_was_killed_takes_the_trial_back_at_its_deadline(site: Site) -> None:
     with site.helper() as (helper, process):
-        tried = await helper.do("network.try", STATIC | {"seconds": 3})
+        tried = await helper.do("network.try", STATIC | {"seconds": 2})
         stop(process, signal.SIGKILL)
     assert site.machine.addresses() == [NEW]
     with site.helper() as (helper, _):
