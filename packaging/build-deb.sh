@@ -25,7 +25,7 @@ while [ $# -gt 0 ]; do
     esac
 done
 [ -n "$output" ] || usage
-[[ $release =~ ^[0-9]{1,9}$ ]] || fail "the number of a release is a number, not '$release'"
+[[ $release =~ ^[0-9]{1,6}$ ]] || fail "the number of a release is a number, not '$release'"
 [ -z "$root" ] || [ -f "$root" ] || fail "there is no $root"
 "$python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null \
     || fail "$python must be Python 3.11, as in Debian 12: build there or in a container of it"
@@ -54,6 +54,11 @@ environment() {
     # The name of the folder is only for this build; a package that has no wheel is built once and kept in the cache of uv.
     "${into[@]}" --require-hashes --requirements "$work/requirements.txt"
     "${into[@]}" --no-deps --no-index "$work"/wheel/*.whl
+}
+
+# Says in the package when it was made: no clock is right that says less.
+date_of_release() {
+    date --utc --date "@$SOURCE_DATE_EPOCH" +%Y-%m-%dT%H:%M:%S+00:00 > "$tree/$place/lib/python3.11/site-packages/mbusmaster/release-date"
 }
 
 # Takes out what belongs to this machine, or to nobody: where it was built, scripts of others, tests, caches.
@@ -103,6 +108,9 @@ documents() {
     printf 'mbusmaster (%s) stable; urgency=medium\n\n  * See CHANGELOG.md.gz.\n\n -- %s  %s\n' "$debian_version" \
         "$(sed -n 's/^Maintainer: //p' "$here/debian/control")" "$(date --utc --date "@$SOURCE_DATE_EPOCH" -R)" \
         | gzip --best --no-name > "$folder/changelog.gz"
+    install -d "$tree/usr/share/man/man1"
+    "$tree/$place/bin/python" -B "$here/man.py" "$tree/usr/share/man/man1" "$version"
+    gzip --best --no-name "$tree"/usr/share/man/man1/*.1
     install -D -m 644 "$here/debian/lintian-overrides" "$tree/usr/share/lintian/overrides/mbusmaster"
 }
 
@@ -135,6 +143,7 @@ version=$("$tree/$place/bin/python" -B -c 'from importlib.metadata import versio
 architecture=$(dpkg --print-architecture)
 debian_version=$version+r$release
 clean_environment
+date_of_release
 rest_of_the_tree
 # Bytecode names the time of its source, and dpkg-deb moves no time that lies at this one.
 find "$tree" -exec touch --no-dereference --date "@$SOURCE_DATE_EPOCH" {} +
