@@ -10,13 +10,17 @@ from pathlib import Path
 import pytest
 
 from device.image import image
-from device.machine import Machine
+from device.machine import Machine, Result
+from device.pc import Pc
+from device.product import Site, build_package, bus_of_meters, install
 
-BARE = "bare"
+BARE, INSTALLED, COMMISSIONED = "bare", "installed", "commissioned"
+FIRST_RELEASE = 100
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--power-cuts", type=int, default=3, help="how often the power is cut (device test)")
+    parser.addoption("--deb", type=Path, help="package to test, instead of one built from here (device test)")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -38,12 +42,60 @@ def one_machine() -> Iterator[Machine]:
         yield machine
 
 
+@pytest.fixture(scope="session")
+def package(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Our package."""
+    given: Path | None = request.config.getoption("--deb")
+    return given or build_package(tmp_path_factory.mktemp("package"), FIRST_RELEASE)
+
+
+@pytest.fixture(scope="session")
+def installation(one_machine: Machine, package: Path) -> Result:
+    """What apt said; the machine has the moment `INSTALLED`."""
+    _at(one_machine, BARE)
+    said = install(one_machine, package)
+    one_machine.run("systemctl is-system-running --wait", seconds=120, check=False)
+    one_machine.keep(INSTALLED)
+    return said
+
+
+@pytest.fixture(scope="session")
+def commissioning(one_machine: Machine, installation: Result) -> tuple[str, dict[str, str]]:
+    """Token of the first user and lease of the PC; the machine has the moment `COMMISSIONED`."""
+    _at(one_machine, INSTALLED)
+    pc = Pc(one_machine)
+    lease = pc.plug()
+    pc.make_first_user()
+    bus_of_meters(one_machine)
+    one_machine.keep(COMMISSIONED)
+    return pc.token, lease
+
+
 @pytest.fixture
 def bare(one_machine: Machine) -> Machine:
     """A Debian that has booted."""
-    one_machine.power_cut()
-    one_machine.start(moment=BARE)
-    return one_machine
+    return _at(one_machine, BARE)
+
+
+@pytest.fixture
+def installed(one_machine: Machine, installation: Result) -> Machine:
+    """A Debian on which ours was installed a moment ago."""
+    return _at(one_machine, INSTALLED)
+
+
+@pytest.fixture
+def site(one_machine: Machine, commissioning: tuple[str, dict[str, str]]) -> Site:
+    """A device in use."""
+    token, lease = commissioning
+    pc = Pc(_at(one_machine, COMMISSIONED))
+    pc.token = token
+    return Site(one_machine, pc, lease)
+
+
+def _at(machine: Machine, moment: str) -> Machine:
+    machine.power_cut()
+    machine.start(moment=moment)
+    return machine
 
 
 @pytest.hookimpl(wrapper=True)

@@ -31,7 +31,8 @@ PACKAGES: Final = (
     "libpam-systemd",
     "linux-image-amd64",
     "busybox-static",
-    "python3",
+    "python3-venv",
+    "tzdata",
     "network-manager",
     "iproute2",
     "curl",
@@ -39,7 +40,7 @@ PACKAGES: Final = (
     "procps",
 )
 """What the device has before ours is installed; busybox is the PC's DHCP client, and finds the disk."""
-POOL: Final = ["chrony", "dnsmasq-base", "nftables", "python3-venv", "adduser", "tzdata"]
+POOL: Final = ("chrony", "dnsmasq-base", "nftables")
 """With what they need: apt takes them from the pool when our package asks for them."""
 LEFT_OUT: Final = (
     "/usr/share/man/*",
@@ -219,6 +220,8 @@ def _test_parts(root: Path) -> None:
     (root / "etc/fstab").write_text("/dev/vda / ext4 errors=remount-ro 0 0\n")
     (root / "etc/hostname").write_text("device\n")
     (root / "etc/hosts").write_text("127.0.0.1 localhost\n127.0.1.1 device\n::1 localhost\n")
+    # One USB port that can be a device, wired to one that is a PC's; keys and lamps that a test can make.
+    (root / "etc/modules-load.d/device-test.conf").write_text("dummy_hcd\nuinput\n")
     # The journal survives a power cut, and is small.
     (root / "var/log/journal").mkdir(exist_ok=True)
     (root / "etc/machine-id").write_text("")

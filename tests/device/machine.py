@@ -147,7 +147,9 @@ class Machine:
         """Run a program until it writes a line in which the pattern is found; give that line."""
         facts, output = self._asked().ask("until", seconds, argv=list(argv), pattern=pattern)
         if facts["line"] is None:
-            raise CommandError(f"{' '.join(argv)}\nnever wrote {pattern}\n{output.decode(errors='replace')}")
+            raise CommandError(
+                f"{' '.join(argv)}\nnever wrote {pattern}\n{output.decode(errors='replace')[-2000:]}"
+            )
         line: str = facts["line"]
         return line
 
@@ -220,7 +222,7 @@ class Machine:
         base = f"{clock:%Y-%m-%dT%H:%M:%S}" if clock else "utc"
         # fmt: off
         return [
-            "qemu-system-x86_64", "-M", "q35,hpet=off", "-accel", "tcg,thread=multi,tb-size=512", "-cpu", "max,la57=off",
+            "qemu-system-x86_64", "-M", "q35,hpet=off", "-accel", "tcg,thread=multi,tb-size=512", "-cpu", "max,la57=off,svm=off",
             "-smp", "2", "-m", str(MEMORY), "-nodefaults", "-display", "none", "-no-reboot", "-rtc", f"base={base},clock=vm",
             "-kernel", str(self._image.kernel), "-initrd", str(self._image.ramdisk),
             "-append", "console=ttyS0 quiet mitigations=off net.ifnames=0 random.trust_cpu=on audit=0 panic=-1",
