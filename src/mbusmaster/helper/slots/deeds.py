@@ -5,13 +5,14 @@ import threading
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from mbusmaster.helper.errors import RefusedError
 from mbusmaster.helper.server import Deed, Tell
 from mbusmaster.helper.slots import rauc
 from mbusmaster.helper.slots.begin import confirm
 from mbusmaster.helper.slots.install import Installer
+from mbusmaster.helper.slots.install import Tell as Told
 from mbusmaster.helper.slots.layout import PACKAGE, Places
 from mbusmaster.helper.slots.state import Last, State, load
 from mbusmaster.texts import mark
@@ -19,6 +20,10 @@ from mbusmaster.texts import mark
 NO_NAME: Final = mark("It was not said which file to install.")
 RESTART_SECONDS: Final = 10.0
 """For the gateway to end before the machine restarts into another image."""
+AGAIN_SECONDS: Final = 20.0
+"""After which a step that takes long is told again: the gateway gives up a helper that is silent for two minutes."""
+
+Result = TypeVar("Result")
 
 
 def deeds(
@@ -36,8 +41,8 @@ def _slots(places: Places, now: Callable[[], datetime]) -> Mapping[str, Deed]:
     async def install(arguments: Mapping[str, Any], tell: Tell) -> Mapping[str, Any]:
         file, from_server = _file(arguments)
         installer = Installer(places, now=now)
-        description, slot = await asyncio.to_thread(
-            installer.install, file, from_server=from_server, tell=_in_thread(tell)
+        description, slot = await told(
+            lambda note: installer.install(file, from_server=from_server, tell=note), tell
         )
         return {"release": description.release, "version": description.version, "slot": slot}
 
@@ -59,9 +64,7 @@ def _images(places: Places, now: Callable[[], datetime]) -> Mapping[str, Deed]:
 
     async def install(arguments: Mapping[str, Any], tell: Tell) -> Mapping[str, Any]:
         file, from_server = _file(arguments)
-        description = await asyncio.to_thread(
-            images.install, file, from_server=from_server, tell=_in_thread(tell)
-        )
+        description = await told(lambda note: images.install(file, from_server=from_server, tell=note), tell)
         timer = threading.Timer(RESTART_SECONDS, images.restart)
         timer.daemon = True
         timer.start()
@@ -85,14 +88,22 @@ def _file(arguments: Mapping[str, Any]) -> tuple[str, bool]:
     return file, arguments.get("from_server") is True
 
 
-def _in_thread(tell: Tell) -> Callable[[str, int, int], None]:
-    """Tell from a thread how far it is."""
+async def told(work: Callable[[Told], Result], tell: Tell, seconds: float = AGAIN_SECONDS) -> Result:
+    """Do work that blocks, in a thread; tell how far it is, and the same again while it is long at one step.
+
+    :param work: takes what it calls with step, percent and release.
+    """
     loop = asyncio.get_running_loop()
+    last: dict[str, Any] = {}
 
-    def told(step: str, percent: int, release: int) -> None:
-        loop.call_soon_threadsafe(tell, {"step": step, "percent": percent, "release": release})
+    def note(step: str, percent: int, release: int) -> None:
+        last.update(step=step, percent=percent, release=release)
+        loop.call_soon_threadsafe(tell, dict(last))
 
-    return told
+    task = asyncio.create_task(asyncio.to_thread(work, note))
+    while not (await asyncio.wait({task}, timeout=seconds))[0]:
+        tell(dict(last))
+    return await task
 
 
 def _facts(places: Places, current: str, *, on_trial: bool, state: State) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """The gateway asks the helper for a release, over the socket, with the real programs of the system."""
 
-import asyncio
 import socket
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from mbusmaster.helper.client import Helper
 from mbusmaster.helper.errors import RefusedError
 from mbusmaster.helper.server import HelperServer
 from mbusmaster.helper.slots.begin import DID_NOT_START
-from mbusmaster.helper.slots.deeds import NO_NAME, deeds
+from mbusmaster.helper.slots.deeds import NO_NAME, deeds, told
 from mbusmaster.helper.slots.install import NOT_INSTALLED
 from mbusmaster.releases.errors import WRONG_FILE_NAME
 from support.releases import NOW, ReleaseMaker
@@ -45,21 +45,21 @@ async def ask(
     sock.bind("")
     name = sock.getsockname()
     server = await HelperServer(deeds(machine.places, now=now, system=Path("/none")), []).start(sock)
-    told: list[Mapping[str, Any]] = []
+    heard: list[Mapping[str, Any]] = []
     try:
-        done = await Helper(Path("\0" + name[1:].decode())).do(verb, arguments, told=told.append)
+        done = await Helper(Path("\0" + name[1:].decode())).do(verb, arguments, told=heard.append)
     finally:
         server.close()
-    return done, told
+    return done, heard
 
 
 @pytest.mark.process
 async def test_a_release_is_installed_started_and_kept(machine: Machine, maker: ReleaseMaker) -> None:
     path = maker.good(42)
     path.rename(machine.places.spool / path.name)
-    done, told = await ask(machine, "slots.install", file=path.name)
+    done, heard = await ask(machine, "slots.install", file=path.name)
     assert done == {"release": 42, "version": "0.2.42", "slot": "a"}
-    assert [facts["step"] for facts in told][:3] == ["checking", "unpacking", "installing"]
+    assert [facts["step"] for facts in heard][:3] == ["checking", "unpacking", "installing"]
 
     facts, _ = await ask(machine, "slots.state")
     assert facts == {"current": "package", "release": 1, "version": "0.1.1", "trial": False, "last": None}
@@ -117,6 +117,18 @@ async def test_a_wish_without_a_name_is_refused(
     assert refused.value.text.template == template
 
 
-async def test_while_a_release_is_installed_its_state_can_wait(machine: Machine) -> None:
-    facts = await asyncio.gather(*(ask(machine, "slots.state") for _ in range(3)))
-    assert all(found["current"] == "package" for found, _ in facts)
+async def test_a_step_that_takes_long_is_told_again_so_that_nobody_gives_up() -> None:
+    again = threading.Event()
+    heard: list[Mapping[str, Any]] = []
+
+    def tell(facts: Mapping[str, Any]) -> None:
+        heard.append(facts)
+        if len(heard) > 3:
+            again.set()
+
+    def work(note: Callable[[str, int, int], None]) -> str:
+        note("installing", 40, 42)
+        return "done" if again.wait(20) else "nothing heard"
+
+    assert await told(work, tell, seconds=0.01) == "done"
+    assert heard[1:] == [{"step": "installing", "percent": 40, "release": 42}] * (len(heard) - 1)
