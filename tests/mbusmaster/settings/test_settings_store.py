@@ -162,6 +162,12 @@ def test_a_file_of_layout_2_goes_on_doing_what_it_did() -> None:
     assert settings.log.level == "debug"
 
 
+@pytest.mark.parametrize("name", ["version-2.toml", "version-3.toml"])
+def test_the_line_monitor_of_an_older_file_is_still_asked(name: str) -> None:
+    main, attic = Store(FILES / name).load().settings.buses
+    assert (main.line.monitor, attic.line.monitor) == ("tcp://127.0.0.1:24011", None)
+
+
 @pytest.mark.parametrize("name", ["version-1.toml", "version-2.toml"])
 def test_an_older_file_opens_nothing_that_it_did_not_know(name: str) -> None:
     settings = Store(FILES / name).load().settings
