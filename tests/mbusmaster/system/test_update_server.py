@@ -9,10 +9,14 @@ from pathlib import Path
 import pytest
 
 from mbusmaster.releases.errors import EXPIRED, SERVER_LACKS, WRONG_ROOT
+from mbusmaster.settings.schema import FirmwareSettings
 from mbusmaster.system import update_child
+from mbusmaster.system.update import UpdateStatus
 from mbusmaster.system.update_server import TOO_SLOW, Offered, Patience, ServerError, UpdateServer
 from support.certificates import Authority, self_signed
 from support.releases import ReleaseMaker
+from support.settled import settled
+from support.updates import updating
 from support.updateserver import Manner, UpdateSite, update_site
 
 pytestmark = pytest.mark.process
@@ -158,3 +162,18 @@ async def test_a_question_that_is_given_up_leaves_no_program(device: Device, sit
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_a_release_of_the_server_is_checked_again_by_the_helper_and_installed(
+    tmp_path: Path, made: ReleaseMaker, authority: Authority, site: UpdateSite
+) -> None:
+    async with updating(tmp_path, made) as gateway:
+        gateway.settings = FirmwareSettings(server=site.url, ca_file=authority.pem)
+        await gateway.service.check()
+        await settled(lambda: gateway.service.state.server.waiting == "0042")
+        assert gateway.service.state.server_reached
+        await gateway.service.install_offered()
+        assert await gateway.ended() is UpdateStatus.INSTALLED
+        gateway.machine.start()
+        assert gateway.machine.runs() == "release 42"
+    assert not list((tmp_path / "fetched").glob("*"))
