@@ -22,6 +22,11 @@ QUICKLY = Pace(quick=0.1, idle=0.1, grace=1.2, quick_probe=1.5, probe=1.5)
 OPTIONS = "iburst minpoll -4 maxpoll -2"
 SECONDS = 20.0
 """For a state to come."""
+Told = Callable[[TimeState], None]
+
+
+def _nobody(state: TimeState) -> None:
+    pass
 
 
 class NtsServer:
@@ -129,8 +134,11 @@ class Watched:
     :ivar settings: in force; `choose` changes them.
     """
 
-    def __init__(self, service: TimeService, server: NtsServer, settings: TimeSettings, options: str) -> None:
+    def __init__(
+        self, service: TimeService, server: NtsServer, settings: TimeSettings, options: str, told: Told
+    ) -> None:
         self.settings = settings
+        self._told = told
         self.states = States()
         self.time = ChronyTime(
             lambda: self.settings,
@@ -139,7 +147,7 @@ class Watched:
             options=options,
             ports=(server.key_port, server.port),
             pace=QUICKLY,
-            told=self.states.told,
+            told=self._hear,
         )
 
     @property
@@ -154,6 +162,10 @@ class Watched:
         """Change settings as a person does, without a restart."""
         self.settings = TimeSettings.model_validate({**self.settings.model_dump(), **changes})
         self.time.stir()
+
+    def _hear(self, state: TimeState) -> None:
+        self._told(state)
+        self.states.told(state)
 
     async def until(self, status: TimeStatus) -> TimeState:
         """Wait for a status."""
@@ -175,10 +187,14 @@ def time_servers(folder: Path) -> Iterator[tuple[NtsServer, TimeService, Authori
 
 @asynccontextmanager
 async def watching(
-    service: TimeService, server: NtsServer, name: str = "127.0.0.1", options: str = OPTIONS
+    service: TimeService,
+    server: NtsServer,
+    name: str = "127.0.0.1",
+    options: str = OPTIONS,
+    told: Told = _nobody,
 ) -> AsyncIterator[Watched]:
     """Run what watches a time service until the block ends."""
-    watched = Watched(service, server, TimeSettings(server=name), options)
+    watched = Watched(service, server, TimeSettings(server=name), options, told)
     running = asyncio.create_task(watched.time.run())
     try:
         yield watched

@@ -3,14 +3,16 @@
 import html
 import re
 import shutil
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from mbusmaster.system import time_texts as texts
 from mbusmaster.system.chronyd import Chronyd
-from mbusmaster.system.clock import TimeStatus
+from mbusmaster.system.clock import ClockBelief, ClockChange, ClockQuality, TimeStatus
+from mbusmaster.system.time_keeper import TimeKeeper
+from mbusmaster.system.time_memory import TimeMemory
 from support.certificates import DAY, Authority
 from support.timeservers import OPTIONS, Watched, time_servers, watching
 from support.web import web_client
@@ -157,3 +159,23 @@ async def test_without_a_folder_of_authorities_one_is_made_for_chronyd_fails_wit
             assert state.reason.template == texts.UNKNOWN_AUTHORITY
             service.trust(authority)
             await watched.until(TAKEN)
+
+
+async def test_keeper_server_and_setter_work_together_as_the_gateway_wires_them(tmp_path: Path) -> None:
+    with time_servers(tmp_path) as (server, service, authority):
+        server.start(authority.issue("server"))
+        now = datetime.now(UTC)
+        keeper = TimeKeeper(TimeMemory(tmp_path), now=lambda: now, has_battery=False, boot="this")
+        assert keeper.belief.is_doubtful or keeper.belief.quality is ClockQuality.SYSTEM
+        async with watching(service, server, told=keeper.heard) as watched:
+            keeper.watch(watched.time)
+            await watched.until(TAKEN)
+            assert keeper.belief == ClockBelief(ClockQuality.SYNCHRONISED, now.replace(microsecond=0))
+            # Set while a server is followed: the server has the last word.
+            keeper.was_set(ClockChange(now, now + timedelta(hours=1)))
+            await watched.until(TAKEN)
+            assert keeper.state.is_reached
+            watched.choose(source="manual")
+            await watched.until(TimeStatus.NOT_USED)
+            assert keeper.state.status is TimeStatus.NOT_USED
+            assert not keeper.belief.is_doubtful
