@@ -200,9 +200,10 @@ class Lan:
     @contextmanager
     def dhcp(self, network: str = "10.88.0", router: str = SERVER) -> Iterator[None]:
         """Run a DHCP server that gives one address, ``.100`` of a network, until the block ends."""
+        # As in debugging it stays root: a process that gives up rights would not end with the test (PR_SET_PDEATHSIG).
         process = subprocess.Popen(
             self.router.command(
-                program("dnsmasq", "dnsmasq-base"), "--keep-in-foreground", "--conf-file=", "--user=root",
+                program("dnsmasq", "dnsmasq-base"), "--no-daemon", "--conf-file=", "--log-dhcp",
                 "--no-resolv", "--no-hosts", "--no-ping", "--port=0", "--interface=lan0", "--bind-interfaces",
                 f"--dhcp-range={network}.100,{network}.100,255.255.255.0,1h", f"--dhcp-option=3,{router}",
                 f"--dhcp-option=6,{SERVER},{SECOND_DNS}", "--dhcp-authoritative", "--log-facility=-",
@@ -335,7 +336,11 @@ async def networkd(machine: Machine, network: str = "") -> AsyncIterator[Manager
     name, path = "org.freedesktop.network1", "/org/freedesktop/network1"
     ready = ["busctl", "call", name, path, f"{name}.Manager", "GetLinkByName", "s", ETHERNET]
     with system_bus(machine):
-        manager = Manager(machine, [daemon], ready, machine.path("/run/manager.log"))
+        # It would change its user itself, and then not end with the test (PR_SET_PDEATHSIG).
+        rights = "+net_admin,+net_raw,+net_bind_service,+net_broadcast"
+        user = ["--reuid=systemd-network", "--regid=systemd-network", "--clear-groups", "--pdeathsig=KILL"]
+        command = ["setpriv", *user, f"--inh-caps={rights}", f"--ambient-caps={rights}", daemon]
+        manager = Manager(machine, command, ready, machine.path("/run/manager.log"))
         try:
             await manager.start()
             yield manager
