@@ -90,7 +90,9 @@ class TimeKeeper:
         if state.status is TimeStatus.AUTHENTICATED:
             self._doubt = NO_TEXT
             now = self._now().replace(microsecond=0)
-            self._memory.change(synchronised=now, boot=self._boot)
+            # The server has taken back a clock that somebody had put ahead.
+            at = self._memory.known.set
+            self._memory.change(synchronised=now, set=at if at and at <= now else None, boot=self._boot)
             if is_news:
                 self._news.set()
 
