@@ -2,12 +2,14 @@
 
 import asyncio
 import shutil
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from mbusmaster.helper.protocol import Request, request_line
 from mbusmaster.releases.errors import EXPIRED, SERVER_LACKS, WRONG_ROOT
 from mbusmaster.settings.schema import FirmwareSettings
 from mbusmaster.system import update_child
@@ -177,3 +179,26 @@ async def test_a_release_of_the_server_is_checked_again_by_the_helper_and_instal
         gateway.machine.start()
         assert gateway.machine.runs() == "release 42"
     assert not list((tmp_path / "fetched").glob("*"))
+
+
+async def test_the_program_ends_when_whoever_asked_is_gone(
+    tmp_path: Path, made: ReleaseMaker, authority: Authority, site: UpdateSite
+) -> None:
+    site.manner = Manner.STALLS
+    arguments = {
+        "url": site.url,
+        "ca_file": str(authority.pem),
+        "root": str(made.root),
+        "store": str(tmp_path / "store"),
+        "folder": str(tmp_path),
+        "installed": 1,
+        "fetch": True,
+        "images": False,
+        "timeout": 60,
+    }
+    pipe = asyncio.subprocess.PIPE
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "mbusmaster.system.update_child", stdin=pipe, stdout=pipe
+    )
+    said, _ = await child.communicate(request_line(Request(update_child.VERB, arguments)))
+    assert (child.returncode, said) == (1, b"")

@@ -81,7 +81,7 @@ class FirmwareSettings(Model):
             title="Update server",
             description="Address that begins with https://; empty: none is asked.",
             max_length=255,
-            pattern=r"^https://[A-Za-z0-9.\-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/\-]*)?$",
+            pattern=r"^https://[A-Za-z0-9.\-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~\/\-]*)?$",
             json_schema_extra=must_be(Template.HTTPS),
         ),
     ] = None
