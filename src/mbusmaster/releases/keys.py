@@ -8,7 +8,6 @@
 A key is Ed25519 as PKCS #8 in PEM, encrypted with a passphrase; the online ones may be plain: a server signs with nobody there.
 """
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -61,8 +60,3 @@ def load_key(path: Path, passphrase: bytes | None) -> CryptoSigner:
     if not isinstance(key, Ed25519PrivateKey):
         raise KeyFileError(f"{path} is not an Ed25519 key")
     return CryptoSigner(key)
-
-
-def load_keys(folder: Path, names: Iterable[str], passphrase: bytes | None) -> list[CryptoSigner]:
-    """Read several keys of a folder; raise `KeyFileError`."""
-    return [load_key(folder / f"{name}.pem", passphrase) for name in names]

@@ -8,9 +8,7 @@ from pathlib import Path
 from mbusmaster.helper.slots.layout import Places
 from mbusmaster.releases.description import Kind, this_platform
 from mbusmaster.releases.sources import from_folder, from_folder_of_server
-from mbusmaster.releases.verify import Release, open_bundle, open_target, verify
-
-__all__ = ["open_target", "verified"]
+from mbusmaster.releases.verify import Release, open_bundle, verify
 
 
 def verified(

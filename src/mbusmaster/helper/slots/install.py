@@ -110,7 +110,8 @@ class Installer:
     def _unpacked(self, file: str, state: State, from_server: bool, tell: Tell) -> tuple[Path, Description]:
         """Give the folder of wheels of a release that may be installed."""
         # tuf takes 25 MB: the helper has them only when it has checked a release.
-        from mbusmaster.helper.slots.checking import open_target, verified
+        from mbusmaster.helper.slots.checking import verified
+        from mbusmaster.releases.verify import open_target
 
         tell("checking", 0, 0)
         installed = max(self._places.release(name)[0] for name in (state.current, PACKAGE))
