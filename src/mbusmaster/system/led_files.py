@@ -1,7 +1,8 @@
 """Real lamps: LEDs of the kernel, as files (Linux: Documentation/leds/leds-class.rst).
 
 Flashing is the kernel's work (trigger ``timer``), and so is the traffic of the network where it can (trigger ``netdev``).
-A file is written only when something changes.
+A file is written only when something changes. A trigger brings files of its own, which udev gives to the gateway's user a moment
+later: what fails for the first time is tried again, and a trigger that is in force is not set again, which would take them away.
 """
 
 import contextlib
@@ -15,6 +16,8 @@ from mbusmaster.system.leds import ALL_DARK, Lamp, PanelState
 
 FLASH_MILLISECONDS: Final = 250
 """A flashing lamp is on, and off, for so long."""
+_TRIES: Final = 2
+"""In a row, before a lamp counts as one that cannot be set."""
 LAMPS: Final = (
     ("power", "red"),
     ("mbus", "red"),
@@ -34,6 +37,7 @@ class _Led:
         self._folder = folder
         self._shown = ""
         self._told = False
+        self._failures = 0
         self._full = self._read("max_brightness").strip() or "1"
         self._triggers = frozenset(self._read("trigger").replace("[", "").replace("]", "").split())
         self._can_follow = "netdev" in self._triggers
@@ -54,10 +58,11 @@ class _Led:
         """Let the kernel show link and traffic of a network device; false where it cannot."""
         if not self._can_follow or not interface:
             return False
-        self._can_follow = self._write_once(
+        follows = self._write_once(
             f"netdev {interface}",
             {"trigger": "netdev", "device_name": interface, "link": "1", "tx": "1", "rx": "1"},
         )
+        self._can_follow = follows or self._failures < _TRIES
         return self._can_follow
 
     def _write_once(self, what: str, files: Mapping[str, str]) -> bool:
@@ -66,12 +71,17 @@ class _Led:
             return True
         try:
             for name, text in files.items():
+                if name == "trigger" and text != "none" and f"[{text}]" in self._read(name).split():
+                    continue
                 self._write(name, text)
         except OSError as error:
             self._shown = ""
-            self._tell_once(error)
+            self._failures += 1
+            if self._failures >= _TRIES:
+                self._tell_once(error)
             return False
         self._shown = what
+        self._failures = 0
         return True
 
     def _tell_once(self, error: OSError) -> None:
