@@ -70,7 +70,8 @@ clean_environment() {
     ln -s /usr/bin/python3 "$tree/$place/bin/python"
     ln -s python "$tree/$place/bin/python3"
     sed -i "1s|^#!.*|#!/$place/bin/python|" "$tree/$place"/bin/mbus*
-    find "$packages" -name direct_url.json -delete -o -name uv_cache.json -delete -o -name REQUESTED -delete
+    # RECORD is for pip, which is not here, and has the sums of scripts that named the place of this build.
+    find "$packages" -path '*.dist-info/RECORD' -delete -o -name direct_url.json -delete -o -name uv_cache.json -delete -o -name REQUESTED -delete
     find "$packages" -type d \( -name tests -o -name test -o -name __pycache__ \) -prune -exec rm -rf {} +
     rm -rf "$tree/$place/include" "$tree/$place/share" "$tree/$place/lib64" "$packages"/_virtualenv.* "$tree/$place/.lock"
     find "$packages" \( -name .gitignore -o -name '*.sh' \) -delete
