@@ -3,10 +3,11 @@ PYTHON ?= python3
 RUN := .venv/bin/
 METERS ?= 13
 SECONDS ?= 60
+RELEASES ?= releases
 TELEGRAMS := ../shared/telegrams/good
 export PYTHON
 
-.PHONY: help demo test unit check format bench soak screenshots clean setup develop
+.PHONY: help demo test unit check format bench soak screenshots clean setup develop deb release test-device
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -45,6 +46,16 @@ soak: develop ## programs that others wrote read the gateway at once while it sc
 
 screenshots: develop ## the pages as they look, into docs/images
 	@PYTHONPATH=tests $(RUN)python -m browser.screenshots
+
+deb: setup ## the package for Debian 12, into dist: make deb DEB_OPTIONS="--release 42 --root root.json"
+	@packaging/build-deb.sh $(DEB_OPTIONS) dist
+
+release: setup ## a signed release: make release NUMBER=42 KEYS=folder
+	@$(RUN)python -m mbusmaster.releases release --number $(NUMBER) --keys $(KEYS) --repository $(RELEASES)
+
+test-device: develop ## the package on a Debian of its own under qemu, with USB cable, updates and power cuts
+	@tools/setup.sh device
+	@$(RUN)pytest -m device tests/device
 
 clean: ## remove what was built here
 	rm -rf .venv .tools tests/peers/node_modules tests/browser/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis

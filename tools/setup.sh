@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Brings what `make demo` and `make test` need: uv, the locked Python environment, Debian packages, what tests need from npm.
-# Usage: tools/setup.sh run | develop
+# Usage: tools/setup.sh run | develop | device
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 uv_version=0.13.9
-want=${1:?usage: tools/setup.sh run|develop}
+want=${1:?usage: tools/setup.sh run|develop|device}
 python=${PYTHON:-python3}
 
 say() { printf '%s\n' "$*" >&2; }
@@ -65,7 +65,19 @@ command -v chromium >/dev/null || packages+=(chromium fonts-dejavu-core)
 for client in openssl socat stunnel4; do
     command -v "$client" >/dev/null || packages+=("$client")
 done
+# Services of the system that the gateway works with, each with the program that shows that it is there.
+for service in chronyd:chrony NetworkManager:network-manager dnsmasq:dnsmasq-base nft:nftables rauc:rauc dbus-daemon:dbus-daemon \
+    gdbus:libglib2.0-bin ip:iproute2 unshare:util-linux mksquashfs:squashfs-tools lintian:lintian readelf:binutils; do
+    command -v "${service%%:*}" >/dev/null || packages+=("${service##*:}")
+done
+[ -x /lib/systemd/systemd-networkd ] || packages+=(systemd)
+/usr/bin/python3 -c 'import ensurepip' 2>/dev/null || packages+=(python3-venv)
+if [ "$want" = device ]; then
+    command -v qemu-system-x86_64 >/dev/null || packages+=(qemu-system-x86)
+    command -v debootstrap >/dev/null || packages+=(debootstrap)
+fi
 [ ${#packages[@]} = 0 ] || need_packages "${packages[@]}"
+[ "$want" != device ] || exit 0
 
 "$uv" sync --quiet --frozen --all-extras --python "$(command -v "$python")"
 touch .venv/.develop

@@ -19,7 +19,7 @@ examples:
 
 A settings file for a level converter on a serial port, with the pages for set-up on port 8080 of this machine:
 
-  version = 3
+  version = 4
   [[buses]]
   url = "/dev/ttyUSB0"
   [web]
@@ -63,6 +63,7 @@ def _run(options: argparse.Namespace) -> int:
     from mbusmaster.app import serve
     from mbusmaster.errors import MasterError
     from mbusmaster.settings import SettingsError, SettingsService, Store
+    from mbusmaster.system.erase import erase_if_asked, hold
     from mbusmaster.system.logs import start_logging
     from mbusmaster.system.notify import notify_ready
     from mbusmaster.system.restart import ExitReason, start_again
@@ -81,6 +82,11 @@ def _run(options: argparse.Namespace) -> int:
         print(f"mbusmaster: {loaded.problem}; using {loaded.source}", file=sys.stderr)
     try:
         state = _state(options, loaded.settings.state_folder)
+        if hold(state) is None:
+            _log.warning("another gateway uses the state folder %s", state)
+        if erase_if_asked(state, store):
+            loaded = store.load()
+        logs.open(state, loaded.settings.log)
         reason = serve(SettingsService(store, loaded), state, logs, notify_ready)
     except MasterError as error:
         return _fail(str(error))
@@ -103,6 +109,8 @@ def _administer(options: argparse.Namespace) -> int:
                 administration.add_user(state, options.name)
             case "client":
                 _client(options, state)
+            case "erase":
+                administration.erase(state, Store(_config(options)), sure=options.yes)
     except MasterError as error:
         return _fail(str(error))
     return 0
@@ -177,6 +185,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_user.add_argument("name", metavar="NAME")
     _add_places(add_user)
+    erase = commands.add_parser(
+        "erase",
+        help="erase all data",
+        description="Erase users, meters, readings, keys, certificates and logs; settings go back to their defaults.",
+    )
+    erase.add_argument("--yes", action="store_true", help="do not ask")
+    _add_places(erase)
     _add_client_commands(commands)
     demo = commands.add_parser(
         "demo",

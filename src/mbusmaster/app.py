@@ -6,7 +6,7 @@ import logging
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Final
 
 from mbusmaster.access import Access, AuditKind
 from mbusmaster.bus.engine import BusEngine
+from mbusmaster.bus.health import BusState
 from mbusmaster.bus.writes import WriteSeen
 from mbusmaster.channels.discovery import Announcer
 from mbusmaster.channels.doors import Channel, ClosedChannel, Doors
@@ -23,22 +24,25 @@ from mbusmaster.channels.rfc2217 import Rfc2217Channel
 from mbusmaster.channels.secured_tcp import SecuredTcpChannel
 from mbusmaster.channels.serial_port import SerialPortChannel
 from mbusmaster.channels.trust import ServerNames, open_trust, repair_trust
+from mbusmaster.helper.client import Helper
+from mbusmaster.machine import Clock, Machine, Wishes, machine_of, start_clock
 from mbusmaster.meterlist import MeterList, Scanner
-from mbusmaster.settings import ChannelsSettings, SettingsService
+from mbusmaster.settings import Change, ChannelsSettings, SettingsService
 from mbusmaster.settings.schema import SecuredTcpSettings
 from mbusmaster.system.button import Button, ResetButton, VirtualButton
 from mbusmaster.system.button_sources import button
-from mbusmaster.system.clock import NoTimeService
+from mbusmaster.system.erase import Eraser
 from mbusmaster.system.identity import identify
 from mbusmaster.system.led_files import LedFiles
 from mbusmaster.system.leds import PanelFacts
 from mbusmaster.system.logs import Logs
 from mbusmaster.system.memory import keep_small
 from mbusmaster.system.network import Network
+from mbusmaster.system.network_change import NetworkChange
+from mbusmaster.system.notify import notify_stopping, stay_alive
 from mbusmaster.system.open_files import make_room
 from mbusmaster.system.panel import Panel
-from mbusmaster.system.restart import ExitReason, Restart
-from mbusmaster.system.update import NoUpdateService
+from mbusmaster.system.restart import ANSWER_SECONDS, ExitReason, Restart, wind_down
 
 OTHER_FILES: Final = 300
 """Besides those of channels: browsers, logs, databases, buses."""
@@ -57,15 +61,25 @@ class Master:
 
     :param state: folder for what must survive a restart.
     :param stop: begins a clean end of this run.
+    :param clock: of the machine, looked at already.
+    :param helper: does what needs root, where it is installed.
     """
 
     def __init__(
-        self, settings: SettingsService, state: Path, *, logs: Logs, stop: Callable[[], object]
+        self,
+        settings: SettingsService,
+        state: Path,
+        *,
+        logs: Logs,
+        stop: Callable[[], object],
+        clock: Clock,
+        helper: Helper,
     ) -> None:
         self._settings = settings
+        self._clock = clock
         self._logs = logs
         self._closing = contextlib.ExitStack()
-        self.restart = Restart(stop)
+        self.restart = Restart(stop, Eraser(state))
         now = settings.running
         self._access = Access(
             state,
@@ -77,13 +91,14 @@ class Master:
         self._access.open()
         self._closing.callback(self._access.close)
         self._engines = tuple(BusEngine(bus) for bus in now.buses)
-        self._meters = MeterList(state / "meters.db", clock=_now)
+        logs.trace_buses({engine.name: engine.traffic for engine in self._engines})
+        self._meters = MeterList(state / "meters.db", clock=_now, is_doubtful=clock.is_doubtful)
         self._closing.callback(self._meters.close)
         self._scanner = Scanner(self._engines, self._meters, clock=_now)
         self._identity = identify(now.device.serial_number)
         self._network = Network(now.ethernet.interface, setup_interface=now.web.setup_interface)
-        self._time = NoTimeService(now.time.server or now.time.standard_server)
-        self._update = NoUpdateService()
+        self._machine = self._services_of_machine(state, helper)
+        self._pages_problem: str | None = None
         self._trust_folder = state / "trust"
         self._trust, self._trust_problem = open_trust(self._trust_folder, self._server_names, _now)
         if self._trust is not None:
@@ -104,24 +119,75 @@ class Master:
             self._access.on_change(self._doors.look)
             for engine in self._engines:
                 engine.on_write(self._write_down)
-            async with contextlib.AsyncExitStack() as stack, asyncio.TaskGroup() as tasks:
-                for engine in self._engines:
-                    tasks.create_task(engine.run())
-                for service in (self._access.watch, self._panel.run, self._reset_button.run):
-                    tasks.create_task(service())
-                if self._trust is not None:
-                    tasks.create_task(self._trust.run())
-                tasks.create_task(self._doors.run())
-                if self._settings.running.channels.discovery:
-                    tasks.create_task(self._announce())
-                stack.push_async_callback(self._scanner.close)
-                problem = await self._open_pages(stack)
-                await self._doors.settled.wait()
-                self._check_something_is_open(problem)
-                for engine in self._engines:
-                    await engine.tried.wait()
-                keep_small()
-                ready()
+            self._closing.callback(self._settings.subscribe(self._settings_changed))
+            async with asyncio.TaskGroup() as tasks:
+                ends: list[Callable[[], Awaitable[object]]] = [
+                    self._scanner.close,
+                    partial(self._doors.finish, ANSWER_SECONDS),
+                ]
+                try:
+                    for engine in self._engines:
+                        tasks.create_task(engine.run())
+                    for service in (
+                        self._access.watch,
+                        self._panel.run,
+                        self._reset_button.run,
+                        self._doors.run,
+                        *self._clock.runs,
+                    ):
+                        tasks.create_task(_running(service))
+                    if self._trust is not None:
+                        tasks.create_task(self._trust.run())
+                    if self._settings.running.channels.discovery:
+                        tasks.create_task(self._announce())
+
+                    self._pages_problem = await self._open_pages(ends)
+                    await self._doors.settled.wait()
+                    self._check_something_is_open(self._pages_problem)
+                    for engine in self._engines:
+                        await engine.tried.wait()
+                    keep_small()
+                    ready()
+                    for service in (stay_alive, *self._machine.runs):
+                        tasks.create_task(_running(service))
+                    await asyncio.Event().wait()
+                finally:
+                    notify_stopping()
+                    await wind_down(*ends)
+
+    def _services_of_machine(self, state: Path, helper: Helper) -> Machine:
+        def record(what: str, outcome: str) -> None:
+            self._access.audit.record(AuditKind.FIRMWARE, who="", source="", detail=what, outcome=outcome)
+
+        return machine_of(
+            lambda: self._settings.running,
+            state,
+            self._identity.serial_number,
+            _now,
+            time.monotonic,
+            helper,
+            Wishes(self._works, self._is_quiet, self.restart.request, record, self._network_changed),
+        )
+
+    def _works(self) -> dict[str, bool]:
+        buses = {f"bus {engine.name}": engine.health.state is not BusState.FAULT for engine in self._engines}
+        return {"pages": self._pages_problem == "", **buses}
+
+    def _is_quiet(self) -> bool:
+        return all(
+            engine.health.state is not BusState.ACTIVE and engine.users().holder is None
+            for engine in self._engines
+        )
+
+    def _network_changed(self, change: NetworkChange) -> None:
+        if change.reason:
+            detail = f"{change.interface} {change.phase}: {change.reason}"
+            self._access.audit.record(AuditKind.NETWORK, who="", source="", detail=detail)
+
+    def _settings_changed(self, changes: tuple[Change, ...]) -> None:
+        paths = [change.path for change in changes]
+        self._clock.settings_changed(paths)
+        self._machine.settings_changed(paths)
 
     def _channels(self, settings: ChannelsSettings) -> Doors:
         channels: list[tuple[str, Channel]] = []
@@ -163,8 +229,8 @@ class Master:
         return PanelFacts(
             running=True,
             buses=tuple(engine.health for engine in self._engines),
-            time_server=self._time.state.is_reached,
-            update_server=self._update.state.server_reached,
+            time_server=self._clock.time.state.is_reached,
+            update_server=self._machine.update.state.server_reached,
             link=self._network.link(ethernet),
             traffic=self._network.traffic(ethernet, asyncio.get_running_loop().time()),
         )
@@ -206,7 +272,7 @@ class Master:
             forget()
             await announcer.stop()
 
-    async def _open_pages(self, stack: contextlib.AsyncExitStack) -> str:
+    async def _open_pages(self, ends: list[Callable[[], Awaitable[object]]]) -> str:
         """Serve the pages where they are switched on; give why that could not be done."""
         settings = self._settings.running.web
         if not settings.enabled:
@@ -225,10 +291,12 @@ class Master:
             identity=self._identity,
             panel=self._panel,
             network=self._network,
-            time=self._time,
+            time=self._clock.time,
+            clock=self._clock.setter,
             now=_now,
             buses=self._engines,
-            update=self._update,
+            network_applier=self._machine.network,
+            update=self._machine.update,
             button=self._virtual_button,
             reset_button=self._reset_button,
             restart=self.restart,
@@ -250,7 +318,7 @@ class Master:
         except WebError as error:
             _log.error("%s", error)
             return str(error)
-        stack.push_async_callback(server.stop)
+        ends.append(server.stop)
         return ""
 
     def _check_something_is_open(self, problem: str) -> None:
@@ -258,6 +326,10 @@ class Master:
         pages = self._settings.running.web.enabled and not problem
         if not pages and not self._doors.is_any_open and (problem or reasons):
             raise ChannelError("; ".join(filter(None, (problem, *reasons))))
+
+
+async def _running(service: Callable[[], Awaitable[object]]) -> None:
+    await service()
 
 
 def _files_of(channels: ChannelsSettings) -> int:
@@ -273,7 +345,9 @@ async def run_until_told(
     loop = asyncio.get_running_loop()
     this = asyncio.current_task()
     assert this is not None, "it runs in a task"
-    master = Master(settings, state, logs=logs, stop=this.cancel)
+    helper = Helper()
+    clock = await start_clock(lambda: settings.running, state, _now, helper)
+    master = Master(settings, state, logs=logs, stop=this.cancel, clock=clock, helper=helper)
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, this.cancel)
     with contextlib.suppress(asyncio.CancelledError):

@@ -54,7 +54,12 @@ def test_without_the_default_settings_file_the_log_says_that_the_defaults_are_in
     monkeypatch.delenv("MBUSMASTER_CONFIG", raising=False)
     monkeypatch.setattr(module, "DEFAULT_CONFIG", tmp_path / "mbusmaster.toml")
     monkeypatch.setattr(app, "serve", lambda *parts: ExitReason.STOPPED)
-    monkeypatch.setattr(logs, "start_logging", lambda level: caplog.set_level(level.upper()))
+
+    def start_logging(level: str) -> logs.Logs:
+        caplog.set_level(level.upper())
+        return logs.Logs()
+
+    monkeypatch.setattr(logs, "start_logging", start_logging)
     assert main(["run", "--state", str(tmp_path / "state")]) == 0
     assert "the defaults are in force" in caplog.text
 

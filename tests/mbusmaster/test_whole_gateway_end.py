@@ -40,7 +40,10 @@ def test_everybody_who_is_connected_is_told_and_the_state_is_closed(place: Site)
     for one in (plain, secured):
         one.sendall(NKE)
         assert one.recv(10) == b"\xe5"
-    with place.browser() as browser, browser.stream("GET", "/status/events", headers={"accept": "text/event-stream"}) as events:
+    with (
+        place.browser() as browser,
+        browser.stream("GET", "/status/events", headers={"accept": "text/event-stream"}) as events,
+    ):
         assert events.status_code == 200
         place.stop()
         # The last chunk is there: the stream ended, it was not cut off.

@@ -43,5 +43,7 @@ class NoHostedReading:
         """Say so."""
         return HostedState(
             OperationalStatus.LOCAL,
-            reason=mark("This release has no hosted reading: the setting is kept, and no head-end is called."),
+            reason=mark(
+                "This release has no hosted reading: the setting is kept, and no head-end is called."
+            ),
         )

@@ -24,6 +24,9 @@ class Recorded:
     async def stop(self) -> None:
         self.endpoints = ()
 
+    async def finish(self, seconds: float) -> None:
+        await self.stop()
+
 
 @asynccontextmanager
 async def at_work(doors: Doors) -> AsyncIterator[None]:

@@ -108,17 +108,6 @@ def _texts() -> Iterator[tuple[str, str | tuple[str, ...], str | None]]:
                 yield path.relative_to(MASTER).as_posix(), message, context
     for text in sorted(settings_texts()):
         yield "settings", text, None
-    for text in _of_system():
-        yield "system", text, None
-
-
-def _of_system() -> Iterator[str]:
-    from mbusmaster.system.clock import NoClockSetter, NoTimeService
-    from mbusmaster.system.update import NoUpdateService
-
-    yield NoTimeService("").state.reason
-    yield NoClockSetter().unavailable
-    yield NoUpdateService().state.reason
 
 
 def _singular(message: Any) -> str:
