@@ -12,7 +12,7 @@ import pytest
 from device.image import image
 from device.machine import Machine, Result
 from device.pc import Pc
-from device.product import Site, build_package, bus_of_meters, install
+from device.product import Site, build_package, bus_of_meters, installfrom device.release_files import ReleaseMaker
 
 BARE, INSTALLED, COMMISSIONED = "bare", "installed", "commissioned"
 FIRST_RELEASE = 100
@@ -20,7 +20,6 @@ FIRST_RELEASE = 100
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--power-cuts", type=int, default=3, help="how often the power is cut (device test)")
-    parser.addoption("--deb", type=Path, help="package to test, instead of one built from here (device test)")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -43,10 +42,15 @@ def one_machine() -> Iterator[Machine]:
 
 
 @pytest.fixture(scope="session")
-def package(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Our package."""
-    given: Path | None = request.config.getoption("--deb")
-    return given or build_package(tmp_path_factory.mktemp("package"), FIRST_RELEASE)
+def releases(tmp_path_factory: pytest.TempPathFactory) -> ReleaseMaker:
+    """Whoever makes releases, with keys that our package trusts."""
+    return ReleaseMaker(tmp_path_factory.mktemp("releases"))
+
+
+@pytest.fixture(scope="session")
+def package(releases: ReleaseMaker, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Our package, built from here."""
+    return build_package(tmp_path_factory.mktemp("package"), FIRST_RELEASE, root=releases.root)
 
 
 @pytest.fixture(scope="session")

@@ -21,15 +21,19 @@ LAMPS = {
 """Our lamps, in the order of `guest/front_panel.py`, and what the kernel calls its LEDs."""
 
 
+# Opened both ways, the pipe neither waits for a writer nor ends with one.
+_START_PANEL = b"""#!/bin/sh
+exec /usr/lib/mbusmaster/bin/python -I -B /root/front_panel.py <>/run/panel-keys
+"""
+
+
 @pytest.fixture
 def panel(site: Site) -> Site:
     """A device with lamps and a button."""
     machine = site.machine
     machine.put("/root/front_panel.py", (HERE / "guest/front_panel.py").read_bytes())
-    machine.run(
-        "mkfifo /run/panel-keys && systemd-run --unit device-panel --property StandardInput=file:/run/panel-keys"
-        " /usr/lib/mbusmaster/bin/python -I -B /root/front_panel.py && exec 3>/run/panel-keys && sleep infinity <&3 & sleep 0"
-    )
+    machine.put("/root/front-panel", _START_PANEL, 0o755)
+    machine.run("mkfifo /run/panel-keys && systemd-run --unit device-panel /root/front-panel")
     event = machine.logged("ready", unit=PANEL).split()[1]
     led = machine.run(
         f"udevadm settle && ls /sys$(udevadm info --query path {event})/../ | grep ::numlock"
@@ -74,7 +78,7 @@ def test_the_button_held_for_ten_seconds_resets_the_users(panel: Site) -> None:
     end = machine.journal_cursor()
 
     machine.run("echo 1 > /run/panel-keys")
-    machine.logged("reset", unit=UNIT, after=end, seconds=60)
+    machine.logged("reset button was held", unit=UNIT, after=end, seconds=60)
     machine.run("echo 0 > /run/panel-keys")
 
     assert panel.pc.api("GET", "/users").status == 401

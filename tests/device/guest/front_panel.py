@@ -1,7 +1,7 @@
 """Lamps and a button that are not there: an input device made by uinput, whose lamps the kernel offers as LEDs.
 
-Run by the Python of our package, which has evdev. Says ``ready EVENT INPUT``, then each change of a lamp: ``lamp NUMBER VALUE``. A ``1``
-or ``0`` on its standard input presses the key or lets it go.
+Run by the Python of our package, which has evdev. Says ``ready EVENT``, then each change of a lamp: ``lamp NUMBER VALUE``.
+A ``1`` or ``0`` on its standard input presses the key or lets it go.
 """
 
 import selectors
