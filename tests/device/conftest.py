@@ -12,7 +12,8 @@ import pytest
 from device.image import image
 from device.machine import Machine, Result
 from device.pc import Pc
-from device.product import Site, build_package, bus_of_meters, installfrom device.release_files import ReleaseMaker
+from device.product import Site, build_package, bus_of_meters, install
+from device.release_files import ReleaseMaker
 
 BARE, INSTALLED, COMMISSIONED = "bare", "installed", "commissioned"
 FIRST_RELEASE = 100

@@ -81,7 +81,7 @@ def _done(answer: Answer, known: Known) -> None:
 
 def _check(pc: Pc, known: Known) -> None:
     """Compare; afterwards nothing is unknown."""
-    name = pc.api("GET", "/settings").json["settings"]["device"]["name"]
+    name = pc.api("GET", "/settings").json["stored"]["device"]["name"]
     assert name in known.names
     users = {user["name"] for user in pc.api("GET", "/users").json}
     listed = {line.split(",")[0].strip('"') for line in pc.api("GET", "/meters.csv").body.splitlines()[1:]}
