@@ -1,0 +1,147 @@
+"""The master calls: how it is; the head-end answers with orders, at once or as soon as there is news.
+
+``POST /hosting/v1/contact?wait=SECONDS``: a master that has nothing to tell lets the head-end keep the request open, so that an
+order reaches it within a moment.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import Field, StringConstraints
+
+from mbushosting.parts import ROOT, BusName, Id, Message, MeterAddress, MeterName, Moment, SerialNumber
+from mbushosting.schedules import Schedule
+
+CONTACT: Final = f"{ROOT}/contact"
+LONGEST_WAIT: Final = 55
+"""Seconds: less than proxies and routers let a silent connection be."""
+MAX_CONTACT: Final = 2 << 20
+"""Bytes of a body, unpacked."""
+Short = Annotated[str, StringConstraints(max_length=256)]
+
+
+class BusReport(Message):
+    """How a bus is; words as on the status page."""
+
+    name: BusName
+    state: Short
+    reason: str = ""
+    current: float | None = None
+    load: float | None = None
+    default_baud: int = 2400
+
+
+class MeterReport(Message):
+    """A meter of the master's list.
+
+    :ivar rates: at which it answered.
+    """
+
+    bus: BusName
+    address: MeterAddress
+    primary: Annotated[int, Field(ge=0, le=255)] | None = None
+    name: Short = ""
+    status: Short = ""
+    rates: Annotated[tuple[int, ...], Field(max_length=8)] = ()
+    last_seen: Moment | None = None
+
+
+class OutboxReport(Message):
+    """What waits at the master.
+
+    :ivar dropped: readings that were given up for lack of room since the master was set up; more than zero is an alarm.
+    """
+
+    waiting: int = 0
+    oldest: Moment | None = None
+    kept: int = 0
+    kept_since: Moment | None = None
+    dropped: int = 0
+
+
+class CommandResult(Message):
+    """What became of a command."""
+
+    id: Id
+    outcome: Literal["done", "refused", "failed"]
+    detail: str = ""
+
+
+class Contact(Message):
+    """How the master is.
+
+    :ivar clock: quality of the clock, in the master's words; `time` is what it shows.
+    :ivar orders: version of the orders that are in force at the master; 0 is none.
+    :ivar meter_list: version of the list; `meters` comes only when the head-end has another one.
+    :ivar lamps: colour or off, by lamp.
+    """
+
+    serial_number: SerialNumber
+    software: Short
+    release: Short = ""
+    name: Short = ""
+    time: Moment
+    clock: Short = ""
+    started: Moment
+    orders: int = 0
+    hosting: bool = True
+    buses: Annotated[tuple[BusReport, ...], Field(max_length=16)] = ()
+    lamps: Annotated[dict[Short, Short], Field(max_length=16)] = {}  # noqa: RUF012 - pydantic copies it
+    counters: Annotated[dict[Short, int | float], Field(max_length=256)] = {}  # noqa: RUF012
+    outbox: OutboxReport = OutboxReport()
+    alarms: Annotated[tuple[str, ...], Field(max_length=32)] = ()
+    meter_list: Short = ""
+    meters: Annotated[tuple[MeterReport, ...], Field(max_length=4000)] | None = None
+    results: Annotated[tuple[CommandResult, ...], Field(max_length=256)] = ()
+    users_reset: bool = False
+
+
+class CommandKind(StrEnum):
+    """What a head-end may ask for once."""
+
+    READ = "read"
+    """Read meters now; the readings come with the command as their schedule."""
+    RESEND = "resend"
+    """Deliver again what the history has of a time."""
+    CONTACT = "contact"
+    """Send the meter list again."""
+
+
+class Command(Message):
+    """One order for once. A master does it at least once and reports its result; a head-end repeats it until then.
+
+    :ivar since: of a resend: readings that were taken from then on, before `until`.
+    """
+
+    id: Id
+    kind: CommandKind
+    meters: Annotated[tuple[MeterName, ...], Field(max_length=2500)] = ()
+    application_reset: bool = False
+    since: Moment | None = None
+    until: Moment | None = None
+    expires: Moment | None = None
+
+
+class Orders(Message):
+    """What the head-end wants.
+
+    :ivar version: rises with each change of schedules.
+    :ivar schedules: all of them; None where the version that the master has is in force.
+    :ivar interval: seconds between two calls where nothing happens; the master spreads them.
+    :ivar meter_list: version that the head-end has; if it is another one, the next contact brings the list.
+    :ivar time: of the head-end, to tell a clock that is wrong.
+    """
+
+    version: int
+    schedules: Annotated[tuple[Schedule, ...], Field(max_length=256)] | None = None
+    commands: Annotated[tuple[Command, ...], Field(max_length=64)] = ()
+    interval: Annotated[int, Field(ge=5, le=86400)] = 300
+    meter_list: Short = ""
+    time: Moment | None = None
+
+
+class Refusal(Message):
+    """Body of an answer other than 200: why, in words for the log."""
+
+    reason: str
+    detail: dict[str, Any] = {}  # noqa: RUF012 - pydantic copies it
