@@ -3,6 +3,8 @@ PYTHON ?= python3
 RUN := .venv/bin/
 METERS ?= 13
 SECONDS ?= 60
+# More than cores: many tests wait for others.
+WORKERS ?= 3
 RELEASES ?= releases
 TELEGRAMS := ../shared/telegrams/good
 export PYTHON
@@ -22,7 +24,7 @@ demo: setup ## a simulated bus and the gateway in front of it, until Ctrl-C
 	@$(RUN)mbusmaster demo --meters $(METERS) $(if $(wildcard $(TELEGRAMS)),--replay $(TELEGRAMS))
 
 test: develop ## all tests
-	@$(RUN)pytest -n 2 --dist worksteal
+	@$(RUN)pytest -n $(WORKERS) --dist worksteal
 
 unit: develop ## the quick part of the tests
 	@$(RUN)pytest -n 2 --dist worksteal -m "not peers and not process"
