@@ -84,7 +84,8 @@ class HelperServer:
             try:
                 return Done(await deed(request.arguments, tell))
             except RefusedError as refusal:
-                _log.warning("%s refused: %s", request.verb, refusal)
+                # A value may be an echo of what was asked: it must not look like lines of root's own.
+                _log.warning("%s refused: %s", request.verb, ascii(str(refusal)))
                 return Refused(refusal.text.template, refusal.text.values)
             except Exception:
                 # Whatever goes wrong in one deed, the service must be there for the next.

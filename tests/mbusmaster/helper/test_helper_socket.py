@@ -70,6 +70,20 @@ async def test_a_deed_that_fails_leaves_the_service_there_for_the_next(tmp_path:
         assert await helper.do("test.other") == {}
 
 
+async def test_a_refusal_that_echoes_what_was_asked_writes_no_line_of_its_own_into_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def deed(arguments: Mapping[str, Any], tell: Tell) -> Mapping[str, Any]:
+        raise RefusedError("%(value)s is no address", {"value": arguments["value"]})
+
+    async with served(tmp_path, {"test.deed": deed}) as helper:
+        with pytest.raises(RefusedError):
+            await helper.do("test.deed", {"value": "x\nINFO mbusmaster: all is well\x1b[2K\ud800"})
+    assert caplog.messages == [
+        r"test.deed refused: 'x\nINFO mbusmaster: all is well\x1b[2K\ud800 is no address'"
+    ]
+
+
 async def test_an_unknown_deed_is_refused_by_name(tmp_path: Path) -> None:
     async with served(tmp_path, {}) as helper:
         with pytest.raises(RefusedError, match=r"no deed slots\.paint"):

@@ -112,12 +112,12 @@ class ArpWire:
             def claims(frame: ArpFrame) -> bool:
                 return frame.claims(address, own)
 
-            claim = await _heard(sock, first, claims)
+            claim = await heard(sock, first, claims)
             for wait in (*waits, pace.listen):
                 if claim is not None:
                     break
                 sock.send(probe)
-                claim = await _heard(sock, wait, claims)
+                claim = await heard(sock, wait, claims)
         return claim.mac.hex(":") if claim else ""
 
     async def answers(self, interface: str, own: IPv4Address, other: IPv4Address) -> bool:
@@ -126,12 +126,12 @@ class ArpWire:
             question = ArpFrame(REQUEST, _mac(sock), own, other).to_bytes()
             for _ in range(self._pace.count):
                 sock.send(question)
-                if await _heard(sock, self._pace.least, lambda frame: frame.sender == other) is not None:
+                if await heard(sock, self._pace.least, lambda frame: frame.sender == other) is not None:
                     return True
         return False
 
 
-async def _heard(sock: socket.socket, seconds: float, wanted: Callable[[ArpFrame], bool]) -> ArpFrame | None:
+async def heard(sock: socket.socket, seconds: float, wanted: Callable[[ArpFrame], bool]) -> ArpFrame | None:
     """Wait for a frame of a kind; None if the time passes without."""
     try:
         async with asyncio.timeout(seconds):
@@ -139,6 +139,8 @@ async def _heard(sock: socket.socket, seconds: float, wanted: Callable[[ArpFrame
                 frame = ArpFrame.from_bytes(await asyncio.get_running_loop().sock_recv(sock, _MOST))
                 if frame is not None and wanted(frame):
                     return frame
+                # What is there already is had without waiting: a flood of frames must not keep the time from passing.
+                await asyncio.sleep(0)
     except TimeoutError:
         return None
 

@@ -9,7 +9,7 @@ from mbusmaster.helper.network.arp import ArpWire
 from mbusmaster.helper.network.memory import FILE, Memory
 from mbusmaster.helper.network.networkd import Networkd
 from mbusmaster.helper.network.networkmanager import NetworkManager
-from mbusmaster.helper.network.plan import SETUP_INTERFACE, Devices
+from mbusmaster.helper.network.plan import SETUP_INTERFACE, Devices, read_interface
 from mbusmaster.helper.network.trial import Trials
 from mbusmaster.helper.server import Deed, Tell
 
@@ -42,8 +42,7 @@ def deeds(trials: Trials) -> Mapping[str, Deed]:
     """Give the verbs by name."""
 
     async def state(said: Mapping[str, Any], tell: Tell) -> Mapping[str, Any]:
-        interface = said.get("interface")
-        return await trials.state(interface if isinstance(interface, str) and "/" not in interface else "")
+        return await trials.state(read_interface(said))
 
     async def begin(said: Mapping[str, Any], tell: Tell) -> Mapping[str, Any]:
         return await trials.begin(said, tell)

@@ -59,10 +59,16 @@ class Wanted:
         }
 
 
+def read_interface(said: Mapping[str, Any]) -> str:
+    """Read the name of a network device; empty where none is said, or what is said is no name."""
+    interface = said.get("interface")
+    return interface if isinstance(interface, str) and _NAME.fullmatch(interface) else ""
+
+
 def read_wanted(said: Mapping[str, Any]) -> Wanted:
     """Read and check what came over the socket; under DHCP the addresses lie idle. Raise `RefusedError`."""
-    interface = said.get("interface")
-    if not isinstance(interface, str) or not _NAME.fullmatch(interface):
+    interface = read_interface(said)
+    if not interface:
         raise RefusedError(phrases.NOT_UNDERSTOOD, {"field": "interface"})
     dhcp = said.get("dhcp")
     if not isinstance(dhcp, bool):

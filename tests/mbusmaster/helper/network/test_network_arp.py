@@ -1,11 +1,12 @@
 """ARP packets: written, read, and what says that an address is taken (RFC 826, RFC 5227)."""
 
+import socket
 from ipaddress import IPv4Address
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mbusmaster.helper.network.arp import NOBODY, REPLY, REQUEST, ArpFrame
+from mbusmaster.helper.network.arp import NOBODY, REPLY, REQUEST, ArpFrame, heard
 
 OWN = bytes.fromhex("020000000001")
 OTHER = bytes.fromhex("020000000002")
@@ -46,3 +47,18 @@ def test_anything_else_is_no_arp(frame: bytes) -> None:
 @given(st.integers(min_value=0, max_value=41))
 def test_a_packet_that_is_cut_off_is_none(length: int) -> None:
     assert ArpFrame.from_bytes(PROBE[:length]) is None
+
+
+async def test_a_flood_of_packets_does_not_keep_the_time_from_passing() -> None:
+    here, there = socket.socketpair(type=socket.SOCK_DGRAM)
+    here.setblocking(False)
+    packets = iter(range(1_000_000))
+
+    def one_more(frame: ArpFrame) -> bool:
+        next(packets)
+        there.send(PROBE)
+        return False
+
+    with here, there:
+        there.send(PROBE)
+        assert await heard(here, 0.01, one_more) is None

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mbusmaster.helper.errors import RefusedError
 from mbusmaster.helper.network import phrases
-from mbusmaster.helper.network.plan import Devices, read_seconds, read_wanted
+from mbusmaster.helper.network.plan import Devices, read_interface, read_seconds, read_wanted
 
 GOOD: dict[str, Any] = {
     "interface": "eth0",
@@ -28,6 +28,11 @@ def test_what_was_read_is_said_again_in_the_same_words() -> None:
     assert not wanted.dhcp
     assert wanted.facts() == GOOD
     assert read_wanted(wanted.facts()) == wanted
+
+
+@pytest.mark.parametrize("name", ["..", "a\0b", "\ud800", "x" * 60_000, "eth0\n", 5, None, ["eth0"]])
+def test_what_is_no_name_of_a_device_counts_as_none_said(name: object) -> None:
+    assert read_interface({"interface": name}) == ""
 
 
 def test_under_dhcp_addresses_lie_idle() -> None:
