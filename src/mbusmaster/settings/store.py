@@ -14,6 +14,9 @@ from typing import Final
 import tomli_w
 from pydantic import ValidationError
 
+from mbusio.files import sync_folder as sync_folder
+from mbusio.files import temporary_path as temporary_path
+from mbusio.files import write_atomically as write_atomically
 from mbusmaster.settings.errors import SettingsError
 from mbusmaster.settings.migrations import migrate
 from mbusmaster.settings.problems import problems_of
@@ -139,35 +142,3 @@ class Store:
             raise SettingsError(f"{path} cannot be used", problems_of(error)) from error
         except SettingsError as error:
             raise SettingsError(f"{path}: {error}") from error
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Replace a file so that at any instant either the old or the new content is there, also after a power cut.
-
-    The file is readable and writable by its owner only. Raises `OSError` as the system gives it.
-    """
-    temporary = temporary_path(path)
-    try:
-        with open(temporary, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)
-
-
-def temporary_path(path: Path) -> Path:
-    """Give the name under which a file is written before it takes its place."""
-    return path.with_name(f".{path.name}.new")
-
-
-def sync_folder(path: Path) -> None:
-    """Force names that were made or removed in a folder to the disk."""
-    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

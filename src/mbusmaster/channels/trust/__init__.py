@@ -1,10 +1,11 @@
 """Trust between this master and the clients of its secured channel: a small authority of its own, and a list.
 
-`trust` is the whole of it, `model` its words, `certificates` makes certificates, `bundle` is what a client is given, `foreign`
+`trust` is the whole of it, `model` its words, `bundle` is what a client is given, `foreign`
 looks at what somebody uploads, `registry` is the list on disk, `keyfiles` the keys on disk, `contexts` what TLS works with,
 `backup` all of it as bytes, `opening` what to do where the disk is damaged.
 """
 
+from mbusio.certificates import ServerNames
 from mbusmaster.channels.trust.bundle import Bundle
 from mbusmaster.channels.trust.errors import TrustError
 from mbusmaster.channels.trust.model import (
@@ -12,7 +13,6 @@ from mbusmaster.channels.trust.model import (
     Kind,
     Origin,
     Refusal,
-    ServerNames,
     TrustedClient,
     TrustState,
 )

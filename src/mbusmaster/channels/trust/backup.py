@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from cryptography import x509
 
-from mbusmaster.channels.trust.certificates import Pair, fingerprint
+from mbusio.certificates import Pair, fingerprint
 from mbusmaster.channels.trust.errors import TrustError
 from mbusmaster.channels.trust.model import Foreign, Kind, Origin, TrustedClient
 from mbusmaster.channels.trust.registry import MAX_FOREIGN, MAX_OWN, MAX_SEEN

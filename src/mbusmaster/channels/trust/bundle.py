@@ -8,7 +8,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import pkcs12
 
-from mbusmaster.channels.trust.certificates import Pair, pem_of
+from mbusio.certificates import Pair, pem_of
 from mbusmaster.channels.trust.errors import TrustError
 
 SHORTEST_PASSPHRASE: Final = 8

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cryptography import x509
 
-from mbusmaster.channels.trust.certificates import pem_of
+from mbusio.certificates import pem_of
 from mbusmaster.channels.trust.errors import TrustError
 
 

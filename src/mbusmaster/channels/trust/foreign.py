@@ -4,11 +4,11 @@ import datetime
 from typing import Final, TypeVar
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from mbusio.certificates import UNREADABLE
 from mbusmaster.channels.trust.errors import TrustError
 from mbusmaster.channels.trust.model import Kind
 
@@ -19,16 +19,6 @@ _LONGEST_RSA: Final = 8192
 _WEAK: Final = (hashes.MD5, hashes.SHA1)
 _PKCS12_VERSION: Final = b"\x02\x01\x03"
 """First field of a bundle (RFC 7292, 4). It is not opened to find out: how long that takes is up to whoever wrote it."""
-
-UNREADABLE: Final = (
-    ValueError,
-    TypeError,
-    UnsupportedAlgorithm,
-    x509.InvalidVersion,
-    x509.DuplicateExtension,
-    x509.UnsupportedGeneralNameType,
-)
-"""What the library raises, when it first looks at that part, at a certificate that somebody has tampered with."""
 
 E = TypeVar("E", bound=x509.ExtensionType)
 

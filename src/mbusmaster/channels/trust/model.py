@@ -91,17 +91,3 @@ class TrustState:
     authority: str
     server_expires: datetime.datetime | None
     server_names: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ServerNames:
-    """Under what the server can be reached.
-
-    :ivar names: of the host.
-    :ivar addresses: IPv4 and IPv6.
-    :ivar serial: of the machine; empty where it has none.
-    """
-
-    names: tuple[str, ...] = ()
-    addresses: tuple[str, ...] = ()
-    serial: str = ""

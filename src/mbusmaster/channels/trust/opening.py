@@ -5,10 +5,10 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
+from mbusio.certificates import ServerNames
 from mbusmaster.channels.trust.backup import unpack
 from mbusmaster.channels.trust.errors import TrustError
 from mbusmaster.channels.trust.keyfiles import AUTHORITY
-from mbusmaster.channels.trust.model import ServerNames
 from mbusmaster.channels.trust.registry import LIST
 from mbusmaster.channels.trust.trust import Trust
 

@@ -19,20 +19,19 @@ from typing import Final
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 
+from mbusio.certificates import FLOOR, UNREADABLE, ServerNames, der_of, fingerprint, make_client, pem_of
 from mbusmaster.bus.listeners import Listeners
 from mbusmaster.channels.trust import contexts
 from mbusmaster.channels.trust.backup import pack, unpack
 from mbusmaster.channels.trust.bundle import Bundle, check_passphrase
-from mbusmaster.channels.trust.certificates import FLOOR, der_of, fingerprint, make_client, pem_of
 from mbusmaster.channels.trust.errors import TrustError
-from mbusmaster.channels.trust.foreign import UNREADABLE, check_fitness, kind_of, name_of, read_certificate
+from mbusmaster.channels.trust.foreign import check_fitness, kind_of, name_of, read_certificate
 from mbusmaster.channels.trust.keyfiles import ServerCertificate, load_authority, save_authority
 from mbusmaster.channels.trust.model import (
     Foreign,
     Kind,
     Origin,
     Refusal,
-    ServerNames,
     TrustedClient,
     TrustState,
 )

@@ -11,6 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import pkcs12
 
+from mbusio.certificates import FLOOR, SERVER_DAYS
 from mbusmaster.channels.trust import (
     Kind,
     Origin,
@@ -23,7 +24,6 @@ from mbusmaster.channels.trust import (
     repair_trust,
     trust,
 )
-from mbusmaster.channels.trust.certificates import FLOOR, SERVER_DAYS
 from mbusmaster.channels.trust.registry import MAX_SEEN
 from support.certificates import Authority, self_signed
 
@@ -294,7 +294,7 @@ def test_a_disk_that_is_full_when_it_is_time_keeps_nobody_out(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as full:
-        full.setattr("mbusmaster.channels.trust.keyfiles.write_atomically", refuse)
+        full.setattr("mbusio.keyfiles.write_atomically", refuse)
         machine.now += datetime.timedelta(SERVER_DAYS * 3 / 4)
         for _ in range(3):
             trust.server_context()

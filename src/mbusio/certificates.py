@@ -1,4 +1,7 @@
-"""Making certificates: an authority, servers, clients. EC P-256, SHA-256; RFC 5280 as strictly as Python 3.13 reads it."""
+"""Making certificates: an authority, servers, clients. EC P-256, SHA-256; RFC 5280 as strictly as Python 3.13 reads it.
+
+The master's own channel and the head-end have each an authority of their own, made in the same way. Needs `cryptography`.
+"""
 
 import datetime
 import re
@@ -7,11 +10,10 @@ from ipaddress import ip_address
 from typing import Final
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-
-from mbusmaster.channels.trust.model import ServerNames
 
 FLOOR: Final = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 """No clock is right that says less. Authority and clients are valid from here on: a machine without a battery for its clock
@@ -22,9 +24,35 @@ SERVER_DAYS: Final = 397
 BACK_DAYS: Final = 7
 """So much earlier than the clock says does a server certificate begin: the clients' clocks may be slow."""
 MAX_NAMES: Final = 64
+ClientKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
 _HOST_NAME: Final = re.compile(
     r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*"
 )
+
+
+UNREADABLE: Final = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
+"""What the library raises, when it first looks at that part, at a certificate that somebody has tampered with."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerNames:
+    """Under what a server can be reached.
+
+    :ivar names: of the host.
+    :ivar addresses: IPv4 and IPv6.
+    :ivar serial: of the machine; empty where it has none.
+    """
+
+    names: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
+    serial: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +94,17 @@ def fingerprint(certificate: x509.Certificate) -> str:
     return certificate.fingerprint(hashes.SHA256()).hex()
 
 
-def make_authority(now: datetime.datetime) -> Pair:
-    """Make an authority that signs clients and servers, no further authorities."""
+def make_authority(title: str, now: datetime.datetime) -> Pair:
+    """Make an authority that signs clients and servers, no further authorities.
+
+    :param title: of its name; a mark that no other one has is added.
+    """
     key = ec.generate_private_key(ec.SECP256R1())
     mark = x509.random_serial_number().to_bytes(20, "big")[-4:].hex()
-    name = _name(f"M-Bus master authority {mark}")
+    name = _name(f"{title} {mark}")
     end = max(now, FLOOR) + datetime.timedelta(AUTHORITY_DAYS)
     certificate = (
-        _builder(name, name, key, FLOOR, end)
+        _builder(name, name, key.public_key(), FLOOR, end)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_usage(signs_certificates=True), critical=True)
         .sign(key, hashes.SHA256())
@@ -86,21 +117,31 @@ def make_server(authority: Pair, names: ServerNames, now: datetime.datetime) -> 
     now = max(now, FLOOR)
     subject = _name(_server_name(names), names.serial)
     begin = now - datetime.timedelta(BACK_DAYS)
-    return _leaf(
+    key = ec.generate_private_key(ec.SECP256R1())
+    certificate = _leaf(
         authority,
         subject,
-        begin,
-        begin + datetime.timedelta(SERVER_DAYS),
+        key.public_key(),
+        (begin, begin + datetime.timedelta(SERVER_DAYS)),
         ExtendedKeyUsageOID.SERVER_AUTH,
         x509.SubjectAlternativeName(alternative_names(names)),
     )
+    return Pair(certificate, key)
 
 
 def make_client(authority: Pair, name: str, now: datetime.datetime, days: int) -> Pair:
     """Make a client certificate; it ends no later than its authority."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    return Pair(sign_client(authority, key.public_key(), name, now, days), key)
+
+
+def sign_client(
+    authority: Pair, key: ClientKey, name: str, now: datetime.datetime, days: float
+) -> x509.Certificate:
+    """Sign the key of a client; the certificate ends no later than its authority."""
     end = max(now, FLOOR) + datetime.timedelta(days)
     end = min(end, authority.certificate.not_valid_after_utc)
-    return _leaf(authority, _name(name), FLOOR, end, ExtendedKeyUsageOID.CLIENT_AUTH)
+    return _leaf(authority, _name(name), key, (FLOOR, end), ExtendedKeyUsageOID.CLIENT_AUTH)
 
 
 def alternative_names(names: ServerNames) -> list[x509.GeneralName]:
@@ -137,15 +178,14 @@ def _name(common: str, serial: str = "") -> x509.Name:
 def _leaf(
     authority: Pair,
     subject: x509.Name,
-    begin: datetime.datetime,
-    end: datetime.datetime,
+    key: ClientKey,
+    times: tuple[datetime.datetime, datetime.datetime],
     purpose: x509.ObjectIdentifier,
     names: x509.SubjectAlternativeName | None = None,
-) -> Pair:
-    key = ec.generate_private_key(ec.SECP256R1())
+) -> x509.Certificate:
     signer = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.key.public_key())
     builder = (
-        _builder(subject, authority.certificate.subject, key, begin, end)
+        _builder(subject, authority.certificate.subject, key, *times)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(signs_certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
@@ -153,22 +193,22 @@ def _leaf(
     )
     if names is not None:
         builder = builder.add_extension(names, critical=False)
-    return Pair(builder.sign(authority.key, hashes.SHA256()), key)
+    return builder.sign(authority.key, hashes.SHA256())
 
 
 def _builder(
     subject: x509.Name,
     issuer: x509.Name,
-    key: ec.EllipticCurvePrivateKey,
+    key: ClientKey,
     begin: datetime.datetime,
     end: datetime.datetime,
 ) -> x509.CertificateBuilder:
-    own = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+    own = x509.SubjectKeyIdentifier.from_public_key(key)
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer)
-        .public_key(key.public_key())
+        .public_key(key)
         .serial_number(x509.random_serial_number())
         .not_valid_before(begin)
         .not_valid_after(end)
