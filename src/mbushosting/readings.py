@@ -42,8 +42,11 @@ class Reading(Message):
     :ivar slot: when it should have been taken.
     :ivar taken: by the master's clock, when the last telegram was here.
     :ivar clock: quality of the master's clock then (`mbusmaster.system.clock.ClockQuality`).
-    :ivar attempts: requests that were needed, at all rates together.
+    :ivar attempts: how often the meter was asked, at all rates together: 1 where all went well, however many telegrams it has;
+        0 where the bus could not be used.
+    :ivar baud: at which it answered; else the bus's default rate.
     :ivar telegrams: in order; empty unless something came. The meter's own time is in them.
+    :ivar remark: what a person should know: why there is no sound reading, or that the telegrams do not say whose they are.
     """
 
     id: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
@@ -54,9 +57,10 @@ class Reading(Message):
     taken: Moment
     clock: Annotated[str, Field(max_length=32)] = ""
     outcome: Outcome
-    attempts: Annotated[int, Field(ge=1, le=1000)]
+    attempts: Annotated[int, Field(ge=0, le=1000)]
     baud: Baud
     telegrams: Annotated[tuple[Telegram, ...], Field(max_length=MAX_TELEGRAMS)] = ()
+    remark: Annotated[str, Field(max_length=256)] = ""
 
 
 class Batch(Message):
