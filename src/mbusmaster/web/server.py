@@ -14,11 +14,11 @@ from uvicorn.server import ServerState
 
 from mbusmaster.errors import MasterError
 from mbusmaster.settings.schema import WebSettings
-from mbusmaster.web.connections import Connection, Crowd, configure
 from mbusmaster.web.doors import OpenDoor, open_doors
 from mbusmaster.web.errors import WebError
-from mbusmaster.web.handshakes import SecureDoor
 from mbusmaster.web.visitor import INTERFACE, Interface
+from mbusweb.connections import Connection, Crowd, configure
+from mbusweb.handshakes import SecureDoor
 
 GRACE_SECONDS: Final = 3.0
 """For answers that are under way when the server stops."""

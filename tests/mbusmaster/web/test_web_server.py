@@ -12,10 +12,10 @@ import httpx
 import pytest
 
 from mbusmaster.settings.schema import WebSettings
-from mbusmaster.web import connections, handshakes
 from mbusmaster.web.app import create_app
 from mbusmaster.web.errors import WebError
 from mbusmaster.web.server import WebServer
+from mbusweb import connections, handshakes
 from support.certificates import Authority, Pem
 from support.web import web_services
 

@@ -1,4 +1,4 @@
-"""TLS for browsers on the LAN: few handshakes at a time, so that strangers who begin many cost neither memory nor files.
+"""TLS with few handshakes at a time, so that strangers who begin many cost neither memory nor files.
 
 Each one that is under way holds some 80 KiB. Where there are too many the oldest gives way: an honest one takes milliseconds.
 """
@@ -50,7 +50,7 @@ class SecureDoor:
             except ConnectionError:
                 continue
             except OSError as error:
-                _log.error("the web pages: connections have to wait: %s", error.strerror or error)
+                _log.error("connections have to wait: %s", error.strerror or error)
                 await asyncio.sleep(REST_SECONDS)
                 continue
             if len(self._handshakes) >= MAX_HANDSHAKES:

@@ -1,4 +1,4 @@
-"""HTTP connections of browsers: uvicorn's protocol, with an end for those that send, read or wait too slowly."""
+"""HTTP connections of browsers and masters: uvicorn's protocol, with an end for those that send, read or wait too slowly."""
 
 import asyncio
 import contextlib
@@ -17,7 +17,7 @@ BODY_LOOK_SECONDS: Final = 10.0
 BODY_LOOK_BYTES: Final = 2000
 """So much of a body must come between two looks."""
 WRITE_SECONDS: Final = 30.0
-"""A browser that takes nothing of an answer for so long is gone."""
+"""A client that takes nothing of an answer for so long is gone."""
 LINGER_SECONDS: Final = 2.0
 """What is left of a body after the answer is thrown away for so long, so that the answer gets through."""
 KEEP_ALIVE_SECONDS: Final = 30
@@ -25,7 +25,7 @@ MAX_HEADER: Final = 16 * 1024
 MAX_CONNECTIONS: Final = 120
 MAX_PER_SOURCE: Final = 40
 
-_log = logging.getLogger("mbusmaster.web.connections")
+_log = logging.getLogger("mbusweb.connections")
 # What strangers send is no news; errors of our own are.
 _log.setLevel(logging.ERROR)
 
@@ -75,7 +75,7 @@ class Crowd:
 
 
 class Connection(H11Protocol):
-    """One connection of a browser."""
+    """One connection of a client."""
 
     def __init__(self, config: Config, server_state: ServerState, crowd: Crowd) -> None:
         super().__init__(config, server_state, {})
@@ -134,12 +134,12 @@ class Connection(H11Protocol):
         super().on_response_complete()
 
     def pause_writing(self) -> None:
-        """Wait for a browser that does not read."""
+        """Wait for a client that does not read."""
         super().pause_writing()
         self._start("write", WRITE_SECONDS)
 
     def resume_writing(self) -> None:
-        """The browser reads."""
+        """The client reads."""
         self._stop("write")
         super().resume_writing()
 
