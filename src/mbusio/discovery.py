@@ -75,7 +75,8 @@ async def discover(
     try:
         browser = AsyncServiceBrowser(network.zeroconf, SERVICE_TYPE, handlers=[changed])
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(done.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await done.wait()
         await browser.async_cancel()
     finally:
         for task in asking.values():

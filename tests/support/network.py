@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from mbusmaster.helper.client import Helper
@@ -17,13 +18,17 @@ from mbusmaster.helper.server import HelperServer, Tell
 class PlayedNetwork:
     """What the helper would say.
 
+    :ivar why: template and values of why nothing can be changed, without a manager.
     :ivar refusal: template of the next refusal of a trial.
     :ivar asked: what was asked for, in order.
     """
 
     manager: str = "NetworkManager"
+    why: tuple[str, Mapping[str, str]] = ("", MappingProxyType({}))
     refusal: str = ""
     warnings: list[list[object]] = field(default_factory=list)
+    seconds: int | None = None
+    """Of a trial, in the place of those that were asked for."""
     trial: dict[str, Any] | None = None
     last: dict[str, Any] | None = None
     asked: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
@@ -35,7 +40,9 @@ class PlayedNetwork:
         self.trial = None
 
     async def state(self, arguments: Mapping[str, Any], tell: Tell) -> Mapping[str, Any]:
-        return {"manager": self.manager, "trial": self.trial, "last": self.last}
+        why, values = self.why
+        facts = {"manager": self.manager, "why": why, "values": dict(values)}
+        return {**facts, "trial": self.trial, "last": self.last}
 
     async def begin(self, arguments: Mapping[str, Any], tell: Tell) -> Mapping[str, Any]:
         self.asked.append(("try", arguments))
@@ -43,7 +50,7 @@ class PlayedNetwork:
             raise RefusedError(self.refusal, {"address": str(arguments["address"])})
         self.trial = {
             "id": f"trial {len(self.asked)}",
-            "seconds_left": arguments["seconds"],
+            "seconds_left": arguments["seconds"] if self.seconds is None else self.seconds,
             "interface": arguments["interface"],
             "wanted": {**arguments},
         }

@@ -261,7 +261,8 @@ class Arbiter:
             until = min(until, self._switches.next_due)
         seconds = None if until == float("inf") else max(0.0, until - self._now())
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
 
     def _send_all_away(self) -> None:
         while (turn := self._turns.take(float("inf"))) is not None:

@@ -102,7 +102,8 @@ class Announcer:
                     self._problem = str(error)
                     _log.warning("discovery: cannot announce this master: %s; trying again", error)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), LOOK_SECONDS)
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await self._changed.wait()
 
     async def _look(self) -> None:
         here = tuple(self._interfaces) if self._interfaces is not None else _addresses()

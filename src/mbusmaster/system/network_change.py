@@ -32,7 +32,7 @@ NO_MANAGER: Final = mark(
 UNDER_WAY: Final = mark("Other addresses are on trial already: keep them or take them back first.")
 NO_TRIAL: Final = mark("No addresses are on trial any more: the old ones are back.")
 NOT_KEPT: Final = mark("Nobody kept the new addresses in time: the old ones are back.")
-_GRACE_SECONDS: Final = 1.0
+GRACE_SECONDS: Final = 1.0
 
 _log = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ class NetworkApplier(Protocol):
     """Sets the connection."""
 
     @property
-    def unavailable(self) -> str:
+    def unavailable(self) -> Text:
         """Why nothing can be changed here; empty where it can."""
 
     @property
@@ -104,13 +104,13 @@ class NoNetworkApplier:
     seconds_left: Final = 0
 
     @property
-    def unavailable(self) -> str:
+    def unavailable(self) -> Text:
         """Why nothing can be changed."""
-        return NO_HELPER
+        return Text(NO_HELPER)
 
     def begin(self, wanted: EthernetSettings, interface: str) -> None:
         """Change nothing; raise `NotAvailableError`."""
-        raise NotAvailableError(self.unavailable)
+        raise NotAvailableError(str(self.unavailable))
 
     async def keep(self) -> EthernetSettings:
         """Raise `TrialError`: there never is a trial."""
@@ -126,6 +126,7 @@ class NetworkChanger:
 
     :param monotonic: seconds of the loop's clock.
     :param on_end: is called with a change that was refused, kept or taken back.
+    :param grace: seconds after the end of a trial in which the helper takes it back.
     """
 
     def __init__(
@@ -134,17 +135,19 @@ class NetworkChanger:
         *,
         monotonic: Callable[[], float],
         on_end: Callable[[NetworkChange], object] = lambda change: None,
+        grace: float = GRACE_SECONDS,
     ) -> None:
         self._helper = helper
         self._monotonic = monotonic
         self._on_end = on_end
-        self._unavailable = NO_HELPER
+        self._grace = grace
+        self._unavailable = Text(NO_HELPER)
         self._change = NetworkChange()
         self._news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     @property
-    def unavailable(self) -> str:
+    def unavailable(self) -> Text:
         """Why nothing can be changed here; empty where it can."""
         return self._unavailable
 
@@ -161,8 +164,7 @@ class NetworkChanger:
     async def run(self) -> None:
         """Follow trials until cancelled: how each ends is the helper's to tell."""
         try:
-            with contextlib.suppress(HelperError):
-                await self._look()
+            await self._find_out()
             while True:
                 left = self._change.ends_at + _GRACE_SECONDS - self._monotonic()
                 in_trial = self._change.phase is Phase.TRIAL
@@ -176,13 +178,24 @@ class NetworkChanger:
             if self._task is not None:
                 self._task.cancel()
 
+    async def _find_out(self) -> None:
+        """Ask until the network can be changed, less and less often: what manages it may come late, or not at all."""
+        wait = self._first_look
+        while True:
+            with contextlib.suppress(HelperError):
+                await self._look()
+            if not self._unavailable:
+                return
+            await asyncio.sleep(wait)
+            wait = min(2 * wait, LONGEST_LOOK_SECONDS)
+
     def begin(self, wanted: EthernetSettings, interface: str) -> None:
         """Begin to put addresses on trial; raise `NotAvailableError` or `TrialError`.
 
         :param interface: the device that counts as Ethernet now.
         """
         if self._unavailable:
-            raise NotAvailableError(self._unavailable)
+            raise NotAvailableError(str(self._unavailable))
         if self._change.phase in (Phase.APPLYING, Phase.TRIAL):
             raise TrialError(UNDER_WAY)
         device = wanted.interface or interface
@@ -239,10 +252,10 @@ class NetworkChanger:
     async def _look(self) -> None:
         """Ask the helper how things stand, as after a restart of the gateway or at the end of a trial."""
         if not self._helper.is_installed:
-            self._unavailable = NO_HELPER
+            self._unavailable = Text(NO_HELPER)
             return
         facts = await self._helper.do("network.state")
-        self._unavailable = "" if facts["manager"] else NO_MANAGER
+        self._unavailable = NO_TEXT if facts["manager"] else _why(facts)
         if (trial := facts["trial"]) is not None:
             if self._change.id != trial["id"]:
                 self._change = self._trial(trial, EthernetSettings.model_validate(_settings(trial["wanted"])))
@@ -263,6 +276,11 @@ class NetworkChanger:
         self._news.set()
         _log.info("new addresses of %s: %s %s", change.interface, change.phase, change.reason)
         self._on_end(change)
+
+
+def _why(facts: Mapping[str, Any]) -> Text:
+    """Give why the helper cannot change the network."""
+    return Text(facts["why"], facts.get("values", {})) if facts.get("why") else Text(NO_MANAGER)
 
 
 def _text(value: IPv4Address | None) -> str | None:

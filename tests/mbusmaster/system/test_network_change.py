@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from mbusmaster.system.network_change import (
     TrialError,
 )
 from mbusmaster.system.unavailable import NotAvailableError
+from mbusmaster.texts import Text
 from support.network import PlayedNetwork, played_network
 from support.settled import settled
 
@@ -36,12 +37,11 @@ STATIC = EthernetSettings(
 
 @dataclass
 class Bench:
-    """A changer with its clock, and how changes ended."""
+    """A changer, and how changes ended."""
 
     network: PlayedNetwork
     changer: NetworkChanger
     ended: "asyncio.Queue[NetworkChange]"
-    now: list[float] = field(default_factory=list)
 
     async def in_phase(self, phase: Phase) -> NetworkChange:
         await settled(lambda: self.changer.change.phase is phase)
@@ -50,14 +50,13 @@ class Bench:
 
 @asynccontextmanager
 async def bench(folder: Path, network: PlayedNetwork) -> AsyncIterator[Bench]:
-    now = [100.0]
     ended: asyncio.Queue[NetworkChange] = asyncio.Queue()
     async with played_network(folder, network) as helper:
-        changer = NetworkChanger(helper, monotonic=lambda: now[0], on_end=ended.put_nowait)
+        changer = NetworkChanger(helper, monotonic=lambda: 100.0, on_end=ended.put_nowait, grace=0.01)
         running = asyncio.ensure_future(changer.run())
         try:
-            await settled(lambda: changer.unavailable != NO_HELPER)
-            yield Bench(network, changer, ended, now)
+            await settled(lambda: changer.unavailable.template != NO_HELPER)
+            yield Bench(network, changer, ended)
         finally:
             running.cancel()
             await asyncio.wait({running})
@@ -127,10 +126,9 @@ async def test_somebody_may_take_the_old_addresses_back_at_once(tmp_path: Path) 
 
 
 async def test_a_trial_that_nobody_kept_is_over_when_the_helper_says_so(tmp_path: Path) -> None:
-    async with bench(tmp_path, PlayedNetwork()) as one:
+    async with bench(tmp_path, PlayedNetwork(seconds=0)) as one:
         one.changer.begin(STATIC, "eth0")
         await one.in_phase(Phase.TRIAL)
-        one.now[0] += 61
         one.network.ends()
         change = await asyncio.wait_for(one.ended.get(), 10)
         assert change.phase is Phase.TAKEN_BACK
@@ -152,16 +150,45 @@ async def test_a_gateway_that_starts_within_a_trial_goes_on_with_it(tmp_path: Pa
 
 async def test_without_a_manager_of_the_network_nothing_can_be_changed(tmp_path: Path) -> None:
     async with bench(tmp_path, PlayedNetwork(manager="")) as one:
-        assert one.changer.unavailable == NO_MANAGER
+        assert one.changer.unavailable == Text(NO_MANAGER)
         with pytest.raises(NotAvailableError, match="neither NetworkManager"):
             one.changer.begin(STATIC, "eth0")
         assert one.network.asked == []
 
 
+async def test_why_nothing_can_be_changed_is_the_helpers_to_say(tmp_path: Path) -> None:
+    why = "%(manager)s does not manage %(interface)s"
+    network = PlayedNetwork(manager="", why=(why, {"manager": "NetworkManager", "interface": "eth0"}))
+    async with bench(tmp_path, network) as one:
+        assert str(one.changer.unavailable) == "NetworkManager does not manage eth0"
+
+
+async def test_a_manager_that_comes_late_is_found(tmp_path: Path) -> None:
+    network = PlayedNetwork(manager="")
+    async with bench(tmp_path, network) as one:
+        assert one.changer.unavailable == Text(NO_MANAGER)
+        network.manager = "NetworkManager"
+        await settled(lambda: not one.changer.unavailable)
+        one.changer.begin(STATIC, "eth0")
+        await one.in_phase(Phase.TRIAL)
+
+
+async def test_a_helper_that_answers_late_is_found(tmp_path: Path) -> None:
+    changer = NetworkChanger(Helper(tmp_path / "helper"), monotonic=lambda: 0.0, first_look=0.01)
+    running = asyncio.ensure_future(changer.run())
+    try:
+        await settled(lambda: changer.unavailable == Text(NO_HELPER))
+        async with played_network(tmp_path, PlayedNetwork()):
+            await settled(lambda: not changer.unavailable)
+    finally:
+        running.cancel()
+        await asyncio.wait({running})
+
+
 async def test_without_a_helper_nothing_can_be_changed(tmp_path: Path) -> None:
     changer = NetworkChanger(Helper(tmp_path / "nobody"), monotonic=lambda: 0.0)
     for applier in (changer, NoNetworkApplier()):
-        assert applier.unavailable == NO_HELPER
+        assert applier.unavailable == Text(NO_HELPER)
         with pytest.raises(NotAvailableError, match="does not set the network"):
             applier.begin(STATIC, "eth0")
         with pytest.raises(TrialError):

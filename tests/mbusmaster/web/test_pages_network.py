@@ -76,11 +76,11 @@ async def test_a_gateway_outside_the_network_is_refused_at_its_field_and_what_wa
         assert 'value="198.51.100.1"' in answer.text
 
 
-async def test_the_page_says_that_this_release_does_not_set_the_network(tmp_path: Path) -> None:
+async def test_the_page_says_that_this_installation_does_not_set_the_network(tmp_path: Path) -> None:
     async with web_client(tmp_path) as client:
         await client.log_in()
         answer = await client.show("/configuration/ethernet")
-        assert "This release does not set the network of the machine" in answer.text
+        assert "This installation does not set the network of the machine" in answer.text
 
 
 async def test_what_the_form_does_not_show_cannot_be_changed_through_it(tmp_path: Path) -> None:
