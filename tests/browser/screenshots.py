@@ -8,13 +8,16 @@ import contextlib
 import re
 import struct
 import sys
+import tempfile
 import zlib
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Final
 
 from playwright.async_api import Browser, expect
 
+from browser.machine_site import machine_site
 from support.browser import DESK, PHONE, Site, Visit, Words, chromium, demo_site, visit
 from support.needs import PROJECT
 
@@ -25,23 +28,30 @@ PAGES: Final = {
     "meter-list": "/meters",
     "commissioning": "/meters/commissioning",
     "bus-monitor": "/monitor",
-    "ethernet": "/configuration/ethernet",
     "hosting": "/configuration/hosting",
     "security": "/configuration/security",
     "trusted-clients": "/configuration/security/clients",
     "mbus": "/configuration/mbus",
-    "time": "/configuration/time",
-    "firmware": "/configuration/firmware",
     "log": "/configuration/log",
     "backup": "/configuration/backup",
     "restart": "/configuration/restart",
+    "erase": "/configuration/restart/erase",
     "users": "/users",
     "add-user": "/users/add",
     "tokens": "/tokens",
     "audit-log": "/audit",
 }
+OF_THE_MACHINE: Final = {
+    "ethernet": "/configuration/ethernet",
+    "time": "/configuration/time",
+    "firmware": "/configuration/firmware",
+}
+TRIAL: Final = "ethernet-trial"
 DARK: Final = ("status", "meter-list")
-ON_A_PHONE: Final = ("status", "meter-list", "security")
+ON_A_PHONE: Final = (
+    *("status", "meter-list", "security", "bus-monitor"),
+    *("log", "erase", "time", "firmware", TRIAL),
+)
 METERS: Final = 13
 EXPECTED: Final = """\
 secondary_address,note
@@ -52,11 +62,17 @@ secondary_address,note
 3445857793154003,Boiler room
 555555552D2C3504,Flat 4
 """
+ADDRESSES: Final = {
+    "IP address": "192.168.1.30",
+    "Netmask": "255.255.255.0",
+    "Gateway": "192.168.1.1",
+    "DNS1": "192.168.1.1",
+}
 TALLEST: Final = 1400
 SHORT: Final = ("bus-monitor",)
 COLOURS: Final = 256
 STEADY: Final = r"""() => {
-    for (const stream of document.querySelectorAll('[sse-connect]')) stream.replaceWith(stream.cloneNode(true));
+    for (const stream of document.querySelectorAll('[sse-connect], [hx-trigger]')) stream.replaceWith(stream.cloneNode(true));
     document.activeElement.blur();
     const write = (selector, text) => {
         for (const one of document.querySelectorAll(selector)) one.textContent = text;
@@ -81,6 +97,7 @@ STEADY: Final = r"""() => {
         [/\b[0-9a-f]{40}\b/g, '3d889cf1aa9748ef12256b7139de0ce7762f9c0e'],
         [/\b[0-9a-f]{64}\b/g, 'e10b89fc498ebadf10868e0eabd8a9338acabf30c3f8b29a9f76a25d1e23e1da'],
         [/\bafter \d+ s/g, 'after 14 s'],
+        [/\b\d+ more second/g, '57 more second'],
     ];
     const walker = document.createTreeWalker(document.querySelector('main'), NodeFilter.SHOW_TEXT);
     while (walker.nextNode())
@@ -106,22 +123,53 @@ STEADY: Final = r"""() => {
 async def main() -> None:
     TARGET.mkdir(parents=True, exist_ok=True)
     wanted = set(sys.argv[1:])
-    with demo_site(METERS) as site:
-        async with chromium() as browser, resident(browser, site) as user:
-            await scan(user)
-            for name, path in PAGES.items():
-                if not wanted or name in wanted:
-                    await picture(user, name, path)
-                    if name in DARK:
-                        await picture(user, f"{name}-dark", path, dark=True)
-                    if name in ON_A_PHONE:
-                        await picture(user, f"{name}-phone", path, phone=True)
+    everything = not wanted
+    async with chromium() as browser:
+        if everything or wanted & PAGES.keys():
+            with demo_site(METERS) as site:
+                await pictures_of_the_demo(browser, site, wanted)
+        if everything or wanted & {*OF_THE_MACHINE, TRIAL}:
+            with tempfile.TemporaryDirectory() as folder:
+                async with machine_site(Path(folder)) as site:
+                    await pictures_of_the_machine(browser, site, wanted)
+
+
+async def pictures_of_the_demo(browser: Browser, site: Site, wanted: set[str]) -> None:
+    async with resident(browser, site) as user:
+        await scan(user)
+        for name, path in PAGES.items():
+            if not wanted or name in wanted:
+                await pictures(user, name, path)
+
+
+async def pictures_of_the_machine(browser: Browser, site: Site, wanted: set[str]) -> None:
+    """Take those that only a machine with a helper shows; a trial of addresses is the last."""
+    async with resident(browser, site, has_login=False) as user:
+        for name, path in OF_THE_MACHINE.items():
+            if not wanted or name in wanted:
+                await pictures(user, name, path)
+        path = OF_THE_MACHINE["ethernet"]
+        await user.open(path)
+        await user.field("DHCP").uncheck()
+        for label, value in ADDRESSES.items():
+            await user.field(label).fill(value)
+        await user.button("Save").click()
+        await expect(user.button("Keep the new addresses")).to_be_visible()
+        await pictures(user, TRIAL, path)
+
+
+async def pictures(user: Visit, name: str, path: str) -> None:
+    await picture(user, name, path)
+    if name in DARK:
+        await picture(user, f"{name}-dark", path, dark=True)
+    if name in ON_A_PHONE:
+        await picture(user, f"{name}-phone", path, phone=True)
 
 
 @contextlib.asynccontextmanager
-async def resident(browser: Browser, site: Site) -> AsyncIterator[Visit]:
+async def resident(browser: Browser, site: Site, *, has_login: bool = True) -> AsyncIterator[Visit]:
     async with visit(browser, site, Words("en"), reduced_motion="reduce", color_scheme="light") as user:
-        if not sys.argv[1:]:
+        if has_login and not sys.argv[1:]:
             await user.open("/login")
             await shoot(user, "login")
         await user.open("/login")
