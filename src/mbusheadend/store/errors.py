@@ -1,0 +1,25 @@
+"""What the store refuses, and how it fails.
+
+::
+
+    StoreError                 the store could not do it: disk full, file damaged; nothing was changed
+    └── StoreRefusedError      it would be wrong: the message says why, for a person
+        ├── UnknownError       there is no such master, meter, schedule or command
+        └── WrongOwnerError    one master spoke for another
+"""
+
+
+class StoreError(Exception):
+    """The store could not do it; nothing was changed."""
+
+
+class StoreRefusedError(StoreError):
+    """What was asked for would be wrong."""
+
+
+class UnknownError(StoreRefusedError):
+    """There is no such thing."""
+
+
+class WrongOwnerError(StoreRefusedError):
+    """A master spoke for another one."""

@@ -1,0 +1,149 @@
+"""What the head-end asks of its store, whatever keeps it: SQLite on one machine (`mbusheadend.store.sqlite`).
+
+Every call that returns has its change on the disk, and never holds up the event loop. Errors: `mbusheadend.store.errors`.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Protocol
+
+from mbusheadend.store.changes import Changes
+from mbusheadend.store.enrolling import StoredCertificate, StoredToken
+from mbusheadend.store.fleet import (
+    Assignment,
+    ContactFacts,
+    Master,
+    Meter,
+    Stay,
+    StoredCommand,
+    StoredSchedule,
+)
+from mbushosting.contact import Command, Contact, Orders
+from mbushosting.readings import Batch, Receipt
+from mbushosting.schedules import Schedule
+
+
+class Enrolment(Protocol):
+    """Tokens and certificates."""
+
+    async def add_token(self, hash: bytes, expires: datetime, note: str, now: datetime) -> None:
+        """Store a token by the hash of its secret."""
+
+    async def use_token(self, hash: bytes, serial: str, now: datetime) -> bool:
+        """Take a master in, also one that was there before: true, once, for a token that is known, not used and not expired."""
+
+    async def tokens(self) -> tuple[StoredToken, ...]:
+        """Give all, the newest first."""
+
+    async def delete_token(self, hash: bytes) -> None:
+        """Forget a token; it can be used no more."""
+
+    async def add_certificate(self, serial: str, number: int, not_after: datetime, now: datetime) -> None:
+        """Store that this certificate was issued, before it is handed out."""
+
+    async def revoke_certificate(self, number: int, now: datetime) -> None:
+        """Trust it no more. Raise `UnknownError`."""
+
+    async def revoke_master(self, serial: str, now: datetime) -> int:
+        """Trust no certificate of this master any more; say how many that were."""
+
+    async def is_trusted(self, number: int) -> bool:
+        """Tell whether a certificate was issued here and is not revoked; whether it lapsed says its own date."""
+
+    async def certificates(self, serial: str) -> tuple[StoredCertificate, ...]:
+        """Give those of a master, the one that lapses last first."""
+
+
+class Fleet(Protocol):
+    """Masters and meters."""
+
+    async def masters(self) -> tuple[Master, ...]:
+        """Give all, by serial number."""
+
+    async def master(self, serial: str) -> Master:
+        """Give one; raise `UnknownError`."""
+
+    async def set_master(self, serial: str, *, name: str, groups: Iterable[str]) -> None:
+        """Name a master and put it into groups; raise `UnknownError`."""
+
+    async def delete_master(self, serial: str, now: datetime) -> None:
+        """Forget a master, revoke its certificates; its meters and their readings stay. Raise `UnknownError`."""
+
+    async def note_contact(self, serial: str, contact: Contact, now: datetime) -> ContactFacts:
+        """Store how a master is, its meter list where it came along, and what became of commands.
+
+        Raise `UnknownError` for a master that was not taken in and `WrongOwnerError` where the contact is another's.
+        """
+
+    async def meters(self, serial: str | None = None, group: str | None = None) -> tuple[Meter, ...]:
+        """Give meters, by identity; with `serial` those that are at this master now."""
+
+    async def meter(self, number: int) -> Meter:
+        """Give one; raise `UnknownError`."""
+
+    async def stays(self, number: int) -> tuple[Stay, ...]:
+        """Give where a meter was, the newest first."""
+
+    async def set_meter(self, number: int, *, name: str, note: str, groups: Iterable[str]) -> None:
+        """Name a meter and put it into groups; raise `UnknownError`."""
+
+    async def delete_meter(self, number: int) -> None:
+        """Forget a meter and all its readings; raise `UnknownError`."""
+
+
+class Wanted(Protocol):
+    """Schedules and commands."""
+
+    async def schedules(self) -> tuple[StoredSchedule, ...]:
+        """Give all, by id."""
+
+    async def put_schedule(
+        self, schedule: Schedule, assignment: Assignment, now: datetime, meter_groups: Iterable[str] = ()
+    ) -> StoredSchedule:
+        """Add a schedule or change the one of this id, whose version then rises; tell the masters that it touches."""
+
+    async def delete_schedule(self, id: str) -> None:
+        """Remove one; raise `UnknownError`."""
+
+    async def orders(self, serial: str, known_version: int, meter_list: str, now: datetime) -> Orders:
+        """Give what is wanted of a master: schedules where it has another version, commands that are open.
+
+        `meter_list` is the version that the master has. Commands count as sent from now on. Raise `UnknownError`.
+        """
+
+    async def add_command(self, serial: str, command: Command, now: datetime) -> None:
+        """Want something once; an id that is there already changes nothing. Raise `UnknownError`."""
+
+    async def cancel_command(self, serial: str, id: str, now: datetime) -> None:
+        """Want it no more; raise `UnknownError` where it is not open."""
+
+    async def commands(self, serial: str, limit: int = 100) -> tuple[StoredCommand, ...]:
+        """Give the newest of a master."""
+
+    async def command(self, serial: str, id: str) -> StoredCommand:
+        """Give one; raise `UnknownError`."""
+
+
+class Intake(Protocol):
+    """What masters deliver."""
+
+    async def take(self, serial: str, batch: Batch, received: datetime) -> Receipt:
+        """Store a batch, all in one; readings that are there already are receipted again and not stored twice.
+
+        A reading whose telegrams are another meter's goes to quarantine and is receipted. Raise `UnknownError` for a master that
+        was not taken in and `WrongOwnerError` where the batch is another's.
+        """
+
+
+class Store(Enrolment, Fleet, Wanted, Intake, Protocol):
+    """All of it.
+
+    :ivar changes: tells whose orders have changed.
+    """
+
+    @property
+    def changes(self) -> Changes:
+        """News of orders."""
+
+    def close(self) -> None:
+        """Finish what was begun and close."""

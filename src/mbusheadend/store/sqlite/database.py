@@ -1,0 +1,133 @@
+"""The file, its threads and its transactions: one thread writes, a few read, none of them is the event loop's."""
+
+import asyncio
+import contextlib
+import os
+import sqlite3
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final, TypeVar
+
+from mbusheadend.store.errors import StoreError
+from mbusheadend.store.sqlite.tables import MIGRATIONS
+
+T = TypeVar("T")
+READERS: Final = 3
+WAIT: Final = 30.0
+"""Seconds for a lock that another process has (a backup program, a shell)."""
+
+
+class Database:
+    """One open file.
+
+    Work is a function of a connection; it runs in a thread and in one transaction. What it raises undoes all it did. Errors of
+    SQLite become `StoreError`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._writer = ThreadPoolExecutor(1, "store-writer")
+        self._readers = ThreadPoolExecutor(READERS, "store-reader")
+        self._local = threading.local()
+        self._reading: list[sqlite3.Connection] = []
+        self._connection = _open(path)
+
+    async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Make changes that are on the disk when this returns, all of them or none.
+
+        Once begun, the work is finished even where the caller is cancelled.
+        """
+        return await _run(self._writer, lambda: self._written(work))
+
+    async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Look at one state of the store, whatever is written meanwhile."""
+        return await _run(self._readers, lambda: self._read(work))
+
+    async def unbound(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Do in the writer's thread what can be in no transaction."""
+        return await _run(self._writer, lambda: self._wrapped(lambda: work(self._connection)))
+
+    def close(self) -> None:
+        """Finish what was begun and close the file."""
+        self._writer.shutdown()
+        self._readers.shutdown()
+        for connection in (*self._reading, self._connection):
+            connection.close()
+
+    def _written(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        return self._wrapped(lambda: transaction(self._connection, "IMMEDIATE", work))
+
+    def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = _connect(self.path)
+            connection.execute("PRAGMA query_only=ON")
+            self._local.connection = connection
+            self._reading.append(connection)
+        return self._wrapped(lambda: transaction(connection, "DEFERRED", work))
+
+    def _wrapped(self, work: Callable[[], T]) -> T:
+        try:
+            return work()
+        except sqlite3.Error as error:
+            raise StoreError(f"the store {self.path}: {error}; nothing was changed") from error
+
+
+def transaction(connection: sqlite3.Connection, kind: str, work: Callable[[sqlite3.Connection], T]) -> T:
+    """Do work in one transaction."""
+    connection.execute(f"BEGIN {kind}")
+    try:
+        result = work(connection)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    return result
+
+
+async def _run(threads: ThreadPoolExecutor, work: Callable[[], T]) -> T:
+    return await asyncio.get_running_loop().run_in_executor(threads, work)
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    try:
+        # Made before SQLite does, which would let the group read it.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        path.chmod(0o600)
+        connection = _connect(path)
+    except (OSError, sqlite3.Error) as error:
+        raise StoreError(f"the store {path} cannot be opened: {error}") from error
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        _migrate(connection, path)
+    except BaseException as error:
+        connection.close()
+        if isinstance(error, sqlite3.Error):
+            raise StoreError(f"the store {path} cannot be opened: {error}") from error
+        raise
+    return connection
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=WAIT, isolation_level=None, check_same_thread=False)
+    connection.row_factory = sqlite3.Row
+    connection.execute("PRAGMA foreign_keys=ON")
+    connection.execute("PRAGMA cache_size=-65536")
+    return connection
+
+
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > len(MIGRATIONS):
+        raise StoreError(
+            f"the store {path} was written by a newer program: its tables have version {version}, "
+            f"this program knows {len(MIGRATIONS)}"
+        )
+    for number, statements in enumerate(MIGRATIONS[version:], version + 1):
+        with contextlib.suppress(sqlite3.OperationalError):
+            connection.execute("ROLLBACK")
+        connection.executescript(f"BEGIN IMMEDIATE;{statements}PRAGMA user_version={number};COMMIT")

@@ -1,0 +1,54 @@
+"""The tables, as numbered steps from an empty file to the present; `user_version` says how many were made.
+
+Moments are milliseconds since 1970 UTC. What people may never see again after it was deleted is deleted, not marked.
+"""
+
+from typing import Final
+
+_FLEET: Final = """
+CREATE TABLE master (
+    id INTEGER PRIMARY KEY, serial TEXT NOT NULL UNIQUE, name TEXT NOT NULL DEFAULT '', enrolled INTEGER NOT NULL,
+    last_contact INTEGER, clock_offset INTEGER, contact TEXT, orders INTEGER NOT NULL DEFAULT 0,
+    meter_list TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE TABLE master_group (
+    master INTEGER NOT NULL REFERENCES master ON DELETE CASCADE, name TEXT NOT NULL, PRIMARY KEY (name, master)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE meter (
+    id INTEGER PRIMARY KEY, identity TEXT NOT NULL UNIQUE, primary_address INTEGER, name TEXT NOT NULL DEFAULT '',
+    note TEXT NOT NULL DEFAULT '', secret BLOB, status TEXT NOT NULL DEFAULT '', rates TEXT NOT NULL DEFAULT '',
+    first_seen INTEGER NOT NULL, last_seen INTEGER, last_reading INTEGER, last_taken INTEGER
+) STRICT;
+CREATE TABLE meter_group (
+    meter INTEGER NOT NULL REFERENCES meter ON DELETE CASCADE, name TEXT NOT NULL, PRIMARY KEY (name, meter)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE stay (
+    id INTEGER PRIMARY KEY, meter INTEGER NOT NULL REFERENCES meter ON DELETE CASCADE,
+    master INTEGER NOT NULL REFERENCES master ON DELETE CASCADE, bus TEXT NOT NULL, address TEXT NOT NULL,
+    since INTEGER NOT NULL, until INTEGER
+) STRICT;
+CREATE UNIQUE INDEX stay_now ON stay (master, bus, address) WHERE until IS NULL;
+CREATE UNIQUE INDEX stay_of_meter_now ON stay (meter) WHERE until IS NULL;
+CREATE INDEX stay_of_meter ON stay (meter, since);
+CREATE TABLE schedule (
+    id TEXT PRIMARY KEY, body TEXT NOT NULL, assignment TEXT NOT NULL, meter_groups TEXT NOT NULL, since INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE command (
+    id TEXT NOT NULL, master INTEGER NOT NULL REFERENCES master ON DELETE CASCADE, body TEXT NOT NULL,
+    state TEXT NOT NULL, detail TEXT NOT NULL DEFAULT '', added INTEGER NOT NULL, changed INTEGER NOT NULL,
+    expires INTEGER, PRIMARY KEY (master, id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX command_open ON command (master, added) WHERE state IN ('waiting', 'sent');
+CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+"""
+_ENROLMENT: Final = """
+CREATE TABLE token (
+    hash BLOB PRIMARY KEY, added INTEGER NOT NULL, expires INTEGER NOT NULL, note TEXT NOT NULL, used INTEGER, used_by TEXT
+) STRICT, WITHOUT ROWID;
+CREATE TABLE certificate (
+    number TEXT PRIMARY KEY, serial TEXT NOT NULL, issued INTEGER NOT NULL, not_after INTEGER NOT NULL, revoked INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE INDEX certificate_of_master ON certificate (serial, not_after);
+"""
+MIGRATIONS: Final = (_FLEET + _ENROLMENT,)
+"""A step that was released is never changed: the next one follows it."""

@@ -1,0 +1,11 @@
+"""Stores of the head-end for tests: each kind is opened by one function, and every test of the protocol runs over all kinds."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from mbusheadend.store import Store
+from mbusheadend.store.sqlite.store import SqliteStore
+
+KINDS: Final[dict[str, Callable[[Path], Store]]] = {"sqlite": lambda folder: SqliteStore(folder / "store.db")}
+"""A second call with the same folder opens what the first has made."""
