@@ -140,8 +140,32 @@ class Orders(Message):
     time: Moment | None = None
 
 
+class RefusalCode(StrEnum):
+    """Why a request was refused, for programs."""
+
+    NO_CERTIFICATE = "no certificate"
+    REVOKED = "revoked"
+    """The certificate is trusted no more: a new token is needed."""
+    LAPSED = "lapsed"
+    """The certificate is no longer valid: a new token is needed."""
+    TOKEN = "token"  # noqa: S105 - names what is wrong
+    """The token is not known, was used, or its time is over."""
+    OTHER_MASTER = "other master"
+    """The request speaks for a master that the certificate does not name."""
+    TOO_LARGE = "too large"
+    MALFORMED = "malformed"
+    BUSY = "busy"
+    """Try again after the seconds of the header Retry-After."""
+    TROUBLE = "trouble"
+    """The head-end cannot do its work."""
+
+
 class Refusal(Message):
-    """Body of an answer other than 200: why, in words for the log."""
+    """Body of an answer other than 200: why, in words for the log.
+
+    :ivar code: a `RefusalCode`; one that is not known says nothing.
+    """
 
     reason: str
+    code: Short = ""
     detail: dict[str, Any] = {}  # noqa: RUF012 - pydantic copies it

@@ -35,6 +35,11 @@ class Token:
         word = base64.b32encode(self.fingerprint + self.secret).decode("ascii").rstrip("=").lower()
         return PREFIX + word
 
+    @property
+    def password(self) -> str:
+        """The secret as the password of HTTP Basic: hex."""
+        return self.secret.hex()
+
     def __repr__(self) -> str:
         return f"Token(fingerprint={self.fingerprint.hex()}, secret=…)"
 
