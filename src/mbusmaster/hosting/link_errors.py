@@ -1,0 +1,50 @@
+"""What can go wrong between a master and its head-end, one small tree.
+
+::
+
+    MasterError
+    └── HeadEndError                     the head-end gave no usable answer
+        ├── HeadEndUnreachableError      nothing was heard of it: name, network, proxy, time-out
+        ├── HeadEndDistrustedError       who answers there is not our head-end, or this clock is wrong
+        ├── HeadEndRefusedError          it does not trust this master, or refuses the request for good
+        └── HeadEndOverloadedError       it cannot do it now; try again later
+"""
+
+from mbusmaster.errors import MasterError
+from mbusmaster.texts import Text
+
+
+class HeadEndError(MasterError):
+    """The head-end gave no usable answer.
+
+    :ivar text: says what happened and what to do.
+    :ivar retry_after: seconds that the head-end asks to wait; None where it does not say.
+    """
+
+    def __init__(self, text: Text, retry_after: float | None = None) -> None:
+        super().__init__(str(text))
+        self.text = text
+        self.retry_after = retry_after
+
+
+class HeadEndUnreachableError(HeadEndError):
+    """Nothing was heard of the head-end."""
+
+
+class HeadEndDistrustedError(HeadEndError):
+    """Who answers is not the head-end that this master was enrolled at, as far as its certificate tells."""
+
+
+class HeadEndRefusedError(HeadEndError):
+    """The head-end does not want this master or this request.
+
+    :ivar needs_token: only enrolling again, with a new token, helps.
+    """
+
+    def __init__(self, text: Text, retry_after: float | None = None, *, needs_token: bool = False) -> None:
+        super().__init__(text, retry_after)
+        self.needs_token = needs_token
+
+
+class HeadEndOverloadedError(HeadEndError):
+    """The head-end cannot do it now."""
