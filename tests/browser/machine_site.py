@@ -73,7 +73,7 @@ async def machine_site(folder: Path) -> AsyncIterator[Site]:
         await updates.recorded.wait()
         changer = NetworkChanger(helper, monotonic=asyncio.get_running_loop().time)
         running = asyncio.ensure_future(changer.run())
-        await settled(lambda: changer.unavailable != NO_HELPER)
+        await settled(lambda: changer.unavailable.template != NO_HELPER)
         await updates.send(files[41])
         await updates.ended()
         services = parts.services(

@@ -33,6 +33,9 @@ UNDER_WAY: Final = mark("Other addresses are on trial already: keep them or take
 NO_TRIAL: Final = mark("No addresses are on trial any more: the old ones are back.")
 NOT_KEPT: Final = mark("Nobody kept the new addresses in time: the old ones are back.")
 GRACE_SECONDS: Final = 1.0
+FIRST_LOOK_SECONDS: Final = 5.0
+"""Before it is asked again whether the network can be changed, where it could not: managers and devices may come late."""
+LONGEST_LOOK_SECONDS: Final = 900.0
 
 _log = logging.getLogger(__name__)
 
@@ -127,6 +130,7 @@ class NetworkChanger:
     :param monotonic: seconds of the loop's clock.
     :param on_end: is called with a change that was refused, kept or taken back.
     :param grace: seconds after the end of a trial in which the helper takes it back.
+    :param first_look: seconds; see `FIRST_LOOK_SECONDS`.
     """
 
     def __init__(
@@ -136,7 +140,9 @@ class NetworkChanger:
         monotonic: Callable[[], float],
         on_end: Callable[[NetworkChange], object] = lambda change: None,
         grace: float = GRACE_SECONDS,
+        first_look: float = FIRST_LOOK_SECONDS,
     ) -> None:
+        self._first_look = first_look
         self._helper = helper
         self._monotonic = monotonic
         self._on_end = on_end
@@ -166,10 +172,11 @@ class NetworkChanger:
         try:
             await self._find_out()
             while True:
-                left = self._change.ends_at + _GRACE_SECONDS - self._monotonic()
+                left = self._change.ends_at + self._grace - self._monotonic()
                 in_trial = self._change.phase is Phase.TRIAL
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._news.wait(), max(_GRACE_SECONDS, left) if in_trial else None)
+                    async with asyncio.timeout(max(self._grace, left) if in_trial else None):
+                        await self._news.wait()
                 self._news.clear()
                 if self._change.phase is Phase.TRIAL and self._monotonic() >= self._change.ends_at:
                     with contextlib.suppress(HelperError):

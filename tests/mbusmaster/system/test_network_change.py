@@ -52,7 +52,9 @@ class Bench:
 async def bench(folder: Path, network: PlayedNetwork) -> AsyncIterator[Bench]:
     ended: asyncio.Queue[NetworkChange] = asyncio.Queue()
     async with played_network(folder, network) as helper:
-        changer = NetworkChanger(helper, monotonic=lambda: 100.0, on_end=ended.put_nowait, grace=0.01)
+        changer = NetworkChanger(
+            helper, monotonic=lambda: 100.0, on_end=ended.put_nowait, grace=0.01, first_look=0.01
+        )
         running = asyncio.ensure_future(changer.run())
         try:
             await settled(lambda: changer.unavailable.template != NO_HELPER)

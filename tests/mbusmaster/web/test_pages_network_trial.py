@@ -28,7 +28,7 @@ async def pages(
     async with played_network(folder, network) as helper:
         changer = NetworkChanger(helper, monotonic=asyncio.get_running_loop().time)
         running = asyncio.ensure_future(changer.run())
-        await settled(lambda: changer.unavailable != NO_HELPER)
+        await settled(lambda: changer.unavailable.template != NO_HELPER)
         async with web_client(
             folder, interface=interface, base_url=base_url, network_applier=changer
         ) as client:

@@ -39,7 +39,7 @@ def router(services: Services) -> APIRouter:
         state = services.network.state()
         names = (name for name in Ethernet.model_fields if name != "unavailable")
         fields = {name: getattr(state, name) for name in names}
-        return Ethernet(**fields, unavailable=services.network_applier.unavailable)
+        return Ethernet(**fields, unavailable=str(services.network_applier.unavailable))
 
     @routes.get("/channels")
     async def list_channels() -> list[Channel]:

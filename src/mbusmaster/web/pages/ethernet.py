@@ -134,7 +134,7 @@ def _page(
         status=422 if problems else 200,
         form=filled_form(shown, *SETTINGS, given=given, problems=problems),
         state=services.network.state(),
-        unavailable=services.network_applier.unavailable,
+        unavailable=said(services.network_applier.unavailable),
         **_trial(request, services),
     )
 
