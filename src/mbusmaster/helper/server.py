@@ -7,6 +7,7 @@ import socket
 import struct
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Final
 
 from mbusmaster.helper.errors import RefusedError
@@ -24,6 +25,8 @@ from mbusmaster.helper.protocol import (
 ASK_SECONDS: Final = 10.0
 """For a client to say what it wants."""
 MOST_CLIENTS: Final = 8
+LOOKS: Final = "state"
+"""The deed of a part that changes nothing: it waits for nobody, however long an installation takes."""
 BROKEN: Final = "The helper of the master failed: nothing is known of what was done. See its log."
 UNKNOWN: Final = "The helper of the master knows no deed %(verb)s: its package is older than this release."
 BUSY: Final = "The helper of the master has too much to do. Try again."
@@ -38,7 +41,7 @@ _log = logging.getLogger(__name__)
 class HelperServer:
     """Serves the verbs.
 
-    :param deeds: by verb, ``part.deed``; of one part never two at a time.
+    :param deeds: by verb, ``part.deed``; of one part never two at a time, but for those that only look: ``part.state``.
     :param users: numbers of the users who may ask, beside root.
     """
 
@@ -79,7 +82,7 @@ class HelperServer:
             if not writer.is_closing():
                 writer.write(answer_line(Progress(facts)))
 
-        async with self._parts[request.verb.partition(".")[0]]:
+        async with self._turn(request.verb):
             _log.info("%s", request.verb)
             try:
                 return Done(await deed(request.arguments, tell))
@@ -91,6 +94,11 @@ class HelperServer:
                 # Whatever goes wrong in one deed, the service must be there for the next.
                 _log.exception("%s failed", request.verb)
                 return Refused(BROKEN)
+
+    def _turn(self, verb: str) -> AbstractAsyncContextManager[None]:
+        """Give what to hold during a deed."""
+        part, _, deed = verb.partition(".")
+        return contextlib.nullcontext() if deed == LOOKS else self._parts[part]
 
 
 def _user_of(writer: asyncio.StreamWriter) -> int:

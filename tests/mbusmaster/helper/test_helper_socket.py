@@ -90,6 +90,22 @@ async def test_an_unknown_deed_is_refused_by_name(tmp_path: Path) -> None:
             await helper.do("slots.paint")
 
 
+async def test_how_things_stand_is_told_while_a_long_deed_is_under_way(tmp_path: Path) -> None:
+    begun, end = asyncio.Event(), asyncio.Event()
+
+    async def deed(arguments: Mapping[str, Any], tell: Tell) -> Mapping[str, Any]:
+        begun.set()
+        await end.wait()
+        return {}
+
+    async with served(tmp_path, {"slots.install": deed, "slots.state": give_back}) as helper:
+        long = asyncio.create_task(helper.do("slots.install"))
+        await begun.wait()
+        assert await helper.do("slots.state", {"trial": False}) == {"trial": False}
+        end.set()
+        await long
+
+
 async def test_deeds_of_one_part_wait_for_each_other_and_those_of_others_do_not(tmp_path: Path) -> None:
     inside: list[str] = []
     go_on = asyncio.Event()
@@ -106,14 +122,14 @@ async def test_deeds_of_one_part_wait_for_each_other_and_those_of_others_do_not(
     async with (
         served(
             tmp_path,
-            {"slots.install": waiting("first"), "slots.state": waiting("second"), "clock.set": give_back},
+            {"slots.install": waiting("first"), "slots.confirm": waiting("second"), "clock.set": give_back},
         ) as helper,
         asyncio.TaskGroup() as tasks,
     ):
         begun = asyncio.Event()
         tasks.create_task(helper.do("slots.install", told=lambda _: begun.set()))
         await begun.wait()
-        tasks.create_task(helper.do("slots.state"))
+        tasks.create_task(helper.do("slots.confirm"))
         assert await helper.do("clock.set") == {}
         assert inside == ["first"]
         go_on.set()

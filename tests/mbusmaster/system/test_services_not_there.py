@@ -30,7 +30,7 @@ def test_each_takes_the_place_of_the_real_service() -> None:
         setter.unavailable,
         str(update.state.reason),
         hosted.state.reason,
-        network.unavailable,
+        str(network.unavailable),
     ):
         assert reason.startswith(("This release", "This installation"))
 

@@ -83,6 +83,18 @@ async def test_what_did_not_work_before_either_is_no_reason_to_take_a_release_ba
         assert second.records == [("release 0012 proved well", "ok")]
 
 
+async def test_a_bus_that_was_renamed_by_the_same_restart_is_no_reason_to_take_a_release_back(
+    tmp_path: Path, maker: ReleaseMaker
+) -> None:
+    async with updating(tmp_path, maker) as first:
+        await first.send(maker.good(12))
+        await first.restarted.wait()
+    async with updating(tmp_path, maker, first.machine, patience=0.03) as second:
+        second.facts = {"pages": True, "bus cellar": True}
+        assert await second.ended() is UpdateStatus.IDLE
+        assert second.records == [("release 0012 proved well", "ok")]
+
+
 async def test_while_a_release_is_on_trial_no_other_is_taken(tmp_path: Path, maker: ReleaseMaker) -> None:
     async with updating(tmp_path, maker) as first:
         await first.send(maker.good(12))
