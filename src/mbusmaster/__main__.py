@@ -84,7 +84,7 @@ def _run(options: argparse.Namespace) -> int:
         state = _state(options, loaded.settings.state_folder)
         if hold(state) is None:
             _log.warning("another gateway uses the state folder %s", state)
-        if erase_if_asked(state, store):
+        elif erase_if_asked(state, store):
             loaded = store.load()
         logs.open(state, loaded.settings.log)
         reason = serve(SettingsService(store, loaded), state, logs, notify_ready)

@@ -28,11 +28,12 @@ from mbusmaster.settings.store import Store, sync_folder, write_atomically
 from mbusmaster.settings.tree import spot
 
 MARK: Final = "erase-all"
-FOLDERS: Final = ("trust", "log", "spool")
-FILES: Final = ("access.db", "meters.db")
+FOLDERS: Final = ("trust", "log", "spool", "fetched")
+FILES: Final = ("access.db", "meters.db", "before-update.json")
 """In the state folder, with what stands beside them under such a name: side files, damaged and half written ones."""
-KEPT: Final = ("time.json",)
-"""The last known time, without which an old certificate could pass for a good one; it says nothing of anybody."""
+KEPT: Final = ("time.json", "time", "updates")
+"""The last known time, without which an old certificate could pass for a good one, what the time service is told of this machine,
+and which releases were trusted last, without which an older one could pass for new; they say nothing of anybody."""
 _NETWORK: Final = "ethernet."
 """Settings that say how the system is connected, which stays so."""
 _WIRING: Final = ("url", "parity", "line")

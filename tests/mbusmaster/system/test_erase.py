@@ -9,11 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from mbusmaster import app
+from mbusmaster.__main__ import main
 from mbusmaster.access import add_user_offline
 from mbusmaster.administration import erase
 from mbusmaster.channels.trust import Trust
 from mbusmaster.meterlist import MeterList
 from mbusmaster.settings import LogSettings, Settings, SettingsError, Store
+from mbusmaster.system import logs
 from mbusmaster.system.erase import (
     MARK,
     EraseError,
@@ -24,6 +27,7 @@ from mbusmaster.system.erase import (
     settings_of_machine,
 )
 from mbusmaster.system.logs import Logs
+from mbusmaster.system.restart import ExitReason
 from support.access import Clocks
 
 USER, METER, CLIENT, LINE, PLACE = "petersen", "87654321", "boiler-room", "odd line 4711", "Harbour 12"
@@ -179,6 +183,18 @@ def test_what_is_not_ours_stays_and_is_named(used: Used) -> None:
     assert (used.state / "holiday.jpg").exists()
 
 
+def test_what_belongs_to_updates_and_to_the_time_service_is_not_taken_for_somebody_elses(used: Used) -> None:
+    for name in ("time", "updates", "fetched"):
+        (used.state / name).mkdir()
+        (used.state / name / "file").touch()
+    (used.state / "before-update.json").write_text('{"bus east": true}')
+    (used.state / "time.json").write_text("{}")
+    assert Eraser(used.state).foreign() == ()
+    Eraser(used.state).request()
+    assert erase_if_asked(used.state, used.store)
+    assert sorted(os.listdir(used.state)) == ["time", "time.json", "updates"]
+
+
 def test_side_files_and_half_written_ones_are_ours() -> None:
     for name in (
         "access.db",
@@ -241,3 +257,14 @@ def test_under_a_running_gateway_the_command_leaves_it_to_the_next_start(
     os.close(held)
     assert erase_if_asked(used.state, used.store)
     assert used.leaks() == []
+
+
+def test_a_second_gateway_erases_nothing_under_the_first(used: Used, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "serve", lambda *parts: ExitReason.STOPPED)
+    monkeypatch.setattr(logs, "start_logging", lambda level: Logs())
+    held = hold(used.state)
+    assert held is not None
+    Eraser(used.state).request()
+    assert main(["run", "--config", str(used.store.path), "--state", str(used.state)]) == 0
+    assert used.leaks()
+    os.close(held)
