@@ -3,6 +3,8 @@
 from ipaddress import ip_address
 from typing import Final
 
+from starlette.requests import HTTPConnection
+
 from mbusmaster.access import AuditKind
 from mbusmaster.settings import Settings
 from mbusmaster.settings.schema import EthernetSettings
@@ -16,6 +18,12 @@ ADDRESSES: Final = ("dhcp", "address", "netmask", "gateway", "dns1", "dns2")
 ELSEWHERE: Final = mark(
     "Keep them from the new address or from the setup network: only that shows that the master is still reached."
 )
+
+
+def local_address(request: HTTPConnection) -> str:
+    """Give the address of the master's end of the connection."""
+    server: tuple[str, int] | None = request.scope.get("server")
+    return server[0] if server else ""
 
 
 def is_new(services: Services, wanted: Settings) -> bool:

@@ -15,14 +15,17 @@ from mbusmaster.access import AccessError, LoginError
 from mbusmaster.access import Problem as Kind
 from mbusmaster.channels.trust import TrustError
 from mbusmaster.errors import MasterError
+from mbusmaster.helper.errors import HelperError
 from mbusmaster.meterlist import ListFullError, MeterRefusedError, ScanBusyError
 from mbusmaster.settings import SettingsError
 from mbusmaster.settings.backup import BackupError
+from mbusmaster.system.network_change import TrialError
 from mbusmaster.system.unavailable import NotAvailableError
 from mbusmaster.web.access_problems import access_problem
 from mbusmaster.web.error_pages import texts_of
 from mbusmaster.web.errors import NeedsLoginError, NeedsUserError, NotAllowedError
 from mbusmaster.web.locale import gettext as _
+from mbusmaster.web.locale import said
 from mbusmaster.web.phrases import phrase
 from mbusmaster.web.settings_form import problem_text, problem_texts
 from mbusmaster.web.trust_texts import trust_problem
@@ -173,6 +176,10 @@ def _refusal(error: MasterError) -> Response:
             return problem(status, text, errors={error.field: text} if error.field else None)
         case ScanBusyError() | ListFullError():
             return problem(409, phrase(str(error)))
+        case TrialError():
+            return problem(409, _(str(error)))
+        case HelperError():
+            return problem(503, said(error.text))
         case NotAvailableError():
             return problem(501, _(str(error)))
     return problem(503, str(error))

@@ -18,6 +18,7 @@ from mbusmaster.web.actions.network import (
     begin_trial,
     is_new,
     keep_trial,
+    local_address,
     may_keep,
     take_trial_back,
 )
@@ -77,12 +78,6 @@ def router(services: Services) -> APIRouter:
         return go_to(request, PATH)
 
     return routes
-
-
-def local_address(request: Request) -> str:
-    """Give the address of the master's end of the connection."""
-    server: tuple[str, int] | None = request.scope.get("server")
-    return server[0] if server else ""
 
 
 async def _save(request: Request, services: Services) -> Response:
