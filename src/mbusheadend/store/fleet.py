@@ -71,7 +71,7 @@ class Meter:
     :ivar id: number in this store, for good.
     :ivar identity: secondary address as 16 hex digits, or ``MASTER/BUS/PRIMARY``.
     :ivar place: where it is read now; None where no master names it any more.
-    :ivar medium: code, None where it is not known.
+    :ivar primary: its primary address by the master's list.
     :ivar has_key: whether a key for its telegrams is stored.
     :ivar reported: status and rates by the master's list.
     :ivar last_reading: when the newest sound reading was taken.
@@ -108,23 +108,31 @@ class Assignment:
     :ivar masters: serial numbers.
     :ivar groups: of masters; a master that joins one gets the schedule.
     :ivar everybody: each master, also those to come.
+    :ivar meters: where not empty, only these meters (their numbers in the store), wherever they are among those masters.
+    :ivar meter_groups: the same by groups of meters; either suffices.
     """
 
     masters: frozenset[str] = frozenset()
     groups: frozenset[str] = frozenset()
     everybody: bool = False
+    meters: frozenset[int] = frozenset()
+    meter_groups: frozenset[str] = frozenset()
+
+    def includes(self, serial: str, groups: frozenset[str]) -> bool:
+        """Tell whether it is for a master that is in these groups."""
+        return self.everybody or serial in self.masters or not self.groups.isdisjoint(groups)
 
 
 @dataclass(frozen=True, slots=True)
 class StoredSchedule:
     """A schedule and for whom it is.
 
-    :ivar meter_groups: where not empty, only meters of these groups; they come on top of `schedule.meters`.
+    :ivar since: when it was made.
     """
 
     schedule: Schedule
     assignment: Assignment
-    meter_groups: frozenset[str] = frozenset()
+    since: datetime
 
 
 class CommandState(StrEnum):

@@ -97,10 +97,8 @@ class Wanted(Protocol):
     async def schedules(self) -> tuple[StoredSchedule, ...]:
         """Give all, by id."""
 
-    async def put_schedule(
-        self, schedule: Schedule, assignment: Assignment, now: datetime, meter_groups: Iterable[str] = ()
-    ) -> StoredSchedule:
-        """Add a schedule or change the one of this id, whose version then rises; tell the masters that it touches."""
+    async def put_schedule(self, schedule: Schedule, assignment: Assignment, now: datetime) -> StoredSchedule:
+        """Add a schedule, or change the one of this id; the version is counted here. Tells the masters that it touches."""
 
     async def delete_schedule(self, id: str) -> None:
         """Remove one; raise `UnknownError`."""
@@ -108,8 +106,12 @@ class Wanted(Protocol):
     async def orders(self, serial: str, known_version: int, meter_list: str, now: datetime) -> Orders:
         """Give what is wanted of a master: schedules where it has another version, commands that are open.
 
-        `meter_list` is the version that the master has. Commands count as sent from now on. Raise `UnknownError`.
+        `meter_list` is the version that the master has. Commands count as sent from now on; they come again until there is a
+        result, so that a long poll waits for `has_news`. Raise `UnknownError`.
         """
+
+    async def has_news(self, serial: str, known_version: int, now: datetime) -> bool:
+        """Tell whether schedules are other ones than in that version, or a command was never sent. Raise `UnknownError`."""
 
     async def add_command(self, serial: str, command: Command, now: datetime) -> None:
         """Want something once; an id that is there already changes nothing. Raise `UnknownError`."""

@@ -35,7 +35,7 @@ class SqliteEnrolment:
             if used.rowcount == 1:
                 connection.execute(
                     "INSERT INTO master (serial, enrolled) VALUES (?, ?)"
-                    " ON CONFLICT (serial) DO UPDATE SET enrolled = excluded.enrolled",
+                    " ON CONFLICT (serial) DO UPDATE SET enrolled = excluded.enrolled, removed = NULL",
                     (serial, moment),
                 )
             return used.rowcount == 1

@@ -5,9 +5,11 @@ from pathlib import Path
 from mbusheadend.store.changes import Changes, ChangesHere
 from mbusheadend.store.sqlite.database import Database
 from mbusheadend.store.sqlite.enrolment import SqliteEnrolment
+from mbusheadend.store.sqlite.fleet import SqliteFleet
+from mbusheadend.store.sqlite.wanted import SqliteWanted
 
 
-class SqliteStore(SqliteEnrolment):
+class SqliteStore(SqliteEnrolment, SqliteFleet, SqliteWanted):
     """`mbusheadend.store.Store` in one file, which is made where there is none. Raise `StoreError` where it cannot be opened."""
 
     def __init__(self, path: Path) -> None:

@@ -7,17 +7,17 @@ from typing import Final
 
 _FLEET: Final = """
 CREATE TABLE master (
-    id INTEGER PRIMARY KEY, serial TEXT NOT NULL UNIQUE, name TEXT NOT NULL DEFAULT '', enrolled INTEGER NOT NULL,
-    last_contact INTEGER, clock_offset INTEGER, contact TEXT, orders INTEGER NOT NULL DEFAULT 0,
-    meter_list TEXT NOT NULL DEFAULT ''
+    id INTEGER PRIMARY KEY AUTOINCREMENT, serial TEXT NOT NULL UNIQUE, name TEXT NOT NULL DEFAULT '',
+    enrolled INTEGER NOT NULL, removed INTEGER, last_contact INTEGER, clock_offset INTEGER, contact TEXT,
+    orders INTEGER NOT NULL DEFAULT 0, orders_digest BLOB, meter_list TEXT NOT NULL DEFAULT ''
 ) STRICT;
 CREATE TABLE master_group (
     master INTEGER NOT NULL REFERENCES master ON DELETE CASCADE, name TEXT NOT NULL, PRIMARY KEY (name, master)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE meter (
-    id INTEGER PRIMARY KEY, identity TEXT NOT NULL UNIQUE, primary_address INTEGER, name TEXT NOT NULL DEFAULT '',
-    note TEXT NOT NULL DEFAULT '', secret BLOB, status TEXT NOT NULL DEFAULT '', rates TEXT NOT NULL DEFAULT '',
-    first_seen INTEGER NOT NULL, last_seen INTEGER, last_reading INTEGER, last_taken INTEGER
+    id INTEGER PRIMARY KEY AUTOINCREMENT, identity TEXT NOT NULL UNIQUE, primary_address INTEGER,
+    name TEXT NOT NULL DEFAULT '', note TEXT NOT NULL DEFAULT '', secret BLOB, status TEXT NOT NULL DEFAULT '',
+    rates TEXT NOT NULL DEFAULT '', first_seen INTEGER NOT NULL, last_seen INTEGER, latest INTEGER, latest_taken INTEGER
 ) STRICT;
 CREATE TABLE meter_group (
     meter INTEGER NOT NULL REFERENCES meter ON DELETE CASCADE, name TEXT NOT NULL, PRIMARY KEY (name, meter)
@@ -31,7 +31,7 @@ CREATE UNIQUE INDEX stay_now ON stay (master, bus, address) WHERE until IS NULL;
 CREATE UNIQUE INDEX stay_of_meter_now ON stay (meter) WHERE until IS NULL;
 CREATE INDEX stay_of_meter ON stay (meter, since);
 CREATE TABLE schedule (
-    id TEXT PRIMARY KEY, body TEXT NOT NULL, assignment TEXT NOT NULL, meter_groups TEXT NOT NULL, since INTEGER NOT NULL
+    id TEXT PRIMARY KEY, body TEXT NOT NULL, assignment TEXT NOT NULL, since INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE command (
     id TEXT NOT NULL, master INTEGER NOT NULL REFERENCES master ON DELETE CASCADE, body TEXT NOT NULL,
@@ -39,7 +39,6 @@ CREATE TABLE command (
     expires INTEGER, PRIMARY KEY (master, id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX command_open ON command (master, added) WHERE state IN ('waiting', 'sent');
-CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 """
 _ENROLMENT: Final = """
 CREATE TABLE token (

@@ -1,0 +1,106 @@
+"""Which meter is at which place of which master, now and before.
+
+The secondary address tells a meter wherever it is read. A place that is named by a primary address or with wildcards has the
+meter that answered there last; until one says who it is, the place itself stands for it.
+"""
+
+import sqlite3
+from typing import Final
+
+from mbusheadend.store.sqlite.moments import stored
+from mbushosting.contact import MeterReport
+
+WILDCARD: Final = "F"
+
+
+def is_exact(address: str) -> bool:
+    """Tell whether an address names one meter by itself: 16 hex digits without a wildcard.
+
+    Wildcards are F in the identification, FFFF as manufacturer, FF as version and as medium.
+    """
+    return len(address) == 16 and not (
+        WILDCARD in address[:8] or address[8:12] == "FFFF" or address[12:14] == "FF" or address[14:] == "FF"
+    )
+
+
+def merge_list(
+    connection: sqlite3.Connection, master: sqlite3.Row, reports: tuple[MeterReport, ...], now: int
+) -> tuple[int, ...]:
+    """Take over a master's list; give the numbers of meters that were not known before."""
+    new = []
+    listed = set()
+    for report in reports:
+        meter, is_new = _reported(connection, master, report, now)
+        if is_new:
+            new.append(meter)
+        listed.add((report.bus, report.address))
+    stays = connection.execute("SELECT * FROM stay WHERE master = ? AND until IS NULL", (master["id"],))
+    for stay in stays.fetchall():
+        if (stay["bus"], stay["address"]) not in listed:
+            connection.execute("UPDATE stay SET until = ? WHERE id = ?", (now, stay["id"]))
+    return tuple(new)
+
+
+def _reported(
+    connection: sqlite3.Connection, master: sqlite3.Row, report: MeterReport, now: int
+) -> tuple[int, bool]:
+    here = occupant(connection, master["id"], report.bus, report.address)
+    identity = identity_at(master["serial"], report.bus, report.address)
+    seen = stored(report.last_seen)
+    if here is not None and not is_exact(report.address):
+        meter, is_new = here, False
+    else:
+        meter, is_new = meter_of_identity(connection, identity, now)
+        if here != meter and not _is_elsewhere_since(connection, meter, seen):
+            move(connection, meter, (master["id"], report.bus, report.address), now)
+    connection.execute(
+        "UPDATE meter SET primary_address = coalesce(?, primary_address), status = ?, rates = ?,"
+        " last_seen = max(coalesce(last_seen, ?), coalesce(?, last_seen)) WHERE id = ?",
+        (report.primary, report.status, " ".join(map(str, report.rates)), seen, seen, meter),
+    )
+    return meter, is_new
+
+
+def _is_elsewhere_since(connection: sqlite3.Connection, meter: int, seen: int | None) -> bool:
+    """Tell whether the meter was met at another place after this list had met it."""
+    row = connection.execute(
+        "SELECT last_seen FROM meter JOIN stay ON stay.meter = meter.id AND until IS NULL WHERE meter.id = ?",
+        (meter,),
+    ).fetchone()
+    return row is not None and row["last_seen"] is not None and (seen is None or seen <= row["last_seen"])
+
+
+def identity_at(serial: str, bus: str, address: str) -> str:
+    """Say what a meter is known by of which only this place is known."""
+    return address if is_exact(address) else f"{serial}/{bus}/{address}"
+
+
+def occupant(connection: sqlite3.Connection, master: int, bus: str, address: str) -> int | None:
+    """Give the number of the meter that is at a place now."""
+    row = connection.execute(
+        "SELECT meter FROM stay WHERE master = ? AND bus = ? AND address = ? AND until IS NULL",
+        (master, bus, address),
+    ).fetchone()
+    return None if row is None else row["meter"]
+
+
+def meter_of_identity(connection: sqlite3.Connection, identity: str, now: int) -> tuple[int, bool]:
+    """Give the number of a meter and whether it is new."""
+    row = connection.execute("SELECT id FROM meter WHERE identity = ?", (identity,)).fetchone()
+    if row is not None:
+        return row["id"], False
+    cursor = connection.execute("INSERT INTO meter (identity, first_seen) VALUES (?, ?)", (identity, now))
+    assert cursor.lastrowid is not None
+    return cursor.lastrowid, True
+
+
+def move(connection: sqlite3.Connection, meter: int, place: tuple[int, str, str], now: int) -> None:
+    """Let a meter be at a place from now on, and nowhere else, and no other meter there."""
+    connection.execute("UPDATE stay SET until = ? WHERE meter = ? AND until IS NULL", (now, meter))
+    connection.execute(
+        "UPDATE stay SET until = ? WHERE master = ? AND bus = ? AND address = ? AND until IS NULL",
+        (now, *place),
+    )
+    connection.execute(
+        "INSERT INTO stay (meter, master, bus, address, since) VALUES (?, ?, ?, ?, ?)", (meter, *place, now)
+    )

@@ -1,0 +1,284 @@
+"""Schedules, commands, and the orders that a master gets of them.
+
+The version of a master's orders is counted here: each time it asks, what it ought to have is put together anew and compared with
+what it was; so a meter that moved or joined a group counts like a schedule that was changed.
+"""
+
+import hashlib
+import json
+import sqlite3
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Final
+
+from mbusheadend.store.changes import Changes
+from mbusheadend.store.errors import UnknownError
+from mbusheadend.store.fleet import Assignment, CommandState, StoredCommand, StoredSchedule
+from mbusheadend.store.sqlite.database import Database
+from mbusheadend.store.sqlite.moments import moment_of, stored
+from mbusheadend.store.sqlite.rows import find_master, groups_of
+from mbushosting.contact import Command, Orders
+from mbushosting.parts import MeterName
+from mbushosting.schedules import Schedule
+
+MAX_COMMANDS: Final = 64
+"""That go to a master in one message."""
+MAX_NAMED: Final = 2500
+"""Meters that a schedule can name; of more, all are read."""
+_OPEN: Final = "state IN ('waiting', 'sent')"
+
+
+class SqliteWanted:
+    """See `mbusheadend.store.protocol.Wanted`."""
+
+    _database: Database
+    _changes: Changes
+
+    async def schedules(self) -> tuple[StoredSchedule, ...]:
+        """See the protocol."""
+        return await self._database.read(schedules_of)
+
+    async def put_schedule(self, schedule: Schedule, assignment: Assignment, now: datetime) -> StoredSchedule:
+        """See the protocol."""
+
+        def work(connection: sqlite3.Connection) -> tuple[StoredSchedule, frozenset[str]]:
+            before = _schedule(connection, schedule.id)
+            version = 1 if before is None else before.schedule.version + 1
+            put = StoredSchedule(
+                schedule.model_copy(update={"version": version}),
+                assignment,
+                now if before is None else before.since,
+            )
+            connection.execute(
+                "INSERT OR REPLACE INTO schedule (id, body, assignment, since) VALUES (?, ?, ?, ?)",
+                (
+                    schedule.id,
+                    put.schedule.model_dump_json(),
+                    json.dumps(asdict(assignment), default=sorted),
+                    stored(put.since),
+                ),
+            )
+            touched = _touched(connection, assignment)
+            return put, touched if before is None else touched | _touched(connection, before.assignment)
+
+        put, touched = await self._database.write(work)
+        self._changes.tell(touched)
+        return put
+
+    async def delete_schedule(self, id: str) -> None:
+        """See the protocol."""
+
+        def work(connection: sqlite3.Connection) -> frozenset[str]:
+            before = _schedule(connection, id)
+            if before is None:
+                raise UnknownError(f"there is no schedule {id}")
+            connection.execute("DELETE FROM schedule WHERE id = ?", (id,))
+            return _touched(connection, before.assignment)
+
+        self._changes.tell(await self._database.write(work))
+
+    async def orders(self, serial: str, known_version: int, meter_list: str, now: datetime) -> Orders:
+        """See the protocol."""
+        moment = stored(now)
+        view = await self._database.read(lambda connection: _view(connection, serial, moment))
+        if view.must_write:
+            view = await self._database.write(lambda connection: _brought_up(connection, serial, moment))
+        return Orders(
+            version=view.version,
+            schedules=None if known_version == view.version else view.schedules,
+            commands=tuple(command for command, _ in view.commands),
+            meter_list=view.meter_list,
+            time=now,
+        )
+
+    async def has_news(self, serial: str, known_version: int, now: datetime) -> bool:
+        """See the protocol."""
+        moment = stored(now)
+        view = await self._database.read(lambda connection: _view(connection, serial, moment))
+        waiting = any(state is CommandState.WAITING for _, state in view.commands)
+        return waiting or view.is_outdated or view.version != known_version
+
+    async def add_command(self, serial: str, command: Command, now: datetime) -> None:
+        """See the protocol."""
+        moment = stored(now)
+
+        def work(connection: sqlite3.Connection) -> None:
+            master = find_master(connection, serial)["id"]
+            connection.execute(
+                "INSERT OR IGNORE INTO command (id, master, body, state, added, changed, expires)"
+                " VALUES (?, ?, ?, 'waiting', ?, ?, ?)",
+                (command.id, master, command.model_dump_json(), moment, moment, stored(command.expires)),
+            )
+
+        await self._database.write(work)
+        self._changes.tell([serial])
+
+    async def cancel_command(self, serial: str, id: str, now: datetime) -> None:
+        """See the protocol."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            found = connection.execute(
+                f"UPDATE command SET state = 'cancelled', changed = ? WHERE master = ? AND id = ? AND {_OPEN}",  # noqa: S608
+                (stored(now), find_master(connection, serial)["id"], id),
+            )
+            if not found.rowcount:
+                raise UnknownError(f"no command {id} of the master {serial} is open")
+
+        await self._database.write(work)
+
+    async def commands(self, serial: str, limit: int = 100) -> tuple[StoredCommand, ...]:
+        """See the protocol."""
+
+        def work(connection: sqlite3.Connection) -> tuple[StoredCommand, ...]:
+            rows = connection.execute(
+                "SELECT * FROM command WHERE master = ? ORDER BY added DESC, id LIMIT ?",
+                (find_master(connection, serial)["id"], limit),
+            )
+            return tuple(_command(serial, row) for row in rows)
+
+        return await self._database.read(work)
+
+    async def command(self, serial: str, id: str) -> StoredCommand:
+        """See the protocol."""
+
+        def work(connection: sqlite3.Connection) -> StoredCommand:
+            row = connection.execute(
+                "SELECT * FROM command WHERE master = ? AND id = ?",
+                (find_master(connection, serial)["id"], id),
+            ).fetchone()
+            if row is None:
+                raise UnknownError(f"the master {serial} never had a command {id}")
+            return _command(serial, row)
+
+        return await self._database.read(work)
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """What a master ought to have.
+
+    :ivar version: of the orders as they were counted last.
+    :ivar is_outdated: whether the schedules are not those of that version.
+    :ivar must_write: whether anything of this has to be noted before it is told.
+    """
+
+    schedules: tuple[Schedule, ...]
+    digest: bytes
+    version: int
+    is_outdated: bool
+    must_write: bool
+    commands: tuple[tuple[Command, CommandState], ...]
+    meter_list: str
+
+
+def _view(connection: sqlite3.Connection, serial: str, now: int) -> _View:
+    master = find_master(connection, serial)
+    schedules = schedules_for(connection, master)
+    digest = hashlib.sha256("\n".join(one.model_dump_json() for one in schedules).encode()).digest()[:16]
+    rows = connection.execute(
+        f"SELECT * FROM command WHERE master = ? AND {_OPEN} ORDER BY added, id",  # noqa: S608
+        (master["id"],),
+    ).fetchall()
+    valid = [row for row in rows if row["expires"] is None or row["expires"] > now][:MAX_COMMANDS]
+    return _View(
+        schedules,
+        digest,
+        master["orders"],
+        master["orders_digest"] != digest,
+        master["orders_digest"] != digest
+        or len(valid) < min(len(rows), MAX_COMMANDS)
+        or any(row["state"] == CommandState.WAITING for row in valid),
+        tuple((Command.model_validate_json(row["body"]), CommandState(row["state"])) for row in valid),
+        master["meter_list"],
+    )
+
+
+def _brought_up(connection: sqlite3.Connection, serial: str, now: int) -> _View:
+    """Count the version, let commands be sent or expired, and look again."""
+    view = _view(connection, serial, now)
+    master = find_master(connection, serial)["id"]
+    if view.is_outdated:
+        connection.execute(
+            "UPDATE master SET orders = orders + 1, orders_digest = ? WHERE id = ?", (view.digest, master)
+        )
+    connection.execute(
+        f"UPDATE command SET state = 'expired', changed = ? WHERE master = ? AND {_OPEN} AND expires <= ?",  # noqa: S608
+        (now, master, now),
+    )
+    connection.executemany(
+        "UPDATE command SET state = 'sent', changed = ? WHERE master = ? AND id = ? AND state = 'waiting'",
+        [(now, master, command.id) for command, _ in view.commands],
+    )
+    return _view(connection, serial, now)
+
+
+def schedules_of(connection: sqlite3.Connection) -> tuple[StoredSchedule, ...]:
+    """Give all schedules, by id."""
+    rows = connection.execute("SELECT * FROM schedule ORDER BY id")
+    return tuple(_parsed(row["body"], row["assignment"], row["since"]) for row in rows)
+
+
+def schedules_for(connection: sqlite3.Connection, master: sqlite3.Row) -> tuple[Schedule, ...]:
+    """Give the schedules as this master gets them: with the names that the meters have there."""
+    groups = groups_of(master["groups"])
+    found = []
+    for stored_schedule in schedules_of(connection):
+        assignment = stored_schedule.assignment
+        if not assignment.includes(master["serial"], groups):
+            continue
+        schedule = stored_schedule.schedule
+        if assignment.meters or assignment.meter_groups:
+            names = _names(connection, master["id"], assignment)
+            if not names:
+                continue
+            schedule = schedule.model_copy(update={"meters": names if len(names) <= MAX_NAMED else ()})
+        found.append(schedule)
+    return tuple(found)
+
+
+def _names(connection: sqlite3.Connection, master: int, assignment: Assignment) -> tuple[MeterName, ...]:
+    numbers, groups = json.dumps(sorted(assignment.meters)), json.dumps(sorted(assignment.meter_groups))
+    rows = connection.execute(
+        "SELECT bus, address FROM stay WHERE master = ? AND until IS NULL AND (meter IN (SELECT value FROM json_each(?))"
+        " OR meter IN (SELECT meter FROM meter_group WHERE name IN (SELECT value FROM json_each(?))))"
+        " ORDER BY bus, address",
+        (master, numbers, groups),
+    )
+    return tuple(MeterName(bus=row["bus"], address=row["address"]) for row in rows)
+
+
+def _schedule(connection: sqlite3.Connection, id: str) -> StoredSchedule | None:
+    row = connection.execute("SELECT * FROM schedule WHERE id = ?", (id,)).fetchone()
+    return None if row is None else _parsed(row["body"], row["assignment"], row["since"])
+
+
+@lru_cache(1024)
+def _parsed(body: str, assignment: str, since: int) -> StoredSchedule:
+    parts = json.loads(assignment)
+    sets = {name: frozenset(value) for name, value in parts.items() if name != "everybody"}
+    return StoredSchedule(
+        Schedule.model_validate_json(body),
+        Assignment(everybody=parts["everybody"], **sets),
+        moment_of(since),
+    )
+
+
+def _touched(connection: sqlite3.Connection, assignment: Assignment) -> frozenset[str]:
+    rows = connection.execute(
+        "SELECT serial FROM master WHERE removed IS NULL AND (? OR serial IN (SELECT value FROM json_each(?))"
+        " OR id IN (SELECT master FROM master_group WHERE name IN (SELECT value FROM json_each(?))))",
+        (assignment.everybody, json.dumps(sorted(assignment.masters)), json.dumps(sorted(assignment.groups))),
+    )
+    return frozenset(row["serial"] for row in rows)
+
+
+def _command(serial: str, row: sqlite3.Row) -> StoredCommand:
+    return StoredCommand(
+        serial,
+        Command.model_validate_json(row["body"]),
+        CommandState(row["state"]),
+        row["detail"],
+        moment_of(row["added"]),
+        moment_of(row["changed"]),
+    )
