@@ -3,13 +3,14 @@
 from mbusmaster.bus.line.reading import LineReading
 from mbusmaster.web.locale import format_number, ngettext
 from mbusmaster.web.locale import gettext as _
+from mbusmaster.web.locale import pgettext
 from mbusmaster.web.phrases import phrase
 
 
 def line_facts(line: LineReading) -> tuple[tuple[str, str, str], ...]:
     """Give name, label and value of each thing that is known, in the visitor's language."""
     trips = ngettext("%(num)d time since the start", "%(num)d times since the start", line.trips)
-    found: list[tuple[str, str, str]] = [("condition", _("Line"), _condition(line))]
+    found: list[tuple[str, str, str]] = [("condition", pgettext("bus", "Line"), _condition(line))]
     if line.current is not None:
         found.append(("current", _("Current"), _milliamperes(line.current)))
     if line.idle is not None:

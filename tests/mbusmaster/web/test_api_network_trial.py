@@ -36,7 +36,7 @@ async def test_addresses_are_tried_and_kept(tmp_path: Path) -> None:
     async with api(tmp_path, PlayedNetwork()) as (client, changer):
         await begin(client, changer)
         change = (await client.get("/network"))["change"]
-        assert (change["phase"], change["seconds_left"]) == ("trial", 60)
+        assert (change["phase"], 0 < change["seconds_left"] <= 60) == ("trial", True)
         assert (await client.ask("POST", f"{TRIAL}/keep")).json()["phase"] == "kept"
         assert str(client.services.settings.stored.ethernet.address) == "192.0.2.10"
         assert (await client.ask("POST", f"{TRIAL}/keep")).status_code == 409
@@ -54,7 +54,7 @@ async def test_addresses_that_cannot_be_are_named_by_field(tmp_path: Path) -> No
     async with api(tmp_path, network) as (client, _):
         answer = await client.ask("POST", TRIAL, json={**NEW, "gateway": "198.51.100.1"})
         assert answer.status_code == 422
-        assert "ethernet.gateway" in answer.json()["errors"]
+        assert [one["field"] for one in answer.json()["errors"]] == ["ethernet.gateway"]
         assert network.asked == []
 
 

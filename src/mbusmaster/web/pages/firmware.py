@@ -127,8 +127,9 @@ def _facts(services: Services) -> list[tuple[str, str]]:
     rows = [(_("Firmware version"), services.identity.firmware_version)]
     if state.installed is not None:
         release = state.installed.release or _("none: the package of the operating system")
-        on_trial = f" ({_('on trial')})" if state.installed.on_trial else ""
-        rows += [(_("Release"), release + on_trial), (_("Slot"), state.installed.slot)]
+        if state.installed.on_trial:
+            release = _("%(release)s (on trial)") % {"release": release}
+        rows += [(_("Release"), release), (_("Slot"), state.installed.slot)]
     kinds = {
         UpdateKind.SYSTEM: _("with the tools of the operating system"),
         UpdateKind.SLOTS: _("by itself, into the slot that does not run"),
