@@ -25,9 +25,10 @@ class Alarms:
 
     def begin(self, key: str, text: Text) -> None:
         """Something is wrong."""
-        if self._texts.get(key) != text:
+        before = self._texts.get(key)
+        if before != text:
             self._texts[key] = text
-            _log.error("hosted reading: %s", text)
+            _log.log(logging.ERROR if before is None else logging.DEBUG, "hosted reading: %s", text)
             self.changed()
 
     def end(self, key: str) -> None:
