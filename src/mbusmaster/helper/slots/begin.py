@@ -20,6 +20,7 @@ from mbusmaster.helper.slots.state import (
     Last,
     State,
     Trial,
+    linked,
     load,
     save,
 )
@@ -44,27 +45,38 @@ def begin(places: Places) -> State:
     with locked(places.root):
         before = load(places.root)
         state = _counted(_runnable(_newer_package(before, places), places), places)
-        if state != before:
-            save(places.root, state)
+        is_saved = state == before or _saved(places, state)
+        if not is_saved and state.trial is not None:
+            # A start that cannot be counted is not made: it could be made for ever.
+            state = State(_before(state, places), None, state.last)
         if state.last is not None and state.last != before.last:
             _log.warning("release %d %s %s", state.last.release, state.last.outcome, state.last.said)
         places.link(state.current)
-        if state.current == PACKAGE:
+        if is_saved and state.current == PACKAGE:
             _drop(places)
         return state
 
 
 def confirm(places: Places) -> State:
-    """Keep the release on trial: it says that it is well. Does nothing where it was not started yet, or none is on trial."""
+    """Keep the release on trial: it says that it is well. Does nothing where it does not run, or none is on trial."""
     with locked(places.root):
         state = load(places.root)
-        if state.trial is None or state.is_fresh:
+        if state.trial is None or state.is_fresh or linked(places.root) != state.current:
             return state
         release = places.release(state.current)[0]
         kept = State(state.current, None, Last(release, INSTALLED))
         save(places.root, kept)
         _log.info("release %d is kept", release)
         return kept
+
+
+def _saved(places: Places, state: State) -> bool:
+    try:
+        save(places.root, state)
+    except OSError as error:
+        _log.error("what should run cannot be written: %s", error)
+        return False
+    return True
 
 
 def _newer_package(state: State, places: Places) -> State:

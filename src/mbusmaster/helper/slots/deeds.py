@@ -14,7 +14,7 @@ from mbusmaster.helper.slots.begin import confirm
 from mbusmaster.helper.slots.install import Installer
 from mbusmaster.helper.slots.install import Tell as Told
 from mbusmaster.helper.slots.layout import PACKAGE, Places
-from mbusmaster.helper.slots.state import Last, State, load
+from mbusmaster.helper.slots.state import Last, State, linked, load
 from mbusmaster.texts import mark
 
 NO_NAME: Final = mark("It was not said which file to install.")
@@ -52,9 +52,10 @@ def _slots(places: Places, now: Callable[[], datetime]) -> Mapping[str, Deed]:
 
     async def state(arguments: Mapping[str, Any], tell: Tell) -> Mapping[str, Any]:
         found = load(places.root)
-        # What was installed and not started yet does not run.
-        current = found.trial.previous if found.trial and found.is_fresh else found.current
-        return _facts(places, current, on_trial=found.trial is not None and not found.is_fresh, state=found)
+        # What was installed and not started yet does not run, nor does what could not be counted.
+        runs = not found.is_fresh and linked(places.root) == found.current
+        current = found.trial.previous if found.trial and not runs else found.current
+        return _facts(places, current, on_trial=found.trial is not None and runs, state=found)
 
     return {"slots.install": install, "slots.confirm": keep, "slots.state": state}
 

@@ -81,8 +81,8 @@ def load(root: Path) -> State:
     try:
         with open(root / _NAME, "rb") as file:
             return _state(json.loads(file.read(_LARGEST)))
-    except (OSError, ValueError, LookupError, TypeError, RecursionError):
-        return State(_linked(root))
+    except (OSError, ValueError, LookupError, TypeError, OverflowError, RecursionError):
+        return State(linked(root))
 
 
 def save(root: Path, state: State) -> None:
@@ -90,7 +90,8 @@ def save(root: Path, state: State) -> None:
     replace_file(root / _NAME, json.dumps({"format": _FORMAT, **asdict(state)}).encode())
 
 
-def _linked(root: Path) -> str:
+def linked(root: Path) -> str:
+    """Give what ``current`` names, which is what runs; the package where that is nothing."""
     try:
         name = os.readlink(root / CURRENT)
     except OSError:

@@ -1,5 +1,6 @@
 """A release goes into the other slot, proves well or is taken back, and what ran before is there until then."""
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -218,3 +219,22 @@ def test_only_names_of_release_files_are_opened(name: str, machine: Machine) -> 
 def test_what_is_trusted_is_of_root_alone(machine: Machine, maker: ReleaseMaker) -> None:
     machine.install(maker.good(42))
     assert stat.S_IMODE((machine.places.root / "trust").stat().st_mode) == 0o700
+
+
+def test_on_a_full_disk_the_release_before_runs_because_starts_cannot_be_counted(
+    machine: Machine, maker: ReleaseMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(root: Path, state: State) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    machine.install(maker.good(42))
+    machine.start()
+    with monkeypatch.context() as patched:
+        patched.setattr(begin, "save", full)
+        for _ in range(5):
+            machine.start()
+            assert machine.runs() == "package"
+    confirm(machine.places)
+    assert load(machine.places.root).trial is not None, "the one that runs is not the one on trial"
+    machine.start()
+    assert machine.runs() == "release 42"
