@@ -7,6 +7,7 @@ is left alone, so that each may be older than the other; what it knows is checke
 ===============  ==================================================================================================
 contact.py       the master calls: how it is; the head-end answers with orders, at once or as soon as there is news
 schedules.py     which meters are read, when, and how
+slots.py         when that is: the one thing that is computed here, as both ends must agree on it
 readings.py      what was read: batches, and the receipt for them
 enrolment.py     the token with which a master is taken in
 ===============  ==================================================================================================
