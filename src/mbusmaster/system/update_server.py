@@ -141,7 +141,8 @@ class UpdateServer:
         finally:
             await _end(child)
             if not fetched:
-                self._empty()
+                # The next visit makes it anew; a disk that refuses must not end the gateway.
+                shutil.rmtree(self.folder, ignore_errors=True)
 
     def _empty(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)

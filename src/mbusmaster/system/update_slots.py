@@ -1,6 +1,7 @@
 """Releases in two slots: a file is received, checked and installed by the helper, and the gateway restarts into it."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, replace
@@ -176,7 +177,8 @@ class SlotUpdates:
         try:
             return await self._helper.do("slots.install", arguments, told=self._told)
         finally:
-            waiting.path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                waiting.path.unlink()
 
     async def _prove(self) -> None:
         if await self._trial.run():

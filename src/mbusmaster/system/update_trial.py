@@ -5,6 +5,7 @@ crashes is seen by that; one that runs but has lost something restarts itself, w
 """
 
 import asyncio
+import contextlib
 import json
 import logging
 from collections.abc import Callable, Mapping
@@ -73,7 +74,8 @@ class Trial:
             # What is not there any more was taken out of the settings, which a restart puts in force: that is no loss.
             lacking = ", ".join(name for name in before if not now.get(name, True))
             if not lacking and await self._confirm():
-                self._memory.unlink(missing_ok=True)
+                with contextlib.suppress(OSError):
+                    self._memory.unlink()
                 return True
             await asyncio.sleep(self._look)
         _log.error("this release is not confirmed: %s", lacking or "the helper cannot be asked")

@@ -67,7 +67,7 @@ class Device:
     async def refusal(self, url: str) -> str:
         with pytest.raises(ServerError) as refused:
             await self.ask(url)
-        assert not list(self.spool.iterdir())
+        assert not list(self.spool.glob("*"))
         return refused.value.text.template
 
 
@@ -90,7 +90,7 @@ async def test_what_is_installed_is_not_fetched_again_and_nothing_is_fetched_tha
 ) -> None:
     assert await device.ask(site.url, installed=42) == Offered(42)
     assert await device.ask(site.url, fetch=False) == Offered(42)
-    assert not list(device.spool.iterdir())
+    assert not list(device.spool.glob("*"))
     assert not [path for path in site.asked if "/targets/" in path]
 
 
@@ -164,6 +164,19 @@ async def test_a_question_that_is_given_up_leaves_no_program(device: Device, sit
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_a_disk_that_refuses_meanwhile_is_no_more_than_a_server_that_was_not_reached(
+    device: Device, site: UpdateSite
+) -> None:
+    site.manner = Manner.STALLS
+    task = asyncio.create_task(device.ask(site.url))
+    await asyncio.to_thread(site.was_asked.wait)
+    device.spool.rmdir()
+    device.spool.touch()
+    with pytest.raises(ServerError):
+        await task
+    device.spool.unlink()
 
 
 async def test_a_release_of_the_server_is_checked_again_by_the_helper_and_installed(

@@ -83,6 +83,19 @@ async def test_what_did_not_work_before_either_is_no_reason_to_take_a_release_ba
         assert second.records == [("release 0012 proved well", "ok")]
 
 
+async def test_a_memory_that_cannot_be_removed_does_not_end_a_release_that_proved_well(
+    tmp_path: Path, maker: ReleaseMaker
+) -> None:
+    async with updating(tmp_path, maker) as first:
+        await first.send(maker.good(12))
+        await first.restarted.wait()
+    (tmp_path / "before.json").unlink()
+    (tmp_path / "before.json").mkdir()
+    async with updating(tmp_path, maker, first.machine) as second:
+        assert await second.ended() is UpdateStatus.IDLE
+        assert second.records == [("release 0012 proved well", "ok")]
+
+
 async def test_a_bus_that_was_renamed_by_the_same_restart_is_no_reason_to_take_a_release_back(
     tmp_path: Path, maker: ReleaseMaker
 ) -> None:
