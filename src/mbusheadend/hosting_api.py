@@ -1,0 +1,197 @@
+"""What masters call: ``/hosting/v1/contact`` and ``/hosting/v1/readings``, each with the master's certificate."""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Final
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from mbusheadend.bodies import Room
+from mbusheadend.errors import RefusedError
+from mbusheadend.peers import Gate, Peer
+from mbusheadend.store import Store
+from mbushosting.contact import CONTACT, LONGEST_WAIT, MAX_CONTACT, Contact, Orders, RefusalCode
+from mbushosting.parts import Message
+from mbushosting.readings import MAX_BODY, MAX_PACKED, READINGS, Batch
+
+RECHECK_SECONDS: Final = 5.0
+"""So often a master that waits is looked at again: another process may have revoked it, or have orders for it."""
+TOLD_SECONDS: Final = 60.0
+"""What a master was told on a connection is no news there for so long: it may be at work on it."""
+REPEAT_SECONDS: Final = 2.0
+"""The same on another connection, where the answer may have been lost."""
+MAX_TOLD: Final = 20000
+MAX_TAKING: Final = 64
+"""Batches that wait for the store; the next are asked to come again."""
+AGAIN_SECONDS: Final = 10
+
+_log = logging.getLogger(__name__)
+
+
+class HostingApi:
+    """The endpoints for masters.
+
+    :param monotonic: gives seconds.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        now: Callable[[], datetime],
+        room: Room,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._store = store
+        self._now = now
+        self._room = room
+        self._monotonic = monotonic
+        self._gate = Gate(store, now)
+        self._told = _Told(monotonic)
+        self._closing = asyncio.Event()
+        self._taking = 0
+
+    def routes(self) -> list[Route]:
+        """Give the endpoints."""
+        return [
+            Route(CONTACT, self._contact, methods=["POST"]),
+            Route(READINGS, self._readings, methods=["POST"]),
+        ]
+
+    def close(self) -> None:
+        """Let masters that wait for news have their answers now."""
+        self._closing.set()
+
+    async def _contact(self, request: Request) -> Response:
+        peer = await self._gate.admit(request)
+        wait = _wait(request)
+        async with self._room.body(request, MAX_CONTACT) as body:
+            contact = await body.read(Contact, MAX_CONTACT)
+        _see_that_it_is(peer, contact.serial_number)
+        with self._store.changes.watch(peer.serial) as news:
+            await self._store.note_contact(peer.serial, contact, self._now())
+            orders = await self._orders_or_wait(request, peer, contact, wait, news)
+        return _answer(orders)
+
+    async def _orders_or_wait(
+        self, request: Request, peer: Peer, contact: Contact, wait: float, news: asyncio.Event
+    ) -> Orders:
+        """Give the orders as soon as there is something new in them, or when the wait is over."""
+        until = self._monotonic() + wait
+        connection = request.scope.get("client")
+        with _watching(request) as gone:
+            while True:
+                news.clear()
+                now = self._now()
+                orders = await self._store.orders(peer.serial, contact.orders, contact.meter_list, now)
+                left = until - self._monotonic()
+                is_over = left <= 0 or self._closing.is_set()
+                if is_over or self._told.has_news(peer.serial, connection, contact, orders):
+                    # What happened while it waited counts.
+                    await self._gate.check(peer)
+                    self._told.note(peer.serial, connection, contact, orders)
+                    return orders.model_copy(update={"time": self._now()})
+                await _first(min(left, RECHECK_SECONDS), news, self._closing, gone)
+                if gone.is_set():
+                    raise ClientDisconnect
+                await self._gate.check(peer)
+
+    async def _readings(self, request: Request) -> Response:
+        peer = await self._gate.admit(request)
+        async with self._room.body(request, MAX_PACKED) as body:
+            batch = await body.read(Batch, MAX_BODY)
+        _see_that_it_is(peer, batch.serial_number)
+        if self._taking >= MAX_TAKING:
+            raise RefusedError(503, RefusalCode.BUSY, "too many batches at once", retry_after=AGAIN_SECONDS)
+        self._taking += 1
+        try:
+            # A master that hangs up does not stop what is being stored.
+            receipt = await asyncio.shield(self._store.take(peer.serial, batch, self._now()))
+        finally:
+            self._taking -= 1
+        return _answer(receipt)
+
+
+class _Told:
+    """Remembers what masters were told lately, so that one that has not finished it yet is not told in a circle."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._told: OrderedDict[str, tuple[object, float, frozenset[str]]] = OrderedDict()
+
+    def has_news(self, serial: str, connection: object, contact: Contact, orders: Orders) -> bool:
+        """Tell whether there is something in the orders that the master does not know."""
+        before, at, told = self._told.get(serial, (None, 0.0, frozenset()))
+        for_long = TOLD_SECONDS if before == connection else REPEAT_SECONDS
+        known = told if self._monotonic() - at < for_long else frozenset()
+        return not _pieces(contact, orders) <= known
+
+    def note(self, serial: str, connection: object, contact: Contact, orders: Orders) -> None:
+        """Remember what a master is told now."""
+        pieces = _pieces(contact, orders)
+        if not pieces:
+            self._told.pop(serial, None)
+            return
+        self._told[serial] = (connection, self._monotonic(), pieces)
+        self._told.move_to_end(serial)
+        while len(self._told) > MAX_TOLD:
+            self._told.popitem(last=False)
+
+
+def _pieces(contact: Contact, orders: Orders) -> frozenset[str]:
+    pieces = {f"command {command.id}" for command in orders.commands}
+    if orders.schedules is not None:
+        pieces.add(f"schedules {orders.version}")
+    if orders.meter_list != contact.meter_list:
+        pieces.add(f"meters {contact.meter_list}")
+    return frozenset(pieces)
+
+
+def _see_that_it_is(peer: Peer, serial: str) -> None:
+    if serial != peer.serial:
+        _log.warning("master %s speaks for another one, %s: refused", peer.serial, serial)
+        raise RefusedError(403, RefusalCode.OTHER_MASTER, "the certificate is another master's")
+
+
+def _wait(request: Request) -> float:
+    text = request.query_params.get("wait", "0")
+    if not text.isdecimal() or len(text) > 4:
+        raise RefusedError(400, RefusalCode.MALFORMED, "wait is a number of seconds")
+    return float(min(int(text), LONGEST_WAIT))
+
+
+def _answer(message: Message) -> Response:
+    return Response(message.model_dump_json(), media_type="application/json")
+
+
+@contextlib.contextmanager
+def _watching(request: Request) -> Iterator[asyncio.Event]:
+    """Give an event that is set when the master has hung up."""
+    gone = asyncio.Event()
+
+    async def watch() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            continue
+        gone.set()
+
+    task = asyncio.create_task(watch())
+    try:
+        yield gone
+    finally:
+        task.cancel()
+
+
+async def _first(seconds: float, *events: asyncio.Event) -> None:
+    """Wait until one of the events is set, or for so long."""
+    tasks = [asyncio.ensure_future(event.wait()) for event in events]
+    try:
+        await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()

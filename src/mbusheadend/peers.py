@@ -1,0 +1,79 @@
+"""Who is at the other end of a connection: the certificate of TLS, handed to the application."""
+
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from starlette.requests import Request
+
+from mbusheadend.errors import RefusedError
+from mbusheadend.store import Enrolment
+from mbushosting.contact import RefusalCode
+from mbusweb.connections import Connection
+
+PEER: Final = "mbusheadend.peer"
+"""Key in the ASGI scope; the value is a `Peer` or None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A master that showed a certificate of ours.
+
+    :ivar number: of the certificate.
+    """
+
+    serial: str
+    number: int
+    expires: datetime
+
+
+class MasterConnection(Connection):
+    """One connection; whose it is stands in the scope of its requests."""
+
+    def connection_made(self, transport: Any) -> None:
+        """Begin."""
+        super().connection_made(transport)
+        application, peer = self.app, _peer(transport.get_extra_info("ssl_object"))
+
+        async def with_peer(scope: Any, receive: Any, send: Any) -> None:
+            scope[PEER] = peer
+            await application(scope, receive, send)
+
+        self.app = with_peer
+
+
+class Gate:
+    """Lets masters in, and only as long as they are trusted."""
+
+    def __init__(self, book: Enrolment, now: Callable[[], datetime]) -> None:
+        self._book = book
+        self._now = now
+
+    async def admit(self, request: Request) -> Peer:
+        """Give the master that asks. Raise `RefusedError`."""
+        peer: Peer | None = request.scope.get(PEER)
+        if peer is None:
+            raise RefusedError(403, RefusalCode.NO_CERTIFICATE, "this needs the certificate of a master")
+        await self.check(peer)
+        return peer
+
+    async def check(self, peer: Peer) -> None:
+        """See that a master is still trusted. Raise `RefusedError`."""
+        if self._now() >= peer.expires:
+            raise RefusedError(403, RefusalCode.LAPSED, "the certificate has lapsed")
+        if not await self._book.is_trusted(peer.number):
+            raise RefusedError(403, RefusalCode.REVOKED, "the certificate was revoked, or is not known here")
+
+
+def _peer(connection: ssl.SSLObject | None) -> Peer | None:
+    """Read what OpenSSL has verified."""
+    certificate: Any = connection.getpeercert() if connection is not None else None
+    if not certificate:
+        return None
+    names = [value for part in certificate["subject"] for key, value in part if key == "commonName"]
+    if len(names) != 1:
+        return None
+    expires = datetime.fromtimestamp(ssl.cert_time_to_seconds(certificate["notAfter"]), UTC)
+    return Peer(names[0], int(certificate["serialNumber"], 16), expires)
