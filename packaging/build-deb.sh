@@ -88,6 +88,7 @@ rest_of_the_tree() {
     install -D -m 644 "$here/systemd/not-beside-mbusmaster.conf" \
         "$tree/lib/systemd/system/systemd-timesyncd.service.d/mbusmaster.conf"
     install -D -m 644 "$here/systemd/setup.network" "$tree/lib/systemd/network/10-mbusmaster-setup.network"
+    install -D -m 644 "$here/systemd/logind.conf" "$tree/lib/systemd/logind.conf.d/mbusmaster.conf"
     install -D -m 644 "$here/sysusers.conf" "$tree/usr/lib/sysusers.d/mbusmaster.conf"
     install -D -m 644 "$here/tmpfiles.conf" "$tree/usr/lib/tmpfiles.d/mbusmaster.conf"
     install -D -m 644 "$here/modules-load.conf" "$tree/usr/lib/modules-load.d/mbusmaster.conf"
