@@ -97,6 +97,7 @@ STEADY: Final = r"""() => {
         [/\b[0-9a-f]{40}\b/g, '3d889cf1aa9748ef12256b7139de0ce7762f9c0e'],
         [/\b[0-9a-f]{64}\b/g, 'e10b89fc498ebadf10868e0eabd8a9338acabf30c3f8b29a9f76a25d1e23e1da'],
         [/\bafter \d+ s/g, 'after 14 s'],
+        [/\b\d+ ms\b/g, '320 ms'],
         [/\b\d+ more second/g, '57 more second'],
     ];
     const walker = document.createTreeWalker(document.querySelector('main'), NodeFilter.SHOW_TEXT);
