@@ -1,6 +1,8 @@
 """The setup network up or down: the USB device, its address, its rules."""
 
 import logging
+import os
+import stat
 import subprocess
 import tomllib
 from pathlib import Path
@@ -35,7 +37,7 @@ def setup_network(action: str) -> int:
             return 0
         # The rules come first: the address is never there without them.
         apply(rules(DEVICE, ADDRESS))
-        gadget.up(serial_number(_chosen_number(SETTINGS), as_anyone=True)[0])
+        gadget.up(serial_number(chosen_number(SETTINGS), as_anyone=True)[0])
         _give_address(gadget.interface)
     except (OSError, subprocess.SubprocessError) as error:
         _log.error("the setup network is not %s: %s", action, error)
@@ -63,10 +65,15 @@ def _ip(*arguments: str) -> None:
         raise OSError(f"ip {' '.join(arguments)}: {done.stderr.strip() or done.returncode}")
 
 
-def _chosen_number(settings: Path) -> str | None:
+def chosen_number(settings: Path) -> str | None:
     """Give the serial number of the settings. The gateway's user writes this file: whatever else is there counts as none."""
     try:
-        with settings.open("rb") as file:
+        # Neither a link to elsewhere, nor a pipe at which the start of the machine would wait for ever.
+        with open(
+            os.open(settings, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK), "rb"
+        ) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                return None
             number = tomllib.loads(file.read(_MAX_SETTINGS).decode())["device"]["serial_number"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
