@@ -24,14 +24,20 @@ class SecureDoor:
     """Takes connections of a listening socket, and gives them to a protocol after the handshake; construct it in the event loop.
 
     :param protocol: makes the protocol of one connection.
+    :param most: handshakes at a time; None is `MAX_HANDSHAKES`.
     """
 
     def __init__(
-        self, listener: socket.socket, context: ssl.SSLContext, protocol: Callable[[], asyncio.Protocol]
+        self,
+        listener: socket.socket,
+        context: ssl.SSLContext,
+        protocol: Callable[[], asyncio.Protocol],
+        most: int | None = None,
     ) -> None:
         self._listener = listener
         self._context = context
         self._protocol = protocol
+        self._most = most or MAX_HANDSHAKES
         self._handshakes: dict[asyncio.Task[None], None] = {}
         self._accepting = asyncio.create_task(self._accept())
 
@@ -53,7 +59,7 @@ class SecureDoor:
                 _log.error("connections have to wait: %s", error.strerror or error)
                 await asyncio.sleep(REST_SECONDS)
                 continue
-            if len(self._handshakes) >= MAX_HANDSHAKES:
+            if len(self._handshakes) >= self._most:
                 oldest = next(iter(self._handshakes))
                 del self._handshakes[oldest]
                 oldest.cancel()

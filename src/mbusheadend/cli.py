@@ -1,0 +1,177 @@
+"""The command ``mbusheadend``."""
+
+import argparse
+import asyncio
+import json
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from mbusheadend.errors import HeadEndError
+
+DEFAULT_CONFIG: Final = Path("/etc/mbusheadend/mbusheadend.toml")
+CONFIG_VARIABLE: Final = "MBUSHEADEND_CONFIG"
+STATE_VARIABLE: Final = "MBUSHEADEND_STATE"
+SERVE_EXAMPLES: Final = """\
+examples:
+  mbusheadend serve --name readings.example.org
+  mbusheadend serve --config ./mbusheadend.toml --state ./state --listen 127.0.0.1:8443
+
+A settings file:
+
+  version = 1
+  state_folder = "/var/lib/mbusheadend"
+  listen = ["0.0.0.0:8443", "[::]:8443"]
+  names = ["readings.example.org"]
+"""
+EXAMPLES_OF_TOKEN: Final = """\
+examples:
+  mbusheadend token
+  mbusheadend token --days 1 --note "Mill Lane 3, cellar"
+
+The token takes one master in. On the master: mbusmaster enrol URL TOKEN
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        return _run(options)
+    except KeyboardInterrupt:
+        return 130
+    except HeadEndError as error:
+        print(f"mbusheadend: {error}", file=sys.stderr)
+        return 1
+
+
+def _run(options: argparse.Namespace) -> int:
+    from mbusheadend import commands
+    from mbusheadend.store import StoreError
+
+    settings = commands.settings_for(
+        Path(options.config or os.environ.get(CONFIG_VARIABLE) or DEFAULT_CONFIG),
+        must_exist=bool(options.config or os.environ.get(CONFIG_VARIABLE)),
+        state=options.state or os.environ.get(STATE_VARIABLE),
+        listen=getattr(options, "listen", None),
+        names=getattr(options, "name", None),
+    )
+    work: Coroutine[Any, Any, None]
+    match options.command:
+        case "serve":
+            logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
+            work = _serve(lambda stop, ready: commands.serve(settings, stop, ready), as_json=options.json)
+        case "token":
+            work = commands.token(settings, options.days, options.note, as_json=options.json)
+        case "masters":
+            work = commands.masters(settings, as_json=options.json)
+        case _:
+            work = commands.revoke(settings, options.serial)
+    try:
+        _run_loop(work)
+    except StoreError as error:
+        raise HeadEndError(str(error)) from error
+    return 0
+
+
+async def _serve(
+    serve: Callable[[asyncio.Event, Callable[[str], None]], Coroutine[Any, Any, None]], *, as_json: bool
+) -> None:
+    """Serve until SIGINT or SIGTERM."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+
+    def ready(url: str) -> None:
+        if as_json:
+            print(json.dumps({"hosting": url}), flush=True)
+
+    await serve(stop, ready)
+
+
+def _run_loop(work: Coroutine[Any, Any, None]) -> None:
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(work)
+    else:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(work)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="mbusheadend", description="The head-end: takes masters in, and keeps what they read."
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    raw = argparse.RawDescriptionHelpFormatter
+    serve = commands.add_parser(
+        "serve",
+        help="run the head-end",
+        description="Run the head-end until Ctrl-C or SIGTERM.",
+        epilog=SERVE_EXAMPLES,
+        formatter_class=raw,
+    )
+    serve.add_argument(
+        "--listen",
+        action="append",
+        metavar="HOST:PORT",
+        help="where masters call, also more than once; port 0 takes any free one (default: every address, port 8443)",
+    )
+    serve.add_argument("--json", action="store_true", help="print one line of JSON when all is ready")
+    token = commands.add_parser(
+        "token",
+        help="make a token that takes one master in",
+        description="Make a token that takes one master in; a running head-end knows it at once.",
+        epilog=EXAMPLES_OF_TOKEN,
+        formatter_class=raw,
+    )
+    token.add_argument("--days", type=_days, default=7, metavar="N", help="for how long (default 7)")
+    token.add_argument("--note", type=_note, default="", metavar="TEXT", help="what it is for")
+    token.add_argument("--json", action="store_true", help="as one line of JSON")
+    masters = commands.add_parser("masters", help="list the masters")
+    masters.add_argument("--json", action="store_true", help="as one line of JSON")
+    revoke = commands.add_parser(
+        "revoke",
+        help="trust a master no more",
+        description="Trust no certificate of a master any more; a running head-end knows it at once.",
+    )
+    revoke.add_argument("serial", metavar="SERIAL", help="serial number of the master")
+    for one in (serve, token):
+        one.add_argument(
+            "--name",
+            action="append",
+            metavar="NAME",
+            help="DNS name or address under which masters call, also more than once",
+        )
+    for one in (serve, token, masters, revoke):
+        one.add_argument(
+            "--config",
+            type=Path,
+            metavar="FILE",
+            help=f"settings (default ${CONFIG_VARIABLE} or {DEFAULT_CONFIG})",
+        )
+        one.add_argument(
+            "--state",
+            type=Path,
+            metavar="DIR",
+            help=f"folder for what it keeps (default ${STATE_VARIABLE} or the file's)",
+        )
+    return parser
+
+
+def _days(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 365:
+        raise argparse.ArgumentTypeError(f"1 to 365 days, not {text!r}")
+    return int(text)
+
+
+def _note(text: str) -> str:
+    if len(text) > 200 or not (text.isprintable() or not text):
+        raise argparse.ArgumentTypeError("a note has at most 200 printable characters")
+    return text

@@ -1,0 +1,106 @@
+"""What the commands do: serve, make tokens, list masters, revoke."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from mbusheadend.errors import HeadEndError
+from mbusheadend.service import HeadEnd, authority_of, open_store, url_of, utc_now
+from mbusheadend.settings import Settings, load_settings
+from mbusheadend.store import Store
+from mbusheadend.tokens import make_token
+
+
+def settings_for(
+    path: Path,
+    *,
+    must_exist: bool,
+    state: str | Path | None = None,
+    listen: Sequence[str] | None = None,
+    names: Sequence[str] | None = None,
+) -> Settings:
+    """Give the settings of a file with what the command line says on top. Raise `HeadEndError`."""
+    settings = load_settings(path, must_exist=must_exist)
+    above = {"state_folder": state, "listen": listen, "names": names}
+    try:
+        return Settings.model_validate(
+            {**settings.model_dump(), **{name: value for name, value in above.items() if value}}
+        )
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise HeadEndError(f"--{first['loc'][0]} {first['input']}: {first['msg']}") from error
+
+
+async def serve(settings: Settings, stop: asyncio.Event, ready: Callable[[str], None]) -> None:
+    """Run the head-end until `stop` is set; `ready` is told what masters call. Raise `HeadEndError` or `StoreError`."""
+    async with _store(settings) as store:
+        head_end = HeadEnd(settings, authority_of(settings.state_folder), store)
+        head_end.start()
+        try:
+            ready(head_end.url)
+            await stop.wait()
+        finally:
+            await head_end.stop()
+
+
+async def token(settings: Settings, days: int, note: str, *, as_json: bool) -> None:
+    """Make a token and print it."""
+    async with _store(settings) as store:
+        made = str(await make_token(store, authority_of(settings.state_folder), utc_now(), days, note))
+    url = url_of(settings, settings.places[0][1])
+    if as_json:
+        print(json.dumps({"token": made, "url": url, "days": days}))
+        return
+    print(made)
+    print(f"It takes one master in within {days} days. On the master: mbusmaster enrol {url} {made}")
+
+
+async def masters(settings: Settings, *, as_json: bool) -> None:
+    """Print the masters."""
+    async with _store(settings) as store:
+        rows = [(master, await store.certificates(master.serial)) for master in await store.masters()]
+    if as_json:
+        print(
+            json.dumps(
+                [
+                    {
+                        "serial": master.serial,
+                        "name": master.name,
+                        "enrolled": master.enrolled.isoformat(),
+                        "last_contact": master.last_contact and master.last_contact.isoformat(),
+                        "software": master.contact.software if master.contact else None,
+                        "certificate_until": next(
+                            (one.not_after.isoformat() for one in certificates if one.revoked is None), None
+                        ),
+                    }
+                    for master, certificates in rows
+                ]
+            )
+        )
+        return
+    for master, certificates in rows:
+        until = next((one.not_after for one in certificates if one.revoked is None), None)
+        heard = f"{master.last_contact:%Y-%m-%d %H:%M}" if master.last_contact else "never"
+        trust = f"certificate until {until:%Y-%m-%d}" if until else "revoked"
+        print(f"{master.serial:<24}  {master.name:<24}  heard {heard:<16}  {trust}")
+
+
+async def revoke(settings: Settings, serial: str) -> None:
+    """Trust a master no more. Raise `HeadEndError` where there is no such master."""
+    async with _store(settings) as store:
+        await store.master(serial)
+        count = await store.revoke_master(serial, utc_now())
+    print(f"master {serial} is trusted no more" if count else f"master {serial} was trusted no more already")
+
+
+@asynccontextmanager
+async def _store(settings: Settings) -> AsyncIterator[Store]:
+    store = open_store(settings.state_folder)
+    try:
+        yield store
+    finally:
+        store.close()

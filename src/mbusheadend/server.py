@@ -1,0 +1,130 @@
+"""Serves the application over TLS 1.3 in the running event loop, on sockets of its own."""
+
+import asyncio
+import contextlib
+import errno
+import logging
+import os
+import resource
+import socket
+import ssl
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from uvicorn.server import ServerState
+
+from mbusheadend.errors import HeadEndError
+from mbusheadend.peers import MasterConnection
+from mbusweb.connections import Crowd, configure
+from mbusweb.handshakes import SecureDoor
+
+BACKLOG: Final = 1024
+MAX_CONNECTIONS: Final = 4000
+MAX_PER_SOURCE: Final = 2000
+"""Many masters may be behind one address; those that only wait give way to new ones."""
+MAX_HANDSHAKES: Final = 500
+"""After a pause all masters call at once."""
+GRACE_SECONDS: Final = 3.0
+"""For answers that are under way when the server stops."""
+ABORT_SECONDS: Final = 1.0
+_HINTS: Final = {
+    errno.EADDRINUSE: "another program has it: end that program, or choose another port",
+    errno.EACCES: "give the service CAP_NET_BIND_SERVICE, or choose a port from 1024 on",
+    errno.EADDRNOTAVAIL: "this machine has no such address",
+}
+
+_log = logging.getLogger(__name__)
+
+
+class Server:
+    """The doors of the head-end.
+
+    :param context: of TLS; its certificate may be changed while it is in use.
+    :param closing: is called when the server begins to stop, so that answers that wait are given.
+    """
+
+    def __init__(self, app: Any, context: ssl.SSLContext, closing: Callable[[], None]) -> None:
+        self._config = configure(app)
+        self._context = context
+        self._closing = closing
+        self._state = ServerState()
+        self._crowd = Crowd(MAX_CONNECTIONS, MAX_PER_SOURCE)
+        self._listeners: list[socket.socket] = []
+        self._doors: list[SecureDoor] = []
+
+    @property
+    def places(self) -> tuple[tuple[str, int], ...]:
+        """Addresses and ports that are listened on."""
+        return tuple(listener.getsockname()[:2] for listener in self._listeners)
+
+    def start(self, places: Iterable[tuple[str, int]]) -> None:
+        """Listen at addresses and ports, 0 for any free one. Raise `HeadEndError`."""
+        _make_room()
+        try:
+            for address, port in places:
+                self._listeners.append(_listen(address, port))
+        except HeadEndError:
+            for listener in self._listeners:
+                listener.close()
+            raise
+        self._doors = [
+            SecureDoor(listener, self._context, self._connection, MAX_HANDSHAKES)
+            for listener in self._listeners
+        ]
+
+    async def stop(self) -> None:
+        """Take nobody more, let answers under way end, and cut off what does not."""
+        self._closing()
+        for door in self._doors:
+            await door.close()
+        for listener in self._listeners:
+            listener.close()
+        for connection in list(self._state.connections):
+            connection.shutdown()
+        await self._emptied(GRACE_SECONDS)
+        for task in set(self._state.tasks):
+            task.cancel()
+        for connection in list(self._state.connections):
+            connection.transport.abort()
+        await self._emptied(ABORT_SECONDS)
+
+    async def _emptied(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                if self._state.tasks:
+                    await asyncio.wait(set(self._state.tasks))
+                await self._crowd.empty()
+
+    def _connection(self) -> MasterConnection:
+        return MasterConnection(self._config, self._state, self._crowd)
+
+
+def _listen(address: str, port: int) -> socket.socket:
+    where = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+    listener: socket.socket | None = None
+    try:
+        family, kind, protocol, _, place = socket.getaddrinfo(
+            address, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listener.bind(place)
+        listener.listen(BACKLOG)
+        listener.setblocking(False)
+    except OSError as error:
+        if listener is not None:
+            listener.close()
+        hint = _HINTS.get(error.errno or 0, "see the setting `listen`")
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
+        raise HeadEndError(f"cannot listen at {where}: {reason}; {hint}") from error
+    return listener
+
+
+def _make_room() -> None:
+    """Let this process open as many files as the system allows it: each connection is one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * MAX_CONNECTIONS if hard == resource.RLIM_INFINITY else min(hard, 2 * MAX_CONNECTIONS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
