@@ -32,7 +32,12 @@ class Database:
         self._readers = ThreadPoolExecutor(READERS, "store-reader")
         self._local = threading.local()
         self._reading: list[sqlite3.Connection] = []
+        self._forget: list[Callable[[], None]] = []
         self._connection = _open(path)
+
+    def on_undone(self, forget: Callable[[], None]) -> None:
+        """Call this in the writer's thread whenever changes were undone: what was remembered of them is not so."""
+        self._forget.append(forget)
 
     async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Make changes that are on the disk when this returns, all of them or none.
@@ -57,7 +62,12 @@ class Database:
             connection.close()
 
     def _written(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        return self._wrapped(lambda: transaction(self._connection, "IMMEDIATE", work))
+        try:
+            return self._wrapped(lambda: transaction(self._connection, "IMMEDIATE", work))
+        except BaseException:
+            for forget in self._forget:
+                forget()
+            raise
 
     def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)

@@ -2,19 +2,29 @@
 
 from pathlib import Path
 
+from mbusheadend.decoding.keys import Vault
 from mbusheadend.store.changes import Changes, ChangesHere
 from mbusheadend.store.sqlite.database import Database
 from mbusheadend.store.sqlite.enrolment import SqliteEnrolment
 from mbusheadend.store.sqlite.fleet import SqliteFleet
+from mbusheadend.store.sqlite.intake import SqliteIntake, Taker
+from mbusheadend.store.sqlite.keys import Keys
 from mbusheadend.store.sqlite.wanted import SqliteWanted
 
 
-class SqliteStore(SqliteEnrolment, SqliteFleet, SqliteWanted):
-    """`mbusheadend.store.Store` in one file, which is made where there is none. Raise `StoreError` where it cannot be opened."""
+class SqliteStore(SqliteEnrolment, SqliteFleet, SqliteWanted, SqliteIntake):
+    """`mbusheadend.store.Store` in one file, which is made where there is none. Raise `StoreError` where it cannot be opened.
 
-    def __init__(self, path: Path) -> None:
+    :param vault: opens the keys of encrypted meters; without it they stay closed.
+    """
+
+    def __init__(self, path: Path, vault: Vault | None = None) -> None:
         self._changes = ChangesHere()
         self._database = Database(path)
+        self._keys = Keys(vault)
+        self._taker = Taker(self._keys.key_of)
+        self._database.on_undone(self._keys.clear)
+        self._database.on_undone(self._taker.clear)
 
     @property
     def changes(self) -> Changes:

@@ -1,6 +1,10 @@
 """The tables, as numbered steps from an empty file to the present; `user_version` says how many were made.
 
-Moments are milliseconds since 1970 UTC. What people may never see again after it was deleted is deleted, not marked.
+Moments are milliseconds since 1970 UTC; in `reading`, `slot` and `received` count from `taken`.
+
+A reading is one row: `raw` holds its telegrams (`mbusheadend.decoding.raw`), `said` what they say
+(`mbusheadend.decoding.telegrams`). The index by meter begins with the day, so that what is read at one time is written at one
+place.
 """
 
 from typing import Final
@@ -49,5 +53,32 @@ CREATE TABLE certificate (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX certificate_of_master ON certificate (serial, not_after);
 """
-MIGRATIONS: Final = (_FLEET + _ENROLMENT,)
+_READINGS: Final = """
+CREATE TABLE word (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE) STRICT;
+CREATE TABLE layout (id INTEGER PRIMARY KEY, body TEXT NOT NULL UNIQUE) STRICT;
+CREATE TABLE base (
+    id INTEGER PRIMARY KEY, meter INTEGER NOT NULL REFERENCES meter ON DELETE CASCADE, place INTEGER NOT NULL,
+    frame BLOB NOT NULL, superseded INTEGER
+) STRICT;
+CREATE INDEX base_of_meter ON base (meter, place);
+CREATE TABLE reading (
+    number INTEGER PRIMARY KEY, id BLOB NOT NULL, master INTEGER NOT NULL, meter INTEGER NOT NULL, taken INTEGER NOT NULL,
+    slot INTEGER NOT NULL, received INTEGER NOT NULL, schedule INTEGER NOT NULL, clock INTEGER NOT NULL, outcome INTEGER NOT NULL,
+    attempts INTEGER NOT NULL, baud INTEGER NOT NULL, remark TEXT, decoder INTEGER NOT NULL, raw BLOB, said BLOB
+) STRICT;
+CREATE UNIQUE INDEX reading_id ON reading (id);
+CREATE INDEX reading_of_meter ON reading (taken / 86400000, meter, taken);
+CREATE TABLE quarantine (
+    id BLOB PRIMARY KEY, master INTEGER NOT NULL, received INTEGER NOT NULL, reason TEXT NOT NULL, body BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX quarantine_by_time ON quarantine (received);
+CREATE TABLE expectation (
+    id INTEGER PRIMARY KEY, master INTEGER NOT NULL, meter INTEGER NOT NULL REFERENCES meter ON DELETE CASCADE,
+    schedule TEXT NOT NULL, rule TEXT NOT NULL, since INTEGER NOT NULL, until INTEGER
+) STRICT;
+CREATE INDEX expectation_of_meter ON expectation (meter, since);
+CREATE INDEX expectation_of_master ON expectation (master, until);
+CREATE TABLE progress (job TEXT PRIMARY KEY, number INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+"""
+MIGRATIONS: Final = (_FLEET + _ENROLMENT + _READINGS,)
 """A step that was released is never changed: the next one follows it."""

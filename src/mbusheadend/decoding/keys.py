@@ -1,0 +1,58 @@
+"""Keys of encrypted meters, as they lie in the store: AES-256-GCM under a key that lies in a file of its own.
+
+Whoever has the store, or a backup of it, without that file has no key of any meter.
+"""
+
+import os
+import secrets
+from pathlib import Path
+from typing import Final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from mbus.application.security import KEY_SIZE
+from mbusio.files import write_atomically
+
+FILE_SIZE: Final = 32
+_NONCE: Final = 12
+
+
+class KeyFileError(Exception):
+    """The file is no key file, or not the one with which the keys were stored."""
+
+
+class Vault:
+    """Closes and opens keys of meters.
+
+    :param secret: of 32 bytes.
+    """
+
+    def __init__(self, secret: bytes) -> None:
+        if len(secret) != FILE_SIZE:
+            raise KeyFileError(f"a key file has {FILE_SIZE} bytes, this one {len(secret)}")
+        self._cipher = AESGCM(secret)
+
+    @classmethod
+    def from_file(cls, path: Path) -> "Vault":
+        """Open a key file, which is made where there is none; raise `KeyFileError`."""
+        try:
+            if not path.exists():
+                write_atomically(path, secrets.token_bytes(FILE_SIZE))
+            return cls(path.read_bytes())
+        except OSError as error:
+            raise KeyFileError(f"the key file {path} cannot be used: {error}") from error
+
+    def close(self, key: bytes, identity: str) -> bytes:
+        """Give the key of a meter as it may be stored; it opens for this meter only. Raise `ValueError`."""
+        if len(key) != KEY_SIZE:
+            raise ValueError(f"the key of a meter has {KEY_SIZE} bytes")
+        nonce = os.urandom(_NONCE)
+        return nonce + self._cipher.encrypt(nonce, key, identity.encode())
+
+    def open(self, closed: bytes, identity: str) -> bytes:
+        """Give the key of a meter; raise `KeyFileError` where it was stored under another file or for another meter."""
+        try:
+            return self._cipher.decrypt(closed[:_NONCE], closed[_NONCE:], identity.encode())
+        except (InvalidTag, ValueError):
+            raise KeyFileError(f"the key file does not open the key of the meter {identity}") from None

@@ -1,0 +1,114 @@
+"""What is kept of a decoded telegram beside the raw one: header, error, and the values by their layout."""
+
+import zlib
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from mbus.addressing import SecondaryAddress
+from mbus.application.header import identity_of
+from mbus.application.telegram import decode_telegram
+from mbus.errors import MBusError
+from mbus.link.frames import LongFrame, parse_frame
+from mbusheadend.decoding import varint
+from mbusheadend.decoding.errors import PackedError
+from mbusheadend.decoding.registers import Form, Layout, layout_of, layout_of_form, layout_text
+from mbusheadend.decoding.values import Measured, pack, unpack
+from mbusheadend.decoding.varint import Source
+
+DECODER: Final = 1
+"""Rises when a telegram gives other values than before; a test with the recorded telegrams notices it."""
+INLINE: Final = 0
+"""Stands for the number of a layout that comes along because its meter has too many of them."""
+_HAS_HEADER: Final = 1
+_HAS_ERROR: Final = 2
+_LONGEST_LAYOUT: Final = 1 << 20
+
+
+class LayoutNumbers(Protocol):
+    """Gives layouts numbers."""
+
+    def number_of(self, form: Form) -> int:
+        """Give the number of the layout of a form, a new one where it was never met; `INLINE` where it shall have none."""
+
+
+class Layouts(Protocol):
+    """Gives layouts by their numbers."""
+
+    def layout(self, number: int) -> Layout:
+        """Give a layout; raise `PackedError` for a number that was never given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What a telegram says.
+
+    :ivar access_number: None, like `status`, where it has no header, or could not be read so far.
+    :ivar error: why not all of it was understood, empty where it was.
+    """
+
+    access_number: int | None
+    status: int | None
+    error: str
+    values: tuple[Measured, ...]
+
+
+def sender_of(frame: bytes) -> tuple[int | None, SecondaryAddress | None]:
+    """Tell from which primary address a frame came and whose it is, as far as it says that."""
+    try:
+        parsed = parse_frame(frame)
+    except MBusError:
+        return None, None
+    return (parsed.address, identity_of(parsed)) if isinstance(parsed, LongFrame) else (None, None)
+
+
+def pack_telegram(frame: bytes, key: bytes | None, layouts: LayoutNumbers, packed: bytearray) -> bool:
+    """Decode a frame, whatever it is, and append what it says; tell whether all of it was understood."""
+    header, error = None, ""
+    form: Form = ()
+    values = b""
+    try:
+        telegram = decode_telegram(frame, key=key)
+    except MBusError as unreadable:
+        error = str(unreadable)
+    else:
+        header, error = telegram.header, telegram.error or ""
+        form, values = pack(telegram.records)
+    packed.append((_HAS_HEADER if header else 0) | (_HAS_ERROR if error else 0))
+    if header is not None:
+        packed += bytes((header.access_number, header.status))
+    if error:
+        _append_counted(error.encode(), packed)
+    number = layouts.number_of(form)
+    varint.append(number, packed)
+    if number == INLINE:
+        _append_counted(zlib.compress(layout_text(layout_of_form(form)).encode()), packed)
+    _append_counted(values, packed)
+    return not error
+
+
+def unpack_telegrams(packed: bytes, layouts: Layouts) -> list[Decoded]:
+    """Give what `pack_telegram` wrote of the telegrams of a reading; raise `PackedError`."""
+    source = Source(packed)
+    found = []
+    while not source.is_empty:
+        marks = source.byte()
+        access_number, status = (source.byte(), source.byte()) if marks & _HAS_HEADER else (None, None)
+        error = source.counted().decode(errors="replace") if marks & _HAS_ERROR else ""
+        number = source.number()
+        layout = _inline(source.counted()) if number == INLINE else layouts.layout(number)
+        found.append(Decoded(access_number, status, error, unpack(layout, source.counted())))
+    return found
+
+
+def _inline(packed: bytes) -> Layout:
+    unpacker = zlib.decompressobj()
+    try:
+        text = unpacker.decompress(packed, _LONGEST_LAYOUT)
+    except zlib.error as error:
+        raise PackedError(f"a layout cannot be unpacked: {error}") from None
+    return layout_of(text.decode(errors="replace"))
+
+
+def _append_counted(content: bytes, packed: bytearray) -> None:
+    varint.append(len(content), packed)
+    packed += content

@@ -1,0 +1,72 @@
+"""Whole numbers in as few bytes as they need: seven bits a byte, the lowest first, the eighth bit says that more follow."""
+
+from typing import Final
+
+from mbusheadend.decoding.errors import PackedError
+
+MAX_BITS: Final = 4096
+"""More than any number that a frame can carry."""
+
+
+def append(number: int, to: bytearray) -> None:
+    """Append a number that is not negative."""
+    while number > 0x7F:
+        to.append(number & 0x7F | 0x80)
+        number >>= 7
+    to.append(number)
+
+
+def append_signed(number: int, to: bytearray) -> None:
+    """Append any number; those near zero are short, whatever their sign."""
+    append(number << 1 if number >= 0 else (~number << 1) | 1, to)
+
+
+class Source:
+    """Packed bytes, read from the front. What is cut off or can be nothing of ours is a `PackedError`."""
+
+    __slots__ = ("_data", "_position")
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._position = 0
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether everything was read."""
+        return self._position >= len(self._data)
+
+    def byte(self) -> int:
+        """Read one byte."""
+        if self.is_empty:
+            raise PackedError("the packed data end too early")
+        self._position += 1
+        return self._data[self._position - 1]
+
+    def take(self, count: int) -> bytes:
+        """Read bytes."""
+        taken = self._data[self._position : self._position + count]
+        if len(taken) < count:
+            raise PackedError("the packed data end too early")
+        self._position += count
+        return taken
+
+    def number(self) -> int:
+        """Read what `append` wrote."""
+        number = shift = 0
+        while True:
+            byte = self.byte()
+            number |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                return number
+            shift += 7
+            if shift > MAX_BITS:
+                raise PackedError("a packed number is longer than any")
+
+    def signed(self) -> int:
+        """Read what `append_signed` wrote."""
+        number = self.number()
+        return ~(number >> 1) if number & 1 else number >> 1
+
+    def counted(self) -> bytes:
+        """Read bytes behind their number."""
+        return self.take(self.number())

@@ -1,0 +1,158 @@
+"""Taking batches in: one transaction each, every reading once, whatever comes again or too late."""
+
+import sqlite3
+import zlib
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Final
+
+from mbusheadend.decoding.telegrams import DECODER, pack_telegram
+from mbusheadend.store.errors import WrongOwnerError
+from mbusheadend.store.sqlite.database import Database
+from mbusheadend.store.sqlite.interned import Bases, LayoutBook, Words
+from mbusheadend.store.sqlite.moments import stored
+from mbusheadend.store.sqlite.owners import ForeignError, Owners
+from mbusheadend.store.sqlite.rows import find_master
+from mbushosting.readings import Batch, Outcome, Reading, Receipt
+
+OUTCOMES: Final = (
+    Outcome.OK,
+    Outcome.SILENT,
+    Outcome.GARBLED,
+    Outcome.BUS_DOWN,
+    Outcome.INCOMPLETE,
+)
+"""By their numbers in the store; new ones are appended."""
+NOT_OURS: Final = "another master delivered a reading with this id"
+_INSERT: Final = """
+INSERT INTO reading (number, id, master, meter, taken, slot, received, schedule, clock, outcome, attempts, baud, remark, decoder,
+    raw, said)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+_NEWEST: Final = """
+UPDATE meter SET latest = ?1, latest_taken = ?2, last_seen = max(coalesce(last_seen, ?2), ?2)
+WHERE id = ?3 AND (latest_taken IS NULL OR latest_taken <= ?2)
+"""
+
+
+class SqliteIntake:
+    """See `mbusheadend.store.protocol.Intake`."""
+
+    _database: Database
+    _taker: "Taker"
+
+    async def take(self, serial: str, batch: Batch, received: datetime) -> Receipt:
+        """See the protocol."""
+        if batch.serial_number != serial:
+            raise WrongOwnerError(f"the master {serial} delivered for {batch.serial_number}")
+        return await self._database.write(lambda connection: self._taker.take(connection, batch, received))
+
+
+class Taker:
+    """Stores readings. Lives in the writer's thread.
+
+    :param key_of: gives the key of a meter by its number, None where it has none.
+    """
+
+    def __init__(self, key_of: Callable[[sqlite3.Connection, int], bytes | None]) -> None:
+        self._key_of = key_of
+        self.words = Words()
+        self.layouts = LayoutBook()
+        self.bases = Bases()
+        self._owners = Owners()
+
+    def clear(self) -> None:
+        """Forget what may have been undone."""
+        for part in (self.words, self.layouts, self.bases, self._owners):
+            part.clear()
+
+    def take(self, connection: sqlite3.Connection, batch: Batch, received: datetime) -> Receipt:
+        """Store a batch within a transaction."""
+        master = find_master(connection, batch.serial_number)
+        arrived = stored(received)
+        number: int = connection.execute("SELECT coalesce(max(number), 0) FROM reading").fetchone()[0]
+        rows: dict[bytes, tuple[Any, ...]] = {}
+        refused: dict[str, str] = {}
+        for reading in batch.readings:
+            id = bytes.fromhex(reading.id)
+            owner = master["id"] if id in rows else _owner(connection, id)
+            if owner not in (None, master["id"]):
+                refused[reading.id] = NOT_OURS
+            elif owner is None:
+                try:
+                    rows[id] = self._row(connection, master, reading, (number + len(rows) + 1, id, arrived))
+                except ForeignError as error:
+                    _put_aside(connection, master["id"], reading, arrived, str(error))
+        connection.executemany(_INSERT, rows.values())
+        connection.executemany(_NEWEST, _newest(rows.values()))
+        receipted = dict.fromkeys(reading.id for reading in batch.readings if reading.id not in refused)
+        return Receipt(stored=tuple(receipted), refused=refused)
+
+    def _row(
+        self,
+        connection: sqlite3.Connection,
+        master: sqlite3.Row,
+        reading: Reading,
+        key: tuple[int, bytes, int],
+    ) -> tuple[Any, ...]:
+        number, id, arrived = key
+        taken = stored(reading.taken)
+        meter = self._owners.owner(connection, master, reading, taken)
+        raw = self.bases.pack(connection, meter, reading.telegrams, number) if reading.telegrams else None
+        return (
+            number,
+            id,
+            master["id"],
+            meter,
+            taken,
+            stored(reading.slot) - taken,
+            arrived - taken,
+            self.words.number(connection, reading.schedule),
+            self.words.number(connection, reading.clock),
+            OUTCOMES.index(reading.outcome),
+            reading.attempts,
+            reading.baud,
+            reading.remark or None,
+            DECODER,
+            raw,
+            self.said(connection, meter, reading.telegrams),
+        )
+
+    def said(self, connection: sqlite3.Connection, meter: int, frames: tuple[bytes, ...]) -> bytes | None:
+        """Decode the telegrams of a reading to what is kept of them."""
+        if not frames:
+            return None
+        packed = bytearray()
+        key = self._key_of(connection, meter)
+        self.layouts.begin(connection, meter)
+        for frame in frames:
+            pack_telegram(frame, key, self.layouts, packed)
+        return bytes(packed)
+
+
+def _owner(connection: sqlite3.Connection, id: bytes) -> int | None:
+    """Tell which master has delivered a reading of this id."""
+    row = connection.execute(
+        "SELECT master FROM reading WHERE id = ?1 UNION ALL SELECT master FROM quarantine WHERE id = ?1",
+        (id,),
+    ).fetchone()
+    return None if row is None else row["master"]
+
+
+def _put_aside(
+    connection: sqlite3.Connection, master: int, reading: Reading, arrived: int, reason: str
+) -> None:
+    body = zlib.compress(reading.model_dump_json().encode())
+    connection.execute(
+        "INSERT INTO quarantine (id, master, received, reason, body) VALUES (?, ?, ?, ?, ?)",
+        (bytes.fromhex(reading.id), master, arrived, reason, body),
+    )
+
+
+def _newest(rows: Any) -> list[tuple[int, int, int]]:
+    newest: dict[int, tuple[int, int, int]] = {}
+    for row in rows:
+        number, meter, taken, outcome = row[0], row[3], row[4], row[9]
+        if outcome == 0 and (meter not in newest or taken >= newest[meter][1]):
+            newest[meter] = (number, taken, meter)
+    return [*newest.values()]

@@ -1,0 +1,48 @@
+"""Keys of encrypted meters in the file."""
+
+import sqlite3
+
+from mbusheadend.decoding.keys import Vault
+from mbusheadend.store.errors import StoreRefusedError
+from mbusheadend.store.sqlite.interned import Recent
+from mbusheadend.store.sqlite.rows import find_meter
+
+KEPT = 65536
+
+
+class Keys:
+    """Gives keys of meters. For one thread.
+
+    :param vault: None where there is no key file: then no key can be stored, and none is used.
+    """
+
+    def __init__(self, vault: Vault | None) -> None:
+        self._vault = vault
+        self._known: Recent[int, bytes] = Recent(KEPT)
+
+    def key_of(self, connection: sqlite3.Connection, meter: int) -> bytes | None:
+        """Give the key of a meter, None where it has none. Raise `KeyFileError`."""
+        if self._vault is None:
+            return None
+        known = self._known.get(meter)
+        if known is None:
+            row = connection.execute("SELECT identity, secret FROM meter WHERE id = ?", (meter,)).fetchone()
+            closed = None if row is None else row["secret"]
+            known = self._known.put(meter, self._vault.open(closed, row["identity"]) if closed else b"")
+        return known or None
+
+    def put(self, connection: sqlite3.Connection, meter: int, key: bytes | None) -> None:
+        """Store the key of a meter, or forget it."""
+        if self._vault is None:
+            raise StoreRefusedError("there is no key file: without it no key is stored")
+        identity = find_meter(connection, meter)["identity"]
+        try:
+            closed = None if key is None else self._vault.close(key, identity)
+        except ValueError as error:
+            raise StoreRefusedError(str(error)) from None
+        connection.execute("UPDATE meter SET secret = ? WHERE id = ?", (closed, meter))
+        self._known.clear()
+
+    def clear(self) -> None:
+        """Forget what may have been undone."""
+        self._known.clear()
