@@ -107,7 +107,7 @@ def drop_oldest(connection: sqlite3.Connection, state: State, limit: int) -> int
 
 
 def tidy(connection: sqlite3.Connection) -> None:
-    """Take patterns and names out that no reading needs any more."""
+    """Take patterns, names and meters out that no reading needs any more."""
     connection.execute(
         "DELETE FROM pattern WHERE id NOT IN (SELECT pattern FROM reading WHERE pattern IS NOT NULL)"
     )
@@ -115,6 +115,7 @@ def tidy(connection: sqlite3.Connection) -> None:
         "DELETE FROM name WHERE id NOT IN (SELECT schedule FROM reading UNION SELECT clock FROM reading"
         " UNION SELECT remark FROM reading WHERE remark IS NOT NULL)"
     )
+    connection.execute("DELETE FROM meter WHERE baud IS NULL AND id NOT IN (SELECT meter FROM reading)")
 
 
 def count(connection: sqlite3.Connection) -> dict[State, int]:
