@@ -28,7 +28,7 @@ A settings file:
   listen = ["0.0.0.0:8443", "[::]:8443"]
   names = ["readings.example.org"]
 """
-EXAMPLES_OF_TOKEN: Final = """\
+ENROLMENT_EXAMPLES: Final = """\
 examples:
   mbusheadend token
   mbusheadend token --days 1 --note "Mill Lane 3, cellar"
@@ -128,7 +128,7 @@ def _parser() -> argparse.ArgumentParser:
         "token",
         help="make a token that takes one master in",
         description="Make a token that takes one master in; a running head-end knows it at once.",
-        epilog=EXAMPLES_OF_TOKEN,
+        epilog=ENROLMENT_EXAMPLES,
         formatter_class=raw,
     )
     token.add_argument("--days", type=_days, default=7, metavar="N", help="for how long (default 7)")

@@ -177,5 +177,5 @@ def _malformed(reason: str) -> RefusedError:
 def _certificates(
     certificate: x509.Certificate, kind: str = "application/pkcs7-mime; smime-type=certs-only"
 ) -> Response:
-    body = base64.encodebytes(pkcs7.serialize_certificates([certificate], Encoding.DER))
+    body = base64.b64encode(pkcs7.serialize_certificates([certificate], Encoding.DER))
     return Response(body, headers={"Content-Type": kind, "Content-Transfer-Encoding": "base64"})

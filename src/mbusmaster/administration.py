@@ -1,4 +1,4 @@
-"""Users and clients of a master, from the command line, whether it runs or not; a running one notices at once."""
+"""Users, clients and head-end of a master, from the command line, whether it runs or not; a running one notices at once."""
 
 import getpass
 import json
@@ -17,6 +17,7 @@ from mbusmaster.settings import Store
 from mbusmaster.system.erase import Eraser, erase_if_asked, hold
 
 ERASE_WORD: Final = "erase"
+HOSTING_FOLDER: Final = "hosting"
 
 
 def reset_users(state: Path) -> None:
@@ -73,6 +74,27 @@ def revoke_client(state: Path, client: str) -> None:
     print(f"client {revoked.name} is trusted no more")
 
 
+def enrol(state: Path, url: str, token: str, serial: str, proxy: str | None = None) -> None:
+    """Let a head-end take this master in; a running gateway calls it from its next contact on.
+
+    :param token: as it was copied; ``-`` reads it from standard input, so that no list of processes shows it.
+    :param serial: number of this machine, as the gateway knows it.
+    :param proxy: URL.
+
+    Raise `PlaceError`, `EnrolmentError`, `HeadEndError` or `CredentialsError`.
+    """
+    from mbusmaster.hosting.enrolment import enrol
+
+    if token == "-":  # noqa: S105 - a place to read it from
+        token = _password("Token: ", getpass.getpass)
+    with _as_owner(state):
+        enrolled = enrol(url, token, serial, state / HOSTING_FOLDER, proxy)
+    print(
+        f"this master, {serial}, is enrolled at {enrolled.place}; its certificate is valid until "
+        f"{enrolled.current.expires:%Y-%m-%d}, and is renewed by itself"
+    )
+
+
 def erase(state: Path, store: Store, *, sure: bool, ask: Callable[[str], str] = input) -> None:
     """Erase all data of a gateway after a question; a running one does it when it is restarted.
 
@@ -100,6 +122,22 @@ def erase(state: Path, store: Store, *, sure: bool, ask: Callable[[str], str] = 
     finally:
         os.close(held)
     print("all data is erased; flash memory may keep copies that only a laboratory can read")
+
+
+@contextmanager
+def _as_owner(state: Path) -> Iterator[None]:
+    """Be who the gateway is, where this is root: the gateway must be able to use the files, and may have put links in their way."""
+    if os.geteuid() != 0:
+        yield
+        return
+    owner = state.stat()
+    os.setegid(owner.st_gid)
+    os.seteuid(owner.st_uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
 
 
 @contextmanager

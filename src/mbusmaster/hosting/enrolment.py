@@ -155,7 +155,7 @@ def _ask(
 def _request(key: ec.EllipticCurvePrivateKey, serial: str) -> bytes:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, serial)])
     request = x509.CertificateSigningRequestBuilder().subject_name(name).sign(key, hashes.SHA256())
-    return base64.encodebytes(request.public_bytes(serialization.Encoding.DER))
+    return base64.b64encode(request.public_bytes(serialization.Encoding.DER))
 
 
 def _certificate(
