@@ -126,7 +126,7 @@ def erase(state: Path, store: Store, *, sure: bool, ask: Callable[[str], str] = 
 
 @contextmanager
 def _as_owner(state: Path) -> Iterator[None]:
-    """Be who the gateway is, where this is root: the gateway must be able to use the files, and may have put links in their way."""
+    """Be who the gateway is, where this is root: it must be able to use the files, and may have put links in their way."""
     if os.geteuid() != 0:
         yield
         return
