@@ -123,7 +123,7 @@ class UpdateServer:
         try:
             await asyncio.to_thread(self._empty)
             child = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", _MODULE, stdin=pipe, stdout=pipe, limit=MAX_LINE
+                sys.executable, "-I", "-m", _MODULE, stdin=pipe, stdout=pipe, limit=MAX_LINE
             )
         except OSError as error:
             _log.error("the update server cannot be asked: %s", error)

@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -65,6 +66,19 @@ async def test_a_clock_that_cannot_be_put_right_is_told_to_be_doubtful(tmp_path:
     assert doubt.template == texts.STILL_BELOW
     assert "helper" in str(doubt)
     assert await hold(TimeMemory(tmp_path), RELEASE.replace(year=2025), FakeHelper(HelperGoneError("gone")))
+
+
+async def test_a_helper_that_never_answers_does_not_keep_the_gateway_from_starting(tmp_path: Path) -> None:
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_unix_server(say_nothing, tmp_path / "helper"):
+        helper, early = Helper(tmp_path / "helper"), RELEASE.replace(year=2025)
+        doubt = await hold_floor(
+            TimeMemory(tmp_path), helper=helper, now=lambda: early, release=RELEASE, seconds=0.01
+        )
+    assert doubt.template == texts.STILL_BELOW
 
 
 async def test_a_memory_of_the_far_future_is_no_floor(tmp_path: Path) -> None:

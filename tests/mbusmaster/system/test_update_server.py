@@ -166,6 +166,14 @@ async def test_a_question_that_is_given_up_leaves_no_program(device: Device, sit
         await task
 
 
+async def test_what_lies_in_the_folder_of_the_gateway_is_no_part_of_the_program_that_asks(
+    tmp_path: Path, device: Device, site: UpdateSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tuf.py").write_text("raise SystemExit(1)")
+    monkeypatch.chdir(tmp_path)
+    assert (await device.ask(site.url)).release == 42
+
+
 async def test_a_disk_that_refuses_meanwhile_is_no_more_than_a_server_that_was_not_reached(
     device: Device, site: UpdateSite
 ) -> None:
