@@ -54,7 +54,10 @@ def newest_slot(rule: Rule, after: datetime, until: datetime) -> datetime | None
         step = timedelta(minutes=rule.minutes)
         slot = _EPOCH + ((until - _EPOCH) // step) * step
         return slot if slot > after else None
+    first = after.astimezone(_zone(rule.zone)).date() - _DAY
     for day in _days(rule, until, forward=False):
+        if day < first:
+            return None
         for slot in reversed(_slots_of(rule, day)):
             if slot <= after:
                 return None

@@ -10,6 +10,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from mbushosting.schedules import Schedule
+from mbushosting.slots import UnknownZoneError, check_rule
 from mbusmaster.hosting.alarms import Alarms
 from mbusmaster.hosting.database import (
     Database,
@@ -21,7 +22,6 @@ from mbusmaster.hosting.database import (
 )
 from mbusmaster.hosting.plans import Plan
 from mbusmaster.hosting.rows import last_row, read_since
-from mbusmaster.hosting.slots import UnknownZoneError, check_rule
 from mbusmaster.texts import Text, mark
 
 UNKNOWN_ZONE: Final = mark("Schedule %(schedule)s is not followed: there is no time zone %(zone)s here.")

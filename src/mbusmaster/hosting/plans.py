@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from mbushosting.schedules import Missed, Schedule
-from mbusmaster.hosting.slots import newest_slot, next_slot
+from mbushosting.slots import newest_slot, next_slot
 
 GRACE: Final = timedelta(minutes=1)
 """A slot that is no older was not missed."""

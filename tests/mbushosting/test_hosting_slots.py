@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mbushosting.schedules import Calendar, Every
-from mbusmaster.hosting.slots import Rule, UnknownZoneError, newest_slot, next_slot
+from mbushosting.slots import Rule, UnknownZoneError, newest_slot, next_slot
 
 ZONES = ("UTC", "Europe/Berlin", "America/St_Johns", "Australia/Lord_Howe", "Asia/Tehran", "Pacific/Apia")
 """With changes of an hour and of half an hour, on both halves of the earth, and one that left out a day."""
