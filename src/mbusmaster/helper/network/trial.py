@@ -143,9 +143,13 @@ class Trials:
             await self._must_be_free(wanted)
             tell({"step": "applying"})
             trial, in_force = await self._apply(backend, wanted, seconds)
-            warnings = [*in_force.warnings, *await self._warnings(wanted.interface, in_force)]
-            trial = replace(trial, deadline=_now() + seconds, phase=Phase.RUNNING)
-            self._remember(trial)
+            try:
+                warnings = [*in_force.warnings, *await self._warnings(wanted.interface, in_force)]
+                trial = replace(trial, deadline=_now() + seconds, phase=Phase.RUNNING)
+                self._remember(trial)
+            except Exception:
+                await self._go_back(trial, Text(phrases.INTERRUPTED))
+                raise
             self._ring_at(trial.deadline)
             return {
                 **self._facts(trial),
@@ -256,6 +260,11 @@ class Trials:
             _log.error("the addresses before the trial are not in force yet: %s", error)
             self._ring_at(_now() + RETRY_SECONDS)
             return error
+        except Exception as error:
+            # Whatever goes wrong, nobody else would take it back.
+            _log.exception("the addresses before the trial are not in force yet")
+            self._ring_at(_now() + RETRY_SECONDS)
+            return RefusedError(phrases.MANAGER_GONE, {"manager": trial.manager, "reason": repr(error)[:200]})
         self._end(Ended(trial.change.id, Outcome.ROLLED_BACK, why))
         return None
 

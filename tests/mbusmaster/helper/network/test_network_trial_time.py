@@ -29,12 +29,13 @@ OLD = "old"
 
 @dataclass
 class PlayedManager:
-    """Knows which addresses are in force and which the next boot has; fails where it shall."""
+    """Knows which addresses are in force and which the next boot has; fails, or breaks, where it shall."""
 
     name: str = "played"
     in_force: str = OLD
     on_disk: str = OLD
     fails: dict[str, int] = field(default_factory=dict)
+    breaks: dict[str, int] = field(default_factory=dict)
 
     async def standing(self, interface: str) -> Standing:
         return Standing.MANAGES
@@ -56,6 +57,9 @@ class PlayedManager:
         self.in_force = change.before["was"]
 
     def _may_fail(self, deed: str) -> None:
+        if self.breaks.get(deed, 0):
+            self.breaks[deed] -= 1
+            raise ValueError("an answer that nobody understands")
         if self.fails.get(deed, 0):
             self.fails[deed] -= 1
             raise RefusedError(phrases.MANAGER_GONE, {"manager": self.name, "reason": deed})
@@ -250,3 +254,36 @@ def test_a_file_that_cannot_be_read_says_nothing(tmp_path: Path, text: str) -> N
 def test_the_file_is_for_root_only(tmp_path: Path) -> None:
     Memory(tmp_path / "network.json").save(Remembered())
     assert (tmp_path / "network.json").stat().st_mode & 0o777 == 0o600
+
+
+@in_virtual_time
+async def test_what_nobody_understands_is_tried_again_until_the_old_addresses_are_back(
+    tmp_path: Path,
+) -> None:
+    bench = Bench(tmp_path)
+    trials = await bench.started()
+    await begun(trials)
+    bench.manager.breaks = {"back": 3}
+    await asyncio.sleep(61)
+    assert bench.manager.in_force != OLD
+    await asyncio.sleep(15)
+    assert bench.manager.in_force == OLD
+    assert (await ended(trials))[2] == phrases.NOT_CONFIRMED
+
+
+@in_virtual_time
+async def test_a_trial_that_cannot_be_written_down_is_taken_back_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = Bench(tmp_path)
+    trials = await bench.started()
+
+    def full(memory: Memory, known: Remembered) -> None:
+        if known.trial is not None and known.trial.phase is Phase.RUNNING:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Memory, "save", full)
+    with pytest.raises(OSError, match="No space"):
+        await begun(trials)
+    assert bench.manager.in_force == OLD
+    assert (await ended(trials))[2] == phrases.INTERRUPTED
