@@ -1,6 +1,8 @@
 """A file of ours in SQLite that survives power cuts (WAL, synchronous=FULL), readable by its owner only.
 
 A damaged file cannot be repaired here: `set_aside` keeps it under another name, for whoever wants to look into it.
+
+Before its tables are brought up to date a copy is kept (`copy_of`): a release that is taken back finds the file as it left it.
 """
 
 import contextlib
@@ -11,6 +13,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
+
+from mbusio.files import sync_folder, temporary_path
 
 KEPT_DAMAGED: Final = 3
 """Damaged files that are kept, the newest ones."""
@@ -47,6 +51,7 @@ def open_file(
 
     Raise `DamagedError`, `sqlite3.Error` or `OSError`.
     """
+    _go_back_to_copy(path, tables.version)
     # Made before SQLite does, which would let the group read it.
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     path.chmod(0o600)
@@ -56,7 +61,7 @@ def open_file(
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
-        _verify(connection, tables)
+        _verify(connection, tables, path)
         check(connection)
     except BaseException as error:
         connection.close()
@@ -98,12 +103,49 @@ def set_aside(path: Path, now: datetime) -> Path:
     return aside
 
 
-def _verify(connection: sqlite3.Connection, tables: Tables) -> None:
+def copy_of(path: Path, version: int) -> Path:
+    """Give the name of the copy that is kept of a file whose tables had a version."""
+    return path.with_name(f"{path.name}.version-{version}")
+
+
+def _go_back_to_copy(path: Path, version: int) -> None:
+    """Put the copy of a version in the place of a file that a newer release made, which is kept; without one do nothing."""
+    copy = copy_of(path, version)
+    if not copy.is_file() or not path.is_file():
+        return
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        try:
+            found = connection.execute("PRAGMA user_version").fetchone()[0]
+        except sqlite3.DatabaseError:
+            return
+    if found <= version:
+        return
+    # Closing the last connection has brought the log into the file.
+    os.replace(path, copy_of(path, found))
+    for suffix in _SIDE_FILES[1:]:
+        Path(f"{path}{suffix}").unlink(missing_ok=True)
+    os.replace(copy, path)
+    sync_folder(path.parent)
+
+
+def _keep_copy(connection: sqlite3.Connection, path: Path, version: int) -> None:
+    copy = copy_of(path, version)
+    new = temporary_path(copy)
+    new.unlink(missing_ok=True)
+    os.close(os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    connection.execute("VACUUM INTO ?", (str(new),))
+    os.replace(new, copy)
+    sync_folder(path.parent)
+
+
+def _verify(connection: sqlite3.Connection, tables: Tables, path: Path) -> None:
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     count = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
     if version == 0 and count == 0:
         connection.executescript(f"BEGIN;{tables.create}PRAGMA user_version={tables.version};COMMIT")
         return
+    if version in tables.migrations:
+        _keep_copy(connection, path, version)
     while version in tables.migrations:
         version = _migrate(connection, tables, version)
     if version != tables.version:

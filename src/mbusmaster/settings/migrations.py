@@ -57,11 +57,17 @@ MIGRATIONS: dict[int, Callable[[Tables], Tables]] = {
 }
 
 
-def migrate(tables: Tables) -> Tables:
-    """Bring tables of any known version to `VERSION`; raise `SettingsError` for a version that is not known."""
+def layout(tables: Tables) -> int:
+    """Give the layout that tables say; raise `SettingsError` if they say none."""
     version = tables.get("version")
     if not isinstance(version, int) or isinstance(version, bool):
         raise SettingsError(f"the file must say its layout in a line 'version = {VERSION}'")
+    return version
+
+
+def migrate(tables: Tables) -> Tables:
+    """Bring tables of any known version to `VERSION`; raise `SettingsError` for a version that is not known."""
+    version = layout(tables)
     if version > VERSION:
         raise SettingsError(
             f"the file has layout {version}, this release knows up to {VERSION}: it was written by a newer one"

@@ -2,7 +2,8 @@
 
 A write goes to a temporary file in the same folder, is flushed to the disk, takes the place of the old one in one step, and the
 folder is flushed too. The file that was good until then stays beside it as ``*.backup``. A file that cannot be used, perhaps
-after somebody's hand slipped, stays as ``*.damaged`` when a new one takes its place.
+after somebody's hand slipped, stays as ``*.damaged`` when a new one takes its place. A file of another layout stays as
+``*.layout-N``: a release that is taken back finds the settings as it left them.
 """
 
 import os
@@ -18,9 +19,9 @@ from mbusio.files import sync_folder as sync_folder
 from mbusio.files import temporary_path as temporary_path
 from mbusio.files import write_atomically as write_atomically
 from mbusmaster.settings.errors import SettingsError
-from mbusmaster.settings.migrations import migrate
+from mbusmaster.settings.migrations import layout, migrate
 from mbusmaster.settings.problems import problems_of
-from mbusmaster.settings.schema import Settings
+from mbusmaster.settings.schema import VERSION, Settings
 
 MAX_SIZE: Final = 1 << 20
 """A settings file is a few kilobytes; a bigger one is something else."""
@@ -66,6 +67,9 @@ class Store:
         except SettingsError as error:
             problem = str(error)
             missing = False
+        before = self.copy_of(VERSION)
+        if not missing and self._layout() > VERSION and before.is_file():
+            return Loaded(self._read(before), before, problem)
         try:
             return Loaded(self._read(self.backup_path), self.backup_path, problem)
         except FileNotFoundError:
@@ -74,6 +78,17 @@ class Store:
             raise SettingsError(f"{problem}; there is no backup {self.backup_path}") from None
         except SettingsError as error:
             raise SettingsError(f"{problem}; the backup is no better: {error}") from None
+
+    def copy_of(self, version: int) -> Path:
+        """Give the file that is kept of another layout."""
+        return self.path.with_name(f"{self.path.name}.layout-{version}")
+
+    def _layout(self) -> int:
+        """Give the layout of the file; 0 where it says none."""
+        try:
+            return layout(tomllib.loads(self._bytes(self.path).decode()))
+        except (OSError, ValueError, RecursionError, SettingsError):
+            return 0
 
     def save(self, settings: Settings) -> None:
         """Write the settings; keep the file before, as the backup if it was good. Raise `SettingsError` if the disk refuses."""
@@ -93,7 +108,8 @@ class Store:
             if owner is not None and os.geteuid() == 0:
                 # A gateway that is not root must still be able to read and write it.
                 os.chown(self.path, owner.st_uid, owner.st_gid)
-            for old in (self.backup_path, self.damaged_path):
+            copies = self.path.parent.glob(f"{self.path.name}.layout-*")
+            for old in (self.backup_path, self.damaged_path, *copies):
                 old.unlink(missing_ok=True)
                 temporary_path(old).unlink(missing_ok=True)
             sync_folder(self.path.parent)
@@ -109,10 +125,14 @@ class Store:
             data = self._bytes(self.path)
         except (FileNotFoundError, SettingsError):
             return
+        found = self._layout()
+        if found and found != VERSION:
+            write_atomically(self.copy_of(found), data)
         try:
             self._understood(self.path, data)
         except SettingsError:
-            write_atomically(self.damaged_path, data)
+            if found <= VERSION:
+                write_atomically(self.damaged_path, data)
         else:
             write_atomically(self.backup_path, data)
 
