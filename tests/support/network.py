@@ -33,10 +33,10 @@ class PlayedNetwork:
     last: dict[str, Any] | None = None
     asked: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
 
-    def ends(self) -> None:
+    def ends(self, outcome: str = "rolled back") -> None:
         """Let the time of the trial be over."""
         assert self.trial is not None
-        self.last = {"id": self.trial["id"], "outcome": "rolled back", "why": "", "values": {}}
+        self.last = {"id": self.trial["id"], "outcome": outcome, "why": "", "values": {}}
         self.trial = None
 
     async def state(self, arguments: Mapping[str, Any], tell: Tell) -> Mapping[str, Any]:

@@ -268,21 +268,22 @@ class NetworkChanger:
                 self._change = self._trial(trial, EthernetSettings.model_validate(_settings(trial["wanted"])))
                 self._news.set()
         elif self._change.phase is Phase.TRIAL:
-            last = facts["last"] or {}
-            reason = Text(NOT_KEPT)
-            if last.get("id") == self._change.id and last.get("why"):
-                reason = Text(last["why"], last.get("values", {}))
-            self._end(
-                NetworkChange(
-                    Phase.TAKEN_BACK, self._change.wanted, interface=self._change.interface, reason=reason
-                )
-            )
+            self._end(_ended(self._change, facts["last"] or {}))
 
     def _end(self, change: NetworkChange) -> None:
         self._change = change
         self._news.set()
         _log.info("new addresses of %s: %s %s", change.interface, change.phase, change.reason)
         self._on_end(change)
+
+
+def _ended(trial: NetworkChange, last: Mapping[str, Any]) -> NetworkChange:
+    """Give how a trial ended that is over; it was kept where the helper broke off only after it had heard so."""
+    is_it = last.get("id") == trial.id
+    if is_it and last.get("outcome") == "kept":
+        return NetworkChange(Phase.KEPT, trial.wanted, interface=trial.interface, id=trial.id)
+    reason = Text(last["why"], last.get("values", {})) if is_it and last.get("why") else Text(NOT_KEPT)
+    return NetworkChange(Phase.TAKEN_BACK, trial.wanted, interface=trial.interface, reason=reason)
 
 
 def _why(facts: Mapping[str, Any]) -> Text:

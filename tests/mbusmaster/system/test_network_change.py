@@ -137,6 +137,15 @@ async def test_a_trial_that_nobody_kept_is_over_when_the_helper_says_so(tmp_path
         assert "Nobody kept" in str(change.reason)
 
 
+async def test_a_trial_that_was_kept_though_the_helper_broke_off_is_told_as_kept(tmp_path: Path) -> None:
+    async with bench(tmp_path, PlayedNetwork(seconds=0)) as one:
+        one.changer.begin(STATIC, "eth0")
+        await one.in_phase(Phase.TRIAL)
+        one.network.ends(outcome="kept")
+        change = await asyncio.wait_for(one.ended.get(), 10)
+        assert (change.phase, change.wanted, str(change.reason)) == (Phase.KEPT, STATIC, "")
+
+
 async def test_a_gateway_that_starts_within_a_trial_goes_on_with_it(tmp_path: Path) -> None:
     network = PlayedNetwork()
     async with bench(tmp_path, network) as one:
