@@ -129,7 +129,7 @@ def support_archive(logs: Logs, parts: SupportParts, now: datetime) -> Iterator[
     sink = _Sink()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files:
-            entry = zipfile.ZipInfo(name, now.astimezone(UTC).timetuple()[:6])
+            entry = zipfile.ZipInfo(name, _zip_time(now))
             entry.compress_type = zipfile.ZIP_DEFLATED
             # Its length is not known before, and settings may allow a log of any.
             with archive.open(entry, "w", force_zip64=True) as file:
@@ -139,6 +139,13 @@ def support_archive(logs: Logs, parts: SupportParts, now: datetime) -> Iterator[
                         yield from sink.take()
             yield from sink.take()
     yield from sink.take()
+
+
+def _zip_time(now: datetime) -> tuple[int, int, int, int, int, int]:
+    """Give a time as files in a zip have it, from 1980 to 2107: a clock that was never set is no reason to have no archive."""
+    year, *rest = now.astimezone(UTC).timetuple()[:6]
+    month, day, hour, minute, second = rest
+    return min(max(year, 1980), 2107), month, day, hour, minute, second
 
 
 class _Sink:

@@ -54,6 +54,14 @@ def test_the_archive_has_logs_versions_settings_counters_and_the_machine() -> No
         assert word in files["machine.txt"]
 
 
+@pytest.mark.parametrize(("year", "shown"), [(1970, 1980), (2099, 2099), (2150, 2107)])
+def test_a_clock_that_is_far_off_is_no_reason_to_have_no_archive(year: int, shown: int) -> None:
+    content = b"".join(support_archive(logs(), SupportParts("", {}), NOW.replace(year=year)))
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        assert archive.testzip() is None
+        assert {entry.date_time[0] for entry in archive.infolist()} == {shown}
+
+
 def test_logs_that_are_empty_are_empty_files() -> None:
     files = unpacked(SupportParts("", {}), logs())
     assert files["system.log"] == files["debug.log"] == ""
