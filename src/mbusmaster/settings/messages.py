@@ -34,6 +34,7 @@ class Template(StrEnum):
     NETWORK_DEVICE = "{value} is no name of a network device such as eth0"
     HOST_NAME = "{value} is no host name or address"
     HTTPS = "must be an address such as https://updates.example"
+    PROXY = "must be an address such as http://proxy.example:3128"
     SERIAL_DEVICE = "must be the path of a device, such as /dev/ttyGS0"
     SERIAL_NUMBER = "must be letters, digits, '.', '_' and '-', at most 64"
     LINE_MONITOR = "must be tcp://host:port or unix:///path"

@@ -29,6 +29,34 @@ class HostingSettings(Model):
         bool,
         Field(title="Hosting", description="Off: no reading schedule runs. On again: all of them go on."),
     ] = False
+    proxy: Annotated[
+        str | None,
+        Field(
+            title="Proxy",
+            description="On the way to the head-end: http://name:port, or http://user:password@name:port; empty: none.",
+            max_length=255,
+            pattern=r"^http://([^\s/@:]+(:[^\s/@]*)?@)?([A-Za-z0-9.\-]+|\[[0-9A-Fa-f:]+\]):[0-9]{1,5}/?$",
+            json_schema_extra=must_be(Template.PROXY),
+        ),
+    ] = None
+    history_days: Annotated[
+        int,
+        Field(
+            title="History [days]",
+            description="Readings that the head-end has are kept so long, so that it can ask for them again.",
+            ge=1,
+            le=3650,
+        ),
+    ] = 90
+    history_size: Annotated[
+        int,
+        Field(
+            title="Room for readings [MiB]",
+            description="On the disk, for those that wait and for the history; the history goes first when it is used up.",
+            ge=8,
+            le=65536,
+        ),
+    ] = 256
 
 
 class TimeSource(StrEnum):
