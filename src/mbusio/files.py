@@ -2,16 +2,23 @@
 
 import os
 from pathlib import Path
+from typing import Final
+
+OWNER_ONLY: Final = 0o600
+EVERYBODY_READS: Final = 0o644
 
 
-def write_atomically(path: Path, data: bytes) -> None:
+def write_atomically(path: Path, data: bytes, mode: int = OWNER_ONLY) -> None:
     """Replace a file so that at any instant either the old or the new content is there, also after a power cut.
 
-    The file is readable and writable by its owner only. Raises `OSError` as the system gives it.
+    Raises `OSError` as the system gives it; then the old one is there. What stands at the temporary name is never followed.
     """
     temporary = temporary_path(path)
     try:
-        with open(temporary, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+        temporary.unlink(missing_ok=True)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        with open(os.open(temporary, flags, mode), "wb") as file:
+            os.fchmod(file.fileno(), mode)
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -22,6 +29,13 @@ def write_atomically(path: Path, data: bytes) -> None:
     sync_folder(path.parent)
 
 
+def remove_for_good(path: Path) -> None:
+    """Remove a file, whether it is there or not, so that no power cut brings it back; raise `OSError`."""
+    path.unlink(missing_ok=True)
+    if path.parent.is_dir():
+        sync_folder(path.parent)
+
+
 def temporary_path(path: Path) -> Path:
     """Give the name under which a file is written before it takes its place."""
     return path.with_name(f".{path.name}.new")
@@ -29,7 +43,7 @@ def temporary_path(path: Path) -> Path:
 
 def sync_folder(path: Path) -> None:
     """Force names that were made or removed in a folder to the disk."""
-    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(folder)
     finally:

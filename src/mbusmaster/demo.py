@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from mbusio.files import write_atomically
 from mbusmaster.access import add_user_offline
 from mbusmaster.channels.trust import Trust
 from mbusmaster.settings import BusSettings, Settings, Store
-from mbusmaster.settings.store import write_atomically
 from mbusmaster.system.children import ends_with_parent, scratch_folder
 from mbusmaster.system.notify import READY, VARIABLE
 

@@ -15,9 +15,7 @@ from typing import Final
 import tomli_w
 from pydantic import ValidationError
 
-from mbusio.files import sync_folder as sync_folder
-from mbusio.files import temporary_path as temporary_path
-from mbusio.files import write_atomically as write_atomically
+from mbusio.files import sync_folder, temporary_path, write_atomically
 from mbusmaster.settings.errors import SettingsError
 from mbusmaster.settings.migrations import layout, migrate
 from mbusmaster.settings.problems import problems_of

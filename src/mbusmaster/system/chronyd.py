@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from mbusmaster.settings.store import write_atomically
+from mbusio.files import write_atomically
 
 SOCKET: Final = "chronyd.sock"
 SOURCES: Final = "sources.d"

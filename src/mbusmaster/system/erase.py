@@ -19,12 +19,13 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from mbusio.files import sync_folder, write_atomically
 from mbusio.transport import parse_url
 from mbusmaster.errors import MasterError
 from mbusmaster.settings import Settings
 from mbusmaster.settings.assign import put
 from mbusmaster.settings.service import values
-from mbusmaster.settings.store import Store, sync_folder, write_atomically
+from mbusmaster.settings.store import Store
 from mbusmaster.settings.tree import spot
 
 MARK: Final = "erase-all"

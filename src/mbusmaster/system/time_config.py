@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 from typing import Final
 
-from mbusmaster.settings.store import write_atomically
+from mbusio.files import write_atomically
 
 FILE: Final = "machine.conf"
 RTC: Final = Path("/dev/rtc0")

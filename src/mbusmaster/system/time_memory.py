@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from mbusmaster.settings.store import write_atomically
+from mbusio.files import write_atomically
 
 FILE: Final = "time.json"
 SAVE_SECONDS: Final = 3600.0

@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
+from mbusio.files import write_atomically
 from mbusmaster.helper.client import Helper
 from mbusmaster.helper.errors import HelperError
-from mbusmaster.settings.store import write_atomically
 
 SECONDS: Final = 60.0
 """That a release must run without a crash."""

@@ -1,9 +1,8 @@
 """What the line monitor of a bus says, as pages show it."""
 
 from mbusmaster.bus.line.reading import LineReading
-from mbusmaster.web.locale import format_number, ngettext
+from mbusmaster.web.locale import format_number, ngettext, pgettext
 from mbusmaster.web.locale import gettext as _
-from mbusmaster.web.locale import pgettext
 from mbusmaster.web.phrases import phrase
 
 

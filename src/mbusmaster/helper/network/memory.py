@@ -8,15 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from mbusio.files import write_atomically
 from mbusmaster.errors import MasterError
 from mbusmaster.helper.network.backend import Change
-from mbusmaster.helper.network.files import write_whole
 from mbusmaster.helper.network.plan import read_wanted
 from mbusmaster.texts import NO_TEXT, Text
 
 FILE: Final = Path("/run/mbusmaster-helper/network.json")
 _MOST: Final = 1 << 16
-_MODE: Final = 0o600
 
 _log = logging.getLogger(__name__)
 
@@ -93,7 +92,7 @@ class Memory:
         self._path.parent.mkdir(mode=0o755, exist_ok=True)
         trial, last = remembered.trial, remembered.last
         facts = {"trial": trial and _trial_facts(trial), "last": last and ended_facts(last)}
-        write_whole(self._path, json.dumps(facts), _MODE)
+        write_atomically(self._path, json.dumps(facts).encode())
 
 
 def ended_facts(ended: Ended) -> dict[str, Any]:

@@ -12,10 +12,10 @@ from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
 from typing import Any, Final
 
+from mbusio.files import EVERYBODY_READS, remove_for_good, write_atomically
 from mbusmaster.helper.errors import RefusedError
 from mbusmaster.helper.network import phrases
 from mbusmaster.helper.network.backend import Change, InForce, Standing
-from mbusmaster.helper.network.files import remove, write_whole
 from mbusmaster.helper.network.nameservers import NameServers
 from mbusmaster.helper.network.plan import Wanted
 from mbusmaster.helper.network.systembus import BusError, SystemBus, system_bus, until
@@ -72,7 +72,7 @@ class Networkd:
         wanted = change.wanted
         try:
             self._volatile.mkdir(mode=0o755, parents=True, exist_ok=True)
-            write_whole(self._trial(wanted), file_of(wanted))
+            write_atomically(self._trial(wanted), file_of(wanted).encode(), EVERYBODY_READS)
         except OSError as error:
             raise _not_written(self._trial(wanted), error) from error
         try:
@@ -109,7 +109,7 @@ class Networkd:
         before = self._servers.keep(servers)
         try:
             path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-            write_whole(path, file_of(wanted))
+            write_atomically(path, file_of(wanted).encode(), EVERYBODY_READS)
         except OSError as error:
             self._servers.write(before)
             raise _not_written(path, error) from error
@@ -118,7 +118,7 @@ class Networkd:
         """Remove the file of the trial, and have what is left read again."""
         path = self._trial(change.wanted)
         try:
-            remove(path)
+            remove_for_good(path)
         except OSError as error:
             raise _not_written(path, error) from error
         try:

@@ -12,7 +12,8 @@ import shutil
 from dataclasses import replace
 from typing import Final
 
-from mbusmaster.helper.slots.layout import PACKAGE, PYTHON, SLOTS, Places, flush_folder, locked
+from mbusio.files import sync_folder
+from mbusmaster.helper.slots.layout import PACKAGE, PYTHON, SLOTS, Places, locked
 from mbusmaster.helper.slots.state import (
     INSTALLED,
     ROLLED_BACK,
@@ -124,4 +125,4 @@ def _drop(places: Places) -> None:
         if folder.exists():
             (folder / "release.json").unlink(missing_ok=True)
             shutil.rmtree(folder, ignore_errors=True)
-    flush_folder(places.root)
+    sync_folder(places.root)

@@ -16,8 +16,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from mbusio.files import sync_folder
 from mbusmaster.helper.errors import RefusedError
-from mbusmaster.helper.slots.layout import PACKAGE, SLOTS, Places, flush_folder, locked
+from mbusmaster.helper.slots.layout import PACKAGE, SLOTS, Places, locked
 from mbusmaster.helper.slots.state import State, Trial, load, save
 from mbusmaster.releases.archive import MB, check_room
 from mbusmaster.releases.description import DESCRIPTION, Description, number_in
@@ -167,7 +168,7 @@ class Installer:
                 os.rename(folder, old)
                 self._done("old slot away")
             os.rename(self._new(slot), folder)
-            flush_folder(self._places.root)
+            sync_folder(self._places.root)
             self._done("slot named")
             save(self._places.root, State(slot, Trial(state.current), state.last))
             self._done("state saved")

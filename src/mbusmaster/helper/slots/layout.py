@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from mbusio.files import sync_folder
 from mbusmaster.releases.description import DESCRIPTION, HIGHEST_NUMBER, Description, read_description
 
 PACKAGE: Final = "package"
@@ -76,7 +77,7 @@ class Places:
         if link.is_dir() and not link.is_symlink():
             shutil.rmtree(link)
         os.replace(new, link)
-        flush_folder(self.root)
+        sync_folder(self.root)
 
 
 @contextlib.contextmanager
@@ -88,26 +89,6 @@ def locked(root: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
-
-
-def flush_folder(folder: Path) -> None:
-    """Bring the names of a folder to the disk."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def replace_file(path: Path, content: bytes) -> None:
-    """Replace a file so that at any instant the old or the new content is there, also after a power cut."""
-    new = path.with_name(f".{path.name}.new")
-    with open(new, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(new, path)
-    flush_folder(path.parent)
 
 
 def _package(folder: Path) -> tuple[int, str]:

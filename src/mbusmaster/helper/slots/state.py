@@ -20,7 +20,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from mbusmaster.helper.slots.layout import CURRENT, PACKAGE, SLOTS, replace_file
+from mbusio.files import write_atomically
+from mbusmaster.helper.slots.layout import CURRENT, PACKAGE, SLOTS
 
 STARTS: Final = 3
 """How often a release may be started before it says that it is well."""
@@ -87,7 +88,7 @@ def load(root: Path) -> State:
 
 def save(root: Path, state: State) -> None:
     """Replace the state; raise `OSError`."""
-    replace_file(root / _NAME, json.dumps({"format": _FORMAT, **asdict(state)}).encode())
+    write_atomically(root / _NAME, json.dumps({"format": _FORMAT, **asdict(state)}).encode())
 
 
 def linked(root: Path) -> str:

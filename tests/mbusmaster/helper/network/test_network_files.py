@@ -7,7 +7,6 @@ import pytest
 
 from mbusmaster.helper.errors import RefusedError
 from mbusmaster.helper.network import phrases
-from mbusmaster.helper.network.files import write_whole
 from mbusmaster.helper.network.nameservers import NameServers, with_servers
 from mbusmaster.helper.network.networkd import file_of
 from mbusmaster.helper.network.plan import Wanted, read_wanted
@@ -69,12 +68,3 @@ def test_a_file_of_another_program_stays_as_it_is(tmp_path: Path, target: str, w
     with pytest.raises(RefusedError):
         servers.write("nameserver 9.9.9.9\n")
     assert file.is_symlink()
-
-
-def test_a_file_is_replaced_as_a_whole_and_a_link_in_its_way_is_not_followed(tmp_path: Path) -> None:
-    victim = tmp_path / "victim"
-    victim.write_text("mine")
-    (tmp_path / ".file.new").symlink_to(victim)
-    write_whole(tmp_path / "file", "new")
-    assert (victim.read_text(), (tmp_path / "file").read_text()) == ("mine", "new")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "victim"]
