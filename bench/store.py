@@ -108,7 +108,7 @@ def batches(hours: int, seed: int = 1) -> Iterator[tuple[str, Batch, datetime]]:
                         baud=2400,
                         telegrams=(meter.frame(hour),),
                         remark="",
-                    )  # fmt: skip
+                    )
                 )
             yield (
                 serial,

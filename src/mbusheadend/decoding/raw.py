@@ -21,8 +21,8 @@ _MARKS: Final = b"0" + b"1" * 255
 
 def pack_frame(frame: bytes, base: bytes | None, number: int, packed: bytearray) -> int:
     """Append a frame, by its base where there is one of that length and it helps; say how many bytes differ from the base."""
-    if base is not None and len(base) == len(frame):
-        difference = bytes(one ^ other for one, other in zip(frame, base, strict=True))
+    if frame and base is not None and len(base) == len(frame):
+        difference = _exclusive_or(frame, base)
         short = bytearray()
         _append_sparse(difference, short)
         if len(short) < len(frame):
@@ -46,8 +46,12 @@ def unpack_frames(packed: bytes, base_of: Callable[[int], bytes]) -> list[bytes]
             continue
         base = base_of(number)
         difference = _sparse(source, len(base))
-        frames.append(bytes(one ^ other for one, other in zip(difference, base, strict=True)))
+        frames.append(_exclusive_or(difference, base))
     return frames
+
+
+def _exclusive_or(one: bytes, other: bytes) -> bytes:
+    return (int.from_bytes(one) ^ int.from_bytes(other)).to_bytes(len(one))
 
 
 def _append_sparse(data: bytes, packed: bytearray) -> None:

@@ -66,6 +66,7 @@ class LayoutBook:
     def __init__(self) -> None:
         self._numbers: Recent[Form, int] = Recent(KEPT)
         self._made: Recent[int, int] = Recent(KEPT_BASES)
+        self._used: Recent[tuple[int, int], bool] = Recent(KEPT_BASES)
         self._connection: sqlite3.Connection | None = None
         self._meter = 0
 
@@ -76,8 +77,17 @@ class LayoutBook:
     def number_of(self, form: Form) -> int:
         """See `mbusheadend.decoding.telegrams.LayoutNumbers`."""
         number = self._numbers.get(form)
-        if number is not None:
-            return number
+        if number is None:
+            number = self._find(form)
+        if number != INLINE and self._used.get((self._meter, number)) is None:
+            assert self._connection is not None, "begin comes first"
+            self._connection.execute(
+                "INSERT OR IGNORE INTO meter_layout VALUES (?, ?)", (self._meter, number)
+            )
+            self._used.put((self._meter, number), True)
+        return number
+
+    def _find(self, form: Form) -> int:
         assert self._connection is not None, "begin comes first"
         text = layout_text(layout_of_form(form))
         row = self._connection.execute("SELECT id FROM layout WHERE body = ?", (text,)).fetchone()
@@ -92,6 +102,7 @@ class LayoutBook:
     def clear(self) -> None:
         """Forget what may have been undone."""
         self._numbers.clear()
+        self._used.clear()
 
 
 class Bases:

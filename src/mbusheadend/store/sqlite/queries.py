@@ -1,0 +1,160 @@
+"""What pages and exports ask about readings."""
+
+import sqlite3
+import zlib
+from collections.abc import Iterable
+from datetime import datetime
+from itertools import islice
+from typing import Final
+
+from mbusheadend.decoding.registers import Register
+from mbusheadend.judging.consumption import Consumption, Period, boundaries, consumption
+from mbusheadend.judging.points import Point
+from mbusheadend.store.readings import (
+    Quarantined,
+    ReadingPage,
+    SeriesPage,
+    StoredReading,
+)
+from mbusheadend.store.sqlite.database import Database
+from mbusheadend.store.sqlite.found import DAY, Reader, rows_before, rows_of
+from mbusheadend.store.sqlite.interned import Readable
+from mbusheadend.store.sqlite.moments import moment_of, stored
+from mbusheadend.store.sqlite.rows import find_meter
+
+MAX_PAGE: Final = 10_000
+NEIGHBOUR: Final = 62 * DAY
+"""How far beyond the ends of a time a point is looked for to interpolate with."""
+
+
+class SqliteQueries:
+    """See `mbusheadend.store.protocol.Queries`."""
+
+    _database: Database
+
+    async def readings(
+        self,
+        meter: int,
+        since: datetime,
+        until: datetime,
+        *,
+        after: tuple[int, int] | None = None,
+        limit: int = 1000,
+        with_raw: bool = True,
+    ) -> ReadingPage:
+        """See the protocol."""
+        limit = min(limit, MAX_PAGE)
+
+        def work(connection: sqlite3.Connection) -> ReadingPage:
+            reader = Reader(connection)
+            rows = list(islice(rows_of(connection, meter, stored(since), stored(until), after), limit + 1))
+            page = tuple(reader.reading(row, with_raw=with_raw) for row in rows[:limit])
+            return ReadingPage(page, _cursor(rows[limit - 1]) if len(rows) > limit else None)
+
+        return await self._database.read(work)
+
+    async def series(
+        self,
+        meter: int,
+        register: Register,
+        since: datetime,
+        until: datetime,
+        *,
+        after: tuple[int, int] | None = None,
+        limit: int = 1000,
+    ) -> SeriesPage:
+        """See the protocol."""
+        page = await self.readings(meter, since, until, after=after, limit=limit, with_raw=False)
+        return SeriesPage(_points(page.readings, register), page.after)
+
+    async def latest(self, meters: Iterable[int]) -> dict[int, StoredReading]:
+        """See the protocol."""
+        wanted = tuple(meters)
+
+        def work(connection: sqlite3.Connection) -> dict[int, StoredReading]:
+            reader = Reader(connection)
+            query = "SELECT reading.* FROM meter JOIN reading ON number = latest WHERE meter.id = ?"
+            rows = (connection.execute(query, (meter,)).fetchone() for meter in wanted)
+            return {row["meter"]: reader.reading(row) for row in rows if row is not None}
+
+        return await self._database.read(work)
+
+    async def registers(self, meter: int) -> tuple[Register, ...]:
+        """See the protocol."""
+
+        def work(connection: sqlite3.Connection) -> tuple[Register, ...]:
+            latest = find_meter(connection, meter)["latest"]
+            found: dict[Register, None] = {}
+            row = connection.execute("SELECT * FROM reading WHERE number = ?", (latest,)).fetchone()
+            if row is not None:
+                for telegram in Reader(connection).reading(row, with_raw=False).decoded:
+                    found.update(dict.fromkeys(measured.register for measured in telegram.values))
+            readable = Readable(connection)
+            numbers = connection.execute(
+                "SELECT layout FROM meter_layout WHERE meter = ? ORDER BY layout", (meter,)
+            )
+            for (number,) in numbers.fetchall():
+                found.update(dict.fromkeys(field.register for field in readable.layout(number)))
+            return tuple(found)
+
+        return await self._database.read(work)
+
+    async def consumption(
+        self, meter: int, register: Register, period: Period, zone: str, since: datetime, until: datetime
+    ) -> tuple[Consumption, ...]:
+        """See the protocol."""
+        edges = boundaries(period, zone, since, until)
+
+        def work(connection: sqlite3.Connection) -> tuple[Consumption, ...]:
+            reader = Reader(connection)
+            first, last = stored(edges[0]), stored(edges[-1])
+            before = _first_point(reader, rows_before(connection, meter, first - NEIGHBOUR, first), register)
+            within = (
+                reader.reading(row, with_raw=False) for row in rows_of(connection, meter, first, last + 1)
+            )
+            behind = _first_point(reader, rows_of(connection, meter, last + 1, last + NEIGHBOUR), register)
+            return consumption((*before, *_points(within, register), *behind), edges)
+
+        return await self._database.read(work)
+
+    async def quarantine(self, limit: int = 100) -> tuple[Quarantined, ...]:
+        """See the protocol."""
+        query = """
+            SELECT quarantine.*, serial FROM quarantine JOIN master ON master.id = quarantine.master
+            ORDER BY received DESC LIMIT ?
+        """
+        return await self._database.read(
+            lambda connection: tuple(
+                Quarantined(
+                    row["id"].hex(),
+                    row["serial"],
+                    moment_of(row["received"]),
+                    row["reason"],
+                    zlib.decompress(row["body"]),
+                )
+                for row in connection.execute(query, (limit,))
+            )
+        )
+
+
+def _cursor(row: sqlite3.Row) -> tuple[int, int]:
+    return row["taken"], row["number"]
+
+
+def _points(readings: Iterable[StoredReading], register: Register) -> tuple[Point, ...]:
+    """Give the points of a register: of each reading the first telegram that has it."""
+    points = []
+    for reading in readings:
+        measured = (
+            one for telegram in reading.decoded for one in telegram.values if one.register == register
+        )
+        points.extend(Point(reading.taken, one.value, one.status) for one in islice(measured, 1))
+    return tuple(points)
+
+
+def _first_point(reader: Reader, rows: Iterable[sqlite3.Row], register: Register) -> tuple[Point, ...]:
+    for row in rows:
+        points = _points((reader.reading(row, with_raw=False),), register)
+        if points and points[0].value is not None:
+            return points
+    return ()
