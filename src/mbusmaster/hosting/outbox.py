@@ -101,6 +101,11 @@ class Outbox:
         """Readings that the head-end does not have."""
         return self._counts[State.WAITING]
 
+    @property
+    def outgoing(self) -> int:
+        """Those, and history that it wants again."""
+        return self._counts[State.WAITING] + self._counts[State.AGAIN]
+
     async def store(self, taken: Taken) -> str:
         """Keep a reading for good; give its id. Raise `HostingFileError` when that cannot be."""
         id = uuid.uuid4()
@@ -115,20 +120,27 @@ class Outbox:
         self._tell_arrived()
         return id.hex
 
-    async def parcel(self) -> Parcel:
-        """Give what should go out next, the oldest first, and history that is wanted again behind what is new."""
+    async def parcel(self, most: int = MAX_BATCH, skip: Collection[str] = ()) -> Parcel:
+        """Give what should go out next, the oldest first, and history that is wanted again behind what is new.
+
+        :param skip: ids of a few readings that are passed over.
+        """
+        limit = most + len(skip)
 
         def look(connection: sqlite3.Connection) -> list[tuple[int, Reading]]:
-            return rows.oldest(connection, State.WAITING, MAX_BATCH) or rows.oldest(
-                connection, State.AGAIN, MAX_BATCH
-            )
+            found = rows.oldest(connection, State.WAITING, limit)
+            if len(found) <= len(skip):
+                found += rows.oldest(connection, State.AGAIN, limit)
+            return found
 
         found = await self._database.read(look)
         size = 0
         chosen: list[tuple[int, Reading]] = []
         for number, reading in found:
+            if reading.id in skip:
+                continue
             size += _BYTES_BESIDE + sum(len(telegram) * 3 // 2 for telegram in reading.telegrams)
-            if chosen and size > MOST_BYTES:
+            if len(chosen) == most or (chosen and size > MOST_BYTES):
                 break
             chosen.append((number, reading))
         if not chosen:

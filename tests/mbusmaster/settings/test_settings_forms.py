@@ -60,6 +60,9 @@ def test_each_kind_of_setting_has_its_kind_of_field(
 def test_a_section_stands_for_everything_in_it() -> None:
     assert [field.path for field in fields("hosting", "time")] == [
         "hosting.enabled",
+        "hosting.proxy",
+        "hosting.history_days",
+        "hosting.history_size",
         "time.source",
         "time.server",
         "time.standard_server",
