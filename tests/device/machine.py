@@ -226,6 +226,8 @@ class Machine:
         base = f"{clock:%Y-%m-%dT%H:%M:%S}" if clock else "utc"
         # fmt: off
         return [
+            # It ends with the tests, however those end.
+            "setpriv", "--pdeathsig", "KILL",
             "qemu-system-x86_64", "-M", "q35,hpet=off", "-accel", "tcg,thread=multi,tb-size=512", "-cpu", "max,la57=off,svm=off",
             "-smp", "2", "-m", str(MEMORY), "-nodefaults", "-display", "none", "-no-reboot", "-rtc", f"base={base},clock=vm",
             "-kernel", str(self._image.kernel), "-initrd", str(self._image.ramdisk),
