@@ -43,6 +43,10 @@ class MasterConnection(Connection):
 
         self.app = with_peer
 
+    def eof_received(self) -> None:
+        """A master that ends its direction waits for nothing any more."""
+        self.transport.close()
+
 
 class Gate:
     """Lets masters in, and only as long as they are trusted."""

@@ -15,8 +15,10 @@ from uvicorn.server import ServerState
 
 from mbusheadend.errors import HeadEndError
 from mbusheadend.peers import MasterConnection
+from mbusio.tls_refusals import why
+from mbusio.tls_stream import NoTlsError, TlsStream
 from mbusweb.connections import Crowd, configure
-from mbusweb.handshakes import SecureDoor
+from mbusweb.handshakes import HANDSHAKE_SECONDS, SecureDoor
 
 BACKLOG: Final = 1024
 MAX_CONNECTIONS: Final = 4000
@@ -34,6 +36,28 @@ _HINTS: Final = {
 }
 
 _log = logging.getLogger(__name__)
+
+
+class MastersDoor(SecureDoor):
+    """Tells masters why a handshake is refused, by TLS's own alerts, which the event loop's TLS throws away; and the log."""
+
+    async def _shake_hands(self, accepted: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        _, stream = await loop.connect_accepted_socket(lambda: TlsStream(self._context), accepted)
+        try:
+            async with asyncio.timeout(HANDSHAKE_SECONDS):
+                await stream.done
+        except (ssl.SSLError, NoTlsError) as error:
+            peer = stream.get_extra_info("peername") or ("a client that is gone",)
+            _log.info("%s is refused: %s", peer[0], why(error)[1])
+            await stream.leave()
+        except (TimeoutError, ConnectionError):
+            stream.abort()
+        except asyncio.CancelledError:
+            stream.abort()
+            raise
+        else:
+            stream.carry(self._protocol())
 
 
 class Server:
@@ -68,7 +92,7 @@ class Server:
                 listener.close()
             raise
         self._doors = [
-            SecureDoor(listener, self._context, self._connection, MAX_HANDSHAKES)
+            MastersDoor(listener, self._context, self._connection, MAX_HANDSHAKES)
             for listener in self._listeners
         ]
 

@@ -7,10 +7,10 @@ import ssl
 from collections.abc import Callable
 from typing import Final
 
+from mbusio.tls_refusals import why
+from mbusio.tls_stream import NoTlsError, TlsStream
 from mbusmaster.bus.engine import BusEngine
 from mbusmaster.channels.tcp import Guest, TcpChannel, UnwelcomeError
-from mbusmaster.channels.tls_refusals import why
-from mbusmaster.channels.tls_stream import NoTlsError, TlsStream
 from mbusmaster.channels.trust import Refusal, Trust, TrustError
 from mbusmaster.settings.schema import SecuredTcpSettings
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mbusmaster.channels.tls_refusals import why
-from mbusmaster.channels.tls_stream import MAX_HANDSHAKE, NoTlsError, TlsStream
+from mbusio.tls_refusals import why
+from mbusio.tls_stream import MAX_HANDSHAKE, NoTlsError, TlsStream
 from support.certificates import Authority, Pem
 
 

@@ -3,7 +3,7 @@
 import ssl
 from typing import Final
 
-from mbusmaster.channels.tls_stream import NoTlsError
+from mbusio.tls_stream import NoTlsError
 
 _VERIFICATION: Final = {
     9: ("not yet valid", "its certificate is not yet valid; check the clocks of both machines"),

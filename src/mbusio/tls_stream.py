@@ -3,7 +3,7 @@
 The event loops have one of their own; this one exists because theirs throw away the alert that tells a client why it was refused,
 keep the reason from the server's log, and keep 256 KiB of buffer for each connection.
 
-Until `begin` is called nothing that comes behind the handshake is decrypted.
+Until `begin` or `carry` is called nothing that comes behind the handshake is decrypted.
 """
 
 import asyncio
@@ -67,6 +67,11 @@ class TlsStream(asyncio.Protocol, asyncio.Transport):
         reader = asyncio.StreamReader(loop=self._loop)
         protocol = asyncio.StreamReaderProtocol(reader, loop=self._loop)
         writer = asyncio.StreamWriter(self, protocol, reader, self._loop)
+        self.carry(protocol)
+        return reader, writer
+
+    def carry(self, protocol: asyncio.Protocol) -> None:
+        """Put a protocol above; call once, after the handshake, instead of `begin`."""
         self._above = protocol
         protocol.connection_made(self)
         if self.closed.is_set():
@@ -76,7 +81,6 @@ class TlsStream(asyncio.Protocol, asyncio.Transport):
             self._decrypt()
             if self._has_ended:
                 self._end_of_input()
-        return reader, writer
 
     # As a protocol: what the socket's transport calls.
 
@@ -132,7 +136,11 @@ class TlsStream(asyncio.Protocol, asyncio.Transport):
     # As a transport: what the stream above calls.
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """Tell what the socket's transport knows."""
+        """Tell what the socket's transport knows, and what TLS does."""
+        if name == "ssl_object":
+            return self._tls
+        if name == "sslcontext":
+            return self._tls.context
         return self._lower.get_extra_info(name, default) if self._lower else default
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
