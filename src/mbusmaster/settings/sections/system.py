@@ -35,7 +35,7 @@ class HostingSettings(Model):
             title="Proxy",
             description="On the way to the head-end: http://name:port, or http://user:password@name:port; empty: none.",
             max_length=255,
-            pattern=r"^http:\/\/([^\s\/@:]+(:[^\s\/@]*)?@)?([A-Za-z0-9.\-]+|\[[0-9A-Fa-f:]+\]):[0-9]{1,5}\/?$",
+            pattern=r"^http:\/\/([^\s\/@:]+(:[^\s\/@]*)?@)?([A-Za-z0-9.\-]+|[\[][0-9A-Fa-f:]+[\]]):[0-9]{1,5}\/?$",
             json_schema_extra=must_be(Template.PROXY),
         ),
     ] = None
