@@ -147,12 +147,12 @@ class Connection:
             with contextlib.suppress(ConnectionError, ssl.SSLEOFError, TimeoutError):
                 opened.recv(1)
             raise
-        response = connection.getresponse()
-        data = response.read(limit + 1)
-        if len(data) > limit:
-            raise TooLongError
-        if not response.isclosed():
-            raise http.client.IncompleteRead(data)
+        with contextlib.closing(connection.getresponse()) as response:
+            data = response.read(limit + 1)
+            if len(data) > limit:
+                raise TooLongError
+            if not response.isclosed():
+                raise http.client.IncompleteRead(data)
         if response.will_close:
             self._drop()
         return Answer(response.status, data, _seconds(response.getheader("Retry-After")))
