@@ -20,6 +20,7 @@ from mbusmaster.hosting.rounds import Rounds
 from mbussim.bus import Bus
 from mbussim.meter import Meter
 from support import simulated
+from support.fastbus import fast_engine
 from support.hosting import PLENTY, opened
 from support.simulated import SimulatedEngine, simulated_engine
 
@@ -95,16 +96,23 @@ async def site(
     listed: Iterable[Subject] | None = None,
     clock: Clock | None = None,
     quality: Callable[[], str] = lambda: "synchronised",
+    fast: bool = False,
     **settings: Any,
 ) -> AsyncIterator[Site]:
-    """Let rounds work on buses until the block ends; the file in the folder stays."""
+    """Let rounds work on buses until the block ends; the file in the folder stays.
+
+    :param fast: as `support.fastbus` has it; there are no `sims` then.
+    """
     async with AsyncExitStack() as stack:
         clock = clock or Clock()
         names = ["main", *(f"bus{number}" for number in range(2, len(buses) + 1))]
-        sims = [
-            await stack.enter_async_context(simulated_engine(bus, name=name, **settings))
-            for name, bus in zip(names, buses, strict=True)
-        ]
+        sims, engines = [], []
+        for name, bus in zip(names, buses, strict=True):
+            if fast:
+                engines.append(await stack.enter_async_context(fast_engine(bus, name=name, **settings)))
+            else:
+                sims.append(await stack.enter_async_context(simulated_engine(bus, name=name, **settings)))
+                engines.append(sims[-1].engine)
         database, alarms = await opened(folder, clock), Alarms()
         stack.push_async_callback(database.close)
         orders, commands = Orders(database, alarms), Commands(database)
@@ -114,7 +122,7 @@ async def site(
         who = [subject(meter, name) for name, bus in zip(names, buses, strict=True) for meter in bus.meters]
         members = list(who if listed is None else listed)
         rounds = Rounds(
-            [sim.engine for sim in sims],
+            engines,
             orders,
             commands,
             outbox,
