@@ -14,10 +14,22 @@ from mbusheadend.store.fleet import (
     StoredCommand,
     StoredSchedule,
 )
-from mbusheadend.store.protocol import Enrolment, Fleet, Intake, Store, Wanted
+from mbusheadend.store.protocol import Enrolment, Fleet, Intake, Queries, Store, Upkeep, Wanted
+from mbusheadend.store.readings import (
+    Completeness,
+    Cursor,
+    Gap,
+    Pruned,
+    Quarantined,
+    ReadingPage,
+    Redecoded,
+    SeriesPage,
+    StoredReading,
+)
 
 __all__ = [
-    "Assignment", "Changes", "ChangesHere", "CommandState", "ContactFacts", "Enrolment", "Fleet", "Intake", "Master", "Meter",
-    "Place", "Stay", "Store", "StoreError", "StoreRefusedError", "StoredCertificate", "StoredCommand", "StoredSchedule",
-    "StoredToken", "UnknownError", "Wanted", "WrongOwnerError",
+    "Assignment", "Changes", "ChangesHere", "CommandState", "Completeness", "ContactFacts", "Cursor", "Enrolment", "Fleet", "Gap",
+    "Intake", "Master", "Meter", "Place", "Pruned", "Quarantined", "Queries", "ReadingPage", "Redecoded", "SeriesPage", "Stay",
+    "Store", "StoreError", "StoreRefusedError", "StoredCertificate", "StoredCommand", "StoredReading", "StoredSchedule",
+    "StoredToken", "UnknownError", "Upkeep", "Wanted", "WrongOwnerError",
 ]  # fmt: skip

@@ -5,8 +5,11 @@ Every call that returns has its change on the disk, and never holds up the event
 
 from collections.abc import Iterable
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 
+from mbusheadend.decoding.registers import Register
+from mbusheadend.judging.consumption import Consumption, Period
 from mbusheadend.store.changes import Changes
 from mbusheadend.store.enrolling import StoredCertificate, StoredToken
 from mbusheadend.store.fleet import (
@@ -17,6 +20,16 @@ from mbusheadend.store.fleet import (
     Stay,
     StoredCommand,
     StoredSchedule,
+)
+from mbusheadend.store.readings import (
+    Completeness,
+    Cursor,
+    Pruned,
+    Quarantined,
+    ReadingPage,
+    Redecoded,
+    SeriesPage,
+    StoredReading,
 )
 from mbushosting.contact import Command, Contact, Orders
 from mbushosting.readings import Batch, Receipt
@@ -87,9 +100,6 @@ class Fleet(Protocol):
     async def set_meter(self, number: int, *, name: str, note: str, groups: Iterable[str]) -> None:
         """Name a meter and put it into groups; raise `UnknownError`."""
 
-    async def delete_meter(self, number: int) -> None:
-        """Forget a meter and all its readings; raise `UnknownError`."""
-
 
 class Wanted(Protocol):
     """Schedules and commands."""
@@ -137,7 +147,101 @@ class Intake(Protocol):
         """
 
 
-class Store(Enrolment, Fleet, Wanted, Intake, Protocol):
+class Queries(Protocol):
+    """What pages and exports ask. Times are when readings were taken: from `since` on, before `until`."""
+
+    async def readings(
+        self,
+        meter: int,
+        since: datetime,
+        until: datetime,
+        *,
+        after: Cursor | None = None,
+        limit: int = 1000,
+        with_raw: bool = True,
+    ) -> ReadingPage:
+        """Give readings of a meter page by page, each with `after` of the page before; a page has 10,000 at most."""
+
+    async def series(
+        self,
+        meter: int,
+        register: Register,
+        since: datetime,
+        until: datetime,
+        *,
+        after: Cursor | None = None,
+        limit: int = 1000,
+    ) -> SeriesPage:
+        """Give what a register was, page by page; `limit` counts readings, also those that do not have it."""
+
+    async def latest(self, meters: Iterable[int]) -> dict[int, StoredReading]:
+        """Give the newest sound reading of each meter that has one."""
+
+    async def registers(self, meter: int) -> tuple[Register, ...]:
+        """Give every register that a meter ever had, those of its newest reading first, in their order."""
+
+    async def consumption(
+        self, meter: int, register: Register, period: Period, zone: str, since: datetime, until: datetime
+    ) -> tuple[Consumption, ...]:
+        """Give what was used in each period that touches the time; the rule stands in `mbusheadend.judging.consumption`.
+
+        Raise `ValueError` as `mbusheadend.judging.consumption.boundaries` does.
+        """
+
+    async def completeness(
+        self,
+        since: datetime,
+        until: datetime,
+        *,
+        serial: str | None = None,
+        meters: Iterable[int] | None = None,
+    ) -> tuple[Completeness, ...]:
+        """Compare for each meter the slots in this time with the sound readings, and name the gaps.
+
+        Only meters that something was expected of: at this master, among these. Slots to come count too: end the time now.
+        """
+
+    async def quarantine(self, limit: int = 100) -> tuple[Quarantined, ...]:
+        """Give the newest readings whose telegrams are of another meter than the one that was asked."""
+
+
+class Upkeep(Protocol):
+    """What is done to readings later, in pieces, so that intake never waits for long: call again until it is done."""
+
+    async def set_key(self, meter: int, key: bytes | None) -> None:
+        """Store the key (16 bytes) of an encrypted meter, or forget it; what came before is opened by `redecode_meter`.
+
+        Raise `UnknownError`, and `StoreRefusedError` where it is no key or there is no key file.
+        """
+
+    async def redecode(self, limit: int = 500) -> Redecoded:
+        """Make the values of the next readings again that another version of the decoder has made.
+
+        Where it stopped is stored; done twice, it changes nothing the second time. Readings without raw telegrams stay as they
+        are.
+        """
+
+    async def redecode_meter(
+        self, meter: int, after: Cursor | None = None, limit: int = 500
+    ) -> tuple[Redecoded, Cursor | None]:
+        """Make values of a meter again, whatever made them; go on with the cursor until there is none."""
+
+    async def prune(
+        self, *, raw_before: datetime | None, readings_before: datetime | None, limit: int = 500
+    ) -> Pruned:
+        """Give up raw telegrams, and whole readings, that were received before a time; None gives up nothing."""
+
+    async def delete_meter(self, number: int) -> None:
+        """Forget a meter and all its readings; raise `UnknownError`."""
+
+    async def back_up(self, path: Path) -> None:
+        """Copy the whole store as it is now into a new file, without the key file.
+
+        Raise `StoreRefusedError` where there is such a file already. `mbusheadend.store.sqlite.restoring` brings it back.
+        """
+
+
+class Store(Enrolment, Fleet, Wanted, Intake, Queries, Upkeep, Protocol):
     """All of it.
 
     :ivar changes: tells whose orders have changed.

@@ -10,8 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, TypeVar
 
-from mbusheadend.store.errors import StoreError
+from mbusheadend.store.errors import StoreError, StoreRefusedError
 from mbusheadend.store.sqlite.tables import MIGRATIONS
+from mbusio.files import sync_folder
 
 T = TypeVar("T")
 READERS: Final = 3
@@ -50,9 +51,9 @@ class Database:
         """Look at one state of the store, whatever is written meanwhile."""
         return await _run(self._readers, lambda: self._read(work))
 
-    async def unbound(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Do in the writer's thread what can be in no transaction."""
-        return await _run(self._writer, lambda: self._wrapped(lambda: work(self._connection)))
+    async def copy_to(self, path: Path) -> None:
+        """Copy one state of the file, whatever is written meanwhile; the copy is on the disk when this returns."""
+        await _run(self._readers, lambda: self._wrapped(lambda: _copy(self.path, path)))
 
     def close(self) -> None:
         """Finish what was begun and close the file."""
@@ -81,7 +82,7 @@ class Database:
     def _wrapped(self, work: Callable[[], T]) -> T:
         try:
             return work()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise StoreError(f"the store {self.path}: {error}; nothing was changed") from error
 
 
@@ -120,6 +121,27 @@ def _open(path: Path) -> sqlite3.Connection:
             raise StoreError(f"the store {path} cannot be opened: {error}") from error
         raise
     return connection
+
+
+def _copy(source: Path, target: Path) -> None:
+    try:
+        # As above: nobody else may read it, from the beginning on.
+        os.close(os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        raise StoreRefusedError(f"{target} is there already: a copy overwrites nothing") from None
+    try:
+        with (
+            contextlib.closing(_connect(source)) as connection,
+            contextlib.closing(sqlite3.connect(target)) as copy,
+        ):
+            # In one step: a reader of a log does not keep writers waiting, and steps would begin anew with each change.
+            connection.backup(copy)
+        with target.open("rb") as file:
+            os.fsync(file.fileno())
+        sync_folder(target.parent)
+    except BaseException:
+        target.unlink(missing_ok=True)
+        raise
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -9,6 +9,7 @@ from mbusheadend.store.errors import StoreRefusedError, WrongOwnerError
 from mbusheadend.store.fleet import ContactFacts, Master, Meter, Place, Stay
 from mbusheadend.store.sqlite.database import Database
 from mbusheadend.store.sqlite.enrolment import revoke_all
+from mbusheadend.store.sqlite.expectations import renew
 from mbusheadend.store.sqlite.moments import MILLISECOND, moment_of, stored
 from mbusheadend.store.sqlite.places import merge_list
 from mbusheadend.store.sqlite.rows import (
@@ -149,6 +150,7 @@ def _contact(connection: sqlite3.Connection, contact: Contact, now: datetime) ->
     if contact.meters is not None:
         new_meters = merge_list(connection, master, contact.meters, moment)
         meter_list = contact.meter_list
+        renew(connection, master, moment)
     connection.execute(
         "UPDATE master SET last_contact = ?, clock_offset = ?, contact = ?, meter_list = ? WHERE id = ?",
         (

@@ -11,12 +11,14 @@ from mbusheadend.decoding.registers import Register
 from mbusheadend.judging.consumption import Consumption, Period, boundaries, consumption
 from mbusheadend.judging.points import Point
 from mbusheadend.store.readings import (
+    Completeness,
     Quarantined,
     ReadingPage,
     SeriesPage,
     StoredReading,
 )
 from mbusheadend.store.sqlite.database import Database
+from mbusheadend.store.sqlite.expectations import completeness_of
 from mbusheadend.store.sqlite.found import DAY, Reader, rows_before, rows_of
 from mbusheadend.store.sqlite.interned import Readable
 from mbusheadend.store.sqlite.moments import moment_of, stored
@@ -117,6 +119,31 @@ class SqliteQueries:
 
         return await self._database.read(work)
 
+    async def completeness(
+        self,
+        since: datetime,
+        until: datetime,
+        *,
+        serial: str | None = None,
+        meters: Iterable[int] | None = None,
+    ) -> tuple[Completeness, ...]:
+        """See the protocol."""
+        chosen = None if meters is None else frozenset(meters)
+
+        def work(connection: sqlite3.Connection) -> tuple[Completeness, ...]:
+            rows = connection.execute(
+                "SELECT DISTINCT meter FROM expectation WHERE since < ?1 AND (until IS NULL OR until > ?2)"
+                " AND (?3 IS NULL OR master = (SELECT id FROM master WHERE serial = ?3)) ORDER BY meter",
+                (stored(until), stored(since), serial),
+            ).fetchall()
+            return tuple(
+                completeness_of(connection, row["meter"], since, until)
+                for row in rows
+                if chosen is None or row["meter"] in chosen
+            )
+
+        return await self._database.read(work)
+
     async def quarantine(self, limit: int = 100) -> tuple[Quarantined, ...]:
         """See the protocol."""
         query = """
@@ -143,7 +170,7 @@ def _cursor(row: sqlite3.Row) -> tuple[int, int]:
 
 def _points(readings: Iterable[StoredReading], register: Register) -> tuple[Point, ...]:
     """Give the points of a register: of each reading the first telegram that has it."""
-    points = []
+    points: list[Point] = []
     for reading in readings:
         measured = (
             one for telegram in reading.decoded for one in telegram.values if one.register == register

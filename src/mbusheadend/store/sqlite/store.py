@@ -9,10 +9,12 @@ from mbusheadend.store.sqlite.enrolment import SqliteEnrolment
 from mbusheadend.store.sqlite.fleet import SqliteFleet
 from mbusheadend.store.sqlite.intake import SqliteIntake, Taker
 from mbusheadend.store.sqlite.keys import Keys
+from mbusheadend.store.sqlite.queries import SqliteQueries
+from mbusheadend.store.sqlite.upkeep import SqliteUpkeep
 from mbusheadend.store.sqlite.wanted import SqliteWanted
 
 
-class SqliteStore(SqliteEnrolment, SqliteFleet, SqliteWanted, SqliteIntake):
+class SqliteStore(SqliteEnrolment, SqliteFleet, SqliteWanted, SqliteIntake, SqliteQueries, SqliteUpkeep):
     """`mbusheadend.store.Store` in one file, which is made where there is none. Raise `StoreError` where it cannot be opened.
 
     :param vault: opens the keys of encrypted meters; without it they stay closed.

@@ -9,23 +9,21 @@ import json
 import sqlite3
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from functools import lru_cache
 from typing import Final
 
 from mbusheadend.store.changes import Changes
 from mbusheadend.store.errors import UnknownError
 from mbusheadend.store.fleet import Assignment, CommandState, StoredCommand, StoredSchedule
 from mbusheadend.store.sqlite.database import Database
+from mbusheadend.store.sqlite.expectations import renew
 from mbusheadend.store.sqlite.moments import moment_of, stored
-from mbusheadend.store.sqlite.rows import find_master, groups_of
+from mbusheadend.store.sqlite.rows import find_master
+from mbusheadend.store.sqlite.schedules import schedule_of, schedules_for, schedules_of
 from mbushosting.contact import Command, Orders
-from mbushosting.parts import MeterName
 from mbushosting.schedules import Schedule
 
 MAX_COMMANDS: Final = 64
 """That go to a master in one message."""
-MAX_NAMED: Final = 2500
-"""Meters that a schedule can name; of more, all are read."""
 _OPEN: Final = "state IN ('waiting', 'sent')"
 
 
@@ -43,7 +41,7 @@ class SqliteWanted:
         """See the protocol."""
 
         def work(connection: sqlite3.Connection) -> tuple[StoredSchedule, frozenset[str]]:
-            before = _schedule(connection, schedule.id)
+            before = schedule_of(connection, schedule.id)
             version = 1 if before is None else before.schedule.version + 1
             put = StoredSchedule(
                 schedule.model_copy(update={"version": version}),
@@ -70,7 +68,7 @@ class SqliteWanted:
         """See the protocol."""
 
         def work(connection: sqlite3.Connection) -> frozenset[str]:
-            before = _schedule(connection, id)
+            before = schedule_of(connection, id)
             if before is None:
                 raise UnknownError(f"there is no schedule {id}")
             connection.execute("DELETE FROM schedule WHERE id = ?", (id,))
@@ -197,8 +195,10 @@ def _view(connection: sqlite3.Connection, serial: str, now: int) -> _View:
 def _brought_up(connection: sqlite3.Connection, serial: str, now: int) -> _View:
     """Count the version, let commands be sent or expired, and look again."""
     view = _view(connection, serial, now)
-    master = find_master(connection, serial)["id"]
+    row = find_master(connection, serial)
+    master = row["id"]
     if view.is_outdated:
+        renew(connection, row, now)
         connection.execute(
             "UPDATE master SET orders = orders + 1, orders_digest = ? WHERE id = ?", (view.digest, master)
         )
@@ -211,57 +211,6 @@ def _brought_up(connection: sqlite3.Connection, serial: str, now: int) -> _View:
         [(now, master, command.id) for command, _ in view.commands],
     )
     return _view(connection, serial, now)
-
-
-def schedules_of(connection: sqlite3.Connection) -> tuple[StoredSchedule, ...]:
-    """Give all schedules, by id."""
-    rows = connection.execute("SELECT * FROM schedule ORDER BY id")
-    return tuple(_parsed(row["body"], row["assignment"], row["since"]) for row in rows)
-
-
-def schedules_for(connection: sqlite3.Connection, master: sqlite3.Row) -> tuple[Schedule, ...]:
-    """Give the schedules as this master gets them: with the names that the meters have there."""
-    groups = groups_of(master["groups"])
-    found = []
-    for stored_schedule in schedules_of(connection):
-        assignment = stored_schedule.assignment
-        if not assignment.includes(master["serial"], groups):
-            continue
-        schedule = stored_schedule.schedule
-        if assignment.meters or assignment.meter_groups:
-            names = _names(connection, master["id"], assignment)
-            if not names:
-                continue
-            schedule = schedule.model_copy(update={"meters": names if len(names) <= MAX_NAMED else ()})
-        found.append(schedule)
-    return tuple(found)
-
-
-def _names(connection: sqlite3.Connection, master: int, assignment: Assignment) -> tuple[MeterName, ...]:
-    numbers, groups = json.dumps(sorted(assignment.meters)), json.dumps(sorted(assignment.meter_groups))
-    rows = connection.execute(
-        "SELECT bus, address FROM stay WHERE master = ? AND until IS NULL AND (meter IN (SELECT value FROM json_each(?))"
-        " OR meter IN (SELECT meter FROM meter_group WHERE name IN (SELECT value FROM json_each(?))))"
-        " ORDER BY bus, address",
-        (master, numbers, groups),
-    )
-    return tuple(MeterName(bus=row["bus"], address=row["address"]) for row in rows)
-
-
-def _schedule(connection: sqlite3.Connection, id: str) -> StoredSchedule | None:
-    row = connection.execute("SELECT * FROM schedule WHERE id = ?", (id,)).fetchone()
-    return None if row is None else _parsed(row["body"], row["assignment"], row["since"])
-
-
-@lru_cache(1024)
-def _parsed(body: str, assignment: str, since: int) -> StoredSchedule:
-    parts = json.loads(assignment)
-    sets = {name: frozenset(value) for name, value in parts.items() if name != "everybody"}
-    return StoredSchedule(
-        Schedule.model_validate_json(body),
-        Assignment(everybody=parts["everybody"], **sets),
-        moment_of(since),
-    )
 
 
 def _touched(connection: sqlite3.Connection, assignment: Assignment) -> frozenset[str]:

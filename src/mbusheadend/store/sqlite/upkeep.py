@@ -1,0 +1,153 @@
+"""What is done to readings later: decoding again, giving up what is old, backups."""
+
+import sqlite3
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from mbusheadend.decoding.raw import unpack_frames
+from mbusheadend.decoding.telegrams import DECODER
+from mbusheadend.store.readings import Pruned, Redecoded
+from mbusheadend.store.sqlite.database import Database
+from mbusheadend.store.sqlite.found import rows_of
+from mbusheadend.store.sqlite.intake import Taker
+from mbusheadend.store.sqlite.interned import Readable
+from mbusheadend.store.sqlite.keys import Keys
+from mbusheadend.store.sqlite.moments import stored
+from mbusheadend.store.sqlite.rows import find_meter
+
+CHUNK: Final = 500
+"""Readings that are changed in one transaction, so that intake never waits for long."""
+_REDECODE: Final = f"redecode {DECODER}"
+"""Another decoder begins at the beginning."""
+_FOREVER: Final = 1 << 60
+
+
+class SqliteUpkeep:
+    """See `mbusheadend.store.protocol.Upkeep`."""
+
+    _database: Database
+    _taker: Taker
+    _keys: Keys
+
+    async def set_key(self, meter: int, key: bytes | None) -> None:
+        """See the protocol."""
+        await self._database.write(lambda connection: self._keys.put(connection, meter, key))
+
+    async def redecode(self, limit: int = CHUNK) -> Redecoded:
+        """See the protocol."""
+
+        def work(connection: sqlite3.Connection) -> Redecoded:
+            row = connection.execute("SELECT number FROM progress WHERE job = ?", (_REDECODE,)).fetchone()
+            begin = 0 if row is None else row["number"]
+            rows = connection.execute(
+                "SELECT * FROM reading WHERE number > ? ORDER BY number LIMIT ?", (begin, limit)
+            ).fetchall()
+            changed = self._redecode(connection, [row for row in rows if row["decoder"] != DECODER])
+            is_complete = len(rows) < limit
+            connection.execute(
+                "INSERT OR REPLACE INTO progress (job, number) VALUES (?, ?)",
+                (_REDECODE, rows[-1]["number"] if rows else begin),
+            )
+            return Redecoded(len(rows), changed, is_complete)
+
+        return await self._database.write(work)
+
+    async def redecode_meter(
+        self, meter: int, after: tuple[int, int] | None = None, limit: int = CHUNK
+    ) -> tuple[Redecoded, tuple[int, int] | None]:
+        """See the protocol."""
+
+        def work(connection: sqlite3.Connection) -> tuple[Redecoded, tuple[int, int] | None]:
+            rows = []
+            for row in rows_of(connection, meter, -_FOREVER, _FOREVER, after):
+                rows.append(row)
+                if len(rows) == limit:
+                    break
+            changed = self._redecode(connection, rows)
+            is_complete = len(rows) < limit
+            last = after if not rows else (rows[-1]["taken"], rows[-1]["number"])
+            return Redecoded(len(rows), changed, is_complete), None if is_complete else last
+
+        return await self._database.write(work)
+
+    def _redecode(self, connection: sqlite3.Connection, rows: list[sqlite3.Row]) -> int:
+        """Decode these again from their raw telegrams; without those, what was said stays, and by which decoder."""
+        readable = Readable(connection)
+        changed = 0
+        for row in rows:
+            if row["raw"] is None:
+                continue
+            frames = tuple(unpack_frames(row["raw"], readable.base))
+            said = self._taker.said(connection, row["meter"], frames)
+            connection.execute(
+                "UPDATE reading SET said = ?, decoder = ? WHERE number = ?", (said, DECODER, row["number"])
+            )
+            changed += said != row["said"]
+        return changed
+
+    async def prune(
+        self, *, raw_before: datetime | None, readings_before: datetime | None, limit: int = CHUNK
+    ) -> Pruned:
+        """See the protocol."""
+
+        def work(connection: sqlite3.Connection) -> Pruned:
+            raw = 0 if raw_before is None else _prune_raw(connection, stored(raw_before), limit)
+            gone = quarantined = 0
+            if readings_before is not None:
+                limit_moment = stored(readings_before)
+                gone = connection.execute(
+                    "DELETE FROM reading WHERE number IN (SELECT number FROM reading ORDER BY number LIMIT ?)"
+                    " AND taken + received < ?",
+                    (limit, limit_moment),
+                ).rowcount
+                quarantined = connection.execute(
+                    "DELETE FROM quarantine WHERE received < ?", (limit_moment,)
+                ).rowcount
+            return Pruned(raw, gone, quarantined)
+
+        return await self._database.write(work)
+
+    async def delete_meter(self, number: int) -> None:
+        """See the protocol."""
+
+        def some(connection: sqlite3.Connection) -> int:
+            rows = []
+            for row in rows_of(connection, number, -_FOREVER, _FOREVER):
+                rows.append((row["number"],))
+                if len(rows) == CHUNK:
+                    break
+            connection.executemany("DELETE FROM reading WHERE number = ?", rows)
+            if len(rows) < CHUNK:
+                connection.execute("DELETE FROM meter WHERE id = ?", (number,))
+                self._taker.clear()
+            return len(rows)
+
+        await self._database.read(lambda connection: find_meter(connection, number))
+        while await self._database.write(some) == CHUNK:
+            pass
+
+    async def back_up(self, path: Path) -> None:
+        """See the protocol."""
+        await self._database.copy_to(path)
+
+
+def _prune_raw(connection: sqlite3.Connection, before: int, limit: int) -> int:
+    """Give up raw telegrams in the order in which they came, and bases that only those had needed."""
+    row = connection.execute("SELECT number FROM progress WHERE job = 'prune'").fetchone()
+    begin = 0 if row is None else row["number"]
+    rows = connection.execute(
+        "SELECT number, taken + received AS arrived FROM reading WHERE number > ? ORDER BY number LIMIT ?",
+        (begin, limit),
+    ).fetchall()
+    end = begin
+    for row in rows:
+        if row["arrived"] >= before:
+            break
+        end = row["number"]
+    found = connection.execute(
+        "UPDATE reading SET raw = NULL WHERE number > ? AND number <= ? AND raw IS NOT NULL", (begin, end)
+    )
+    connection.execute("DELETE FROM base WHERE superseded IS NOT NULL AND superseded <= ?", (end,))
+    connection.execute("INSERT OR REPLACE INTO progress (job, number) VALUES ('prune', ?)", (end,))
+    return found.rowcount
