@@ -1,7 +1,8 @@
 """A virtual week of hosted reading: 250 meters every hour, 1 % of the answers lost, through reader, arbiter, rounds and outbox.
 
-``PYTHONPATH=tests python -m bench.hosted_week [--hours N] [--meters N] [--loss P]`` prints one JSON line; exit 1 where a reading is missing,
-doubled or of another meter. `tests/mbusmaster/hosting/test_virtual_week.py` does a part of it with every run of the tests.
+``PYTHONPATH=tests python -m bench.hosted_week [--hours N] [--meters N] [--loss P]`` prints one JSON line; exit 1 where a reading
+is missing, doubled or of another meter. `tests/mbusmaster/hosting/test_virtual_week.py` does a part of it with every run of
+the tests.
 """
 
 import argparse

@@ -2,6 +2,7 @@ import asyncio
 from pathlib import Path
 
 from bench.hosted_week import week
+
 from support.virtual_time import VirtualTimeLoop
 
 
