@@ -462,7 +462,10 @@ async def _served(pem: Pem, answer: Callable[[bytes], bytes]) -> AsyncIterator[s
     """Serve one answer to whatever is asked, and hang up."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(answer(await reader.readuntil(b"\r\n\r\n")))
+        header = await reader.readuntil(b"\r\n\r\n")
+        length = int(header.lower().partition(b"content-length: ")[2].split()[0])
+        # What is left unread would make a reset of the end.
+        writer.write(answer(header + await reader.readexactly(length)))
         await writer.drain()
 
     async with _listening(serve, _server_context(pem)) as port:
