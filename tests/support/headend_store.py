@@ -4,8 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from mbusheadend.decoding.keys import Vault
 from mbusheadend.store import Store
 from mbusheadend.store.sqlite.store import SqliteStore
 
-KINDS: Final[dict[str, Callable[[Path], Store]]] = {"sqlite": lambda folder: SqliteStore(folder / "store.db")}
+KINDS: Final[dict[str, Callable[[Path], Store]]] = {
+    "sqlite": lambda folder: SqliteStore(folder / "store.db", Vault.from_file(folder / "keys"))
+}
 """A second call with the same folder opens what the first has made."""

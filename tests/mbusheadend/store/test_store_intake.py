@@ -7,40 +7,16 @@ from typing import Final
 
 import pytest
 
-from mbus.addressing import SecondaryAddress
-from mbus.application.header import Header
-from mbus.application.security import encrypt_mode_5
 from mbus.application.telegram import decode_telegram
-from mbus.link.frames import LongFrame
 from mbusheadend.decoding.values import measured_of
 from mbusheadend.store import Place, Store, UnknownError, WrongOwnerError
 from mbushosting.readings import Outcome
 from support.headend_messages import LATER, SERIAL, START, batch, contact, enrol, listed, reading
+from support.headend_meters import ADDRESS, OTHER, number_of, telegram
 from support.needs import SHARED
 from support.telegrams import read_hex
 
 HOUR: Final = timedelta(hours=1)
-METER: Final = SecondaryAddress("12345678", 0x2C2D, 0x19, 0x04)
-OTHER: Final = SecondaryAddress("12345679", 0x2C2D, 0x19, 0x04)
-ADDRESS: Final = str(METER)
-KEY: Final = bytes(range(16))
-
-
-def telegram(
-    meter: SecondaryAddress = METER, energy: int = 1000, access: int = 1, sender: int = 0xFD
-) -> bytes:
-    header = Header(meter, access, 0, 0).to_bytes()
-    return LongFrame(0x08, sender, 0x72, header + b"\x04\x06" + energy.to_bytes(4, "little")).to_bytes()
-
-
-def encrypted(energy: int, access: int) -> bytes:
-    header = Header(METER, access, 0, 0)
-    word, data = encrypt_mode_5(header, b"\x04\x06" + energy.to_bytes(4, "little"), KEY)
-    return LongFrame(0x08, 0xFD, 0x72, Header(METER, access, 0, word).to_bytes() + data).to_bytes()
-
-
-async def number_of(store: Store, identity: str = ADDRESS) -> int:
-    return next(meter.id for meter in await store.meters() if meter.identity == identity)
 
 
 async def ids(store: Store, meter: int) -> list[int]:

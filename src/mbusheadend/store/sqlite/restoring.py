@@ -42,7 +42,9 @@ def restore(backup: Path, path: Path, now: datetime) -> Path | None:
 def check(backup: Path) -> None:
     """Read a backup from beginning to end; raise `StoreRefusedError` for one that cannot be brought back."""
     try:
-        with contextlib.closing(sqlite3.connect(f"file:{backup}?mode=ro", uri=True)) as connection:
+        with contextlib.closing(
+            sqlite3.connect(f"{backup.absolute().as_uri()}?immutable=1", uri=True)
+        ) as connection:
             version = connection.execute("PRAGMA user_version").fetchone()[0]
             found = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
             connection.execute("SELECT count(*) FROM reading, master LIMIT 0")

@@ -18,8 +18,6 @@ from mbusheadend.store.sqlite.rows import find_meter
 
 CHUNK: Final = 500
 """Readings that are changed in one transaction, so that intake never waits for long."""
-_REDECODE: Final = f"redecode {DECODER}"
-"""Another decoder begins at the beginning."""
 _FOREVER: Final = 1 << 60
 
 
@@ -37,8 +35,11 @@ class SqliteUpkeep:
     async def redecode(self, limit: int = CHUNK) -> Redecoded:
         """See the protocol."""
 
+        # Another decoder begins at the beginning.
+        job = f"redecode {DECODER}"
+
         def work(connection: sqlite3.Connection) -> Redecoded:
-            row = connection.execute("SELECT number FROM progress WHERE job = ?", (_REDECODE,)).fetchone()
+            row = connection.execute("SELECT number FROM progress WHERE job = ?", (job,)).fetchone()
             begin = 0 if row is None else row["number"]
             rows = connection.execute(
                 "SELECT * FROM reading WHERE number > ? ORDER BY number LIMIT ?", (begin, limit)
@@ -47,7 +48,7 @@ class SqliteUpkeep:
             is_complete = len(rows) < limit
             connection.execute(
                 "INSERT OR REPLACE INTO progress (job, number) VALUES (?, ?)",
-                (_REDECODE, rows[-1]["number"] if rows else begin),
+                (job, rows[-1]["number"] if rows else begin),
             )
             return Redecoded(len(rows), changed, is_complete)
 
