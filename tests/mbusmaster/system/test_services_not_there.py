@@ -29,7 +29,7 @@ def test_each_takes_the_place_of_the_real_service() -> None:
         str(time.state.reason),
         setter.unavailable,
         str(update.state.reason),
-        hosted.state.reason,
+        str(hosted.state.reason),
         str(network.unavailable),
     ):
         assert reason.startswith(("This release", "This installation"))

@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from mbusmaster.web.filled_form import filled_form
 from mbusmaster.web.forms import form_values
+from mbusmaster.web.locale import said
 from mbusmaster.web.render import go_to, page
 from mbusmaster.web.services import Services
 from mbusmaster.web.settings_form import save_settings
@@ -32,10 +33,12 @@ def router(services: Services) -> APIRouter:
 
 
 def _page(request: Request, services: Services, problems: dict[str, str] | None = None) -> Response:
+    state = services.hosted.state
     return page(
         request,
         "hosting.html",
         status=422 if problems else 200,
         form=filled_form(services.settings.stored, SECTION, problems=problems),
-        state=services.hosted.state,
+        state=state,
+        reason=said(state.reason),
     )
