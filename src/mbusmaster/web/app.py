@@ -12,7 +12,7 @@ from mbusmaster.web.entrance import BodyLimit, HostCheck, OriginCheck, Reception
 from mbusmaster.web.error_pages import handle_errors, refusal
 from mbusmaster.web.events import Streams
 from mbusmaster.web.guard import check_form
-from mbusmaster.web.pages import add_pages, upload_limits
+from mbusmaster.web.pages import add_pages, upload_limits, users_uploads
 from mbusmaster.web.render import Renderer
 from mbusmaster.web.services import Services
 from mbusmaster.web.static_files import StaticFiles
@@ -61,7 +61,7 @@ def create_app(services: Services, hosts: Callable[[], Collection[str]] = machin
     is_own = _is_own(services, hosts)
 
     def entrance(inner: ASGIApp) -> ASGIApp:
-        inner = BodyLimit(inner, {**upload_limits(), **UPLOAD_LIMITS}, refuse)
+        inner = BodyLimit(inner, {**upload_limits(), **UPLOAD_LIMITS}, refuse, users_uploads())
         inner = OriginCheck(inner, refuse)
         inner = HostCheck(inner, is_own, refuse)
         return ResponseHeaders(Reception(inner, services.access))

@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from email.utils import formatdate
 from http.cookies import CookieError, SimpleCookie
 from ipaddress import ip_address
@@ -195,11 +195,19 @@ class BodyLimit:
     """Refuses bodies that are longer than the page can want, counted as they come.
 
     :param uploads: the longest body by path, for those that take files; only from users and from the setup interface.
+    :param users_only: those of them that take files of users alone, from wherever.
     """
 
-    def __init__(self, app: ASGIApp, uploads: Mapping[str, int], refuse: Refuse) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        uploads: Mapping[str, int],
+        refuse: Refuse,
+        users_only: Collection[str] = frozenset(),
+    ) -> None:
         self._app = app
         self._uploads = uploads
+        self._users_only = users_only
         self._refuse = refuse
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -238,8 +246,10 @@ class BodyLimit:
 
     def _limit(self, scope: Scope) -> int:
         who: Visitor = scope["state"]["visitor"]
-        may_upload = who.is_user or who.is_setup or bool(who.token_user)
-        return self._uploads.get(scope["path"], MAX_BODY) if may_upload else MAX_BODY
+        path = scope["path"]
+        is_guest = who.is_setup and path not in self._users_only
+        may_upload = who.is_user or is_guest or bool(who.token_user)
+        return self._uploads.get(path, MAX_BODY) if may_upload else MAX_BODY
 
 
 class _TooLongError(BaseException):

@@ -241,3 +241,22 @@ async def test_the_api_tells_and_does_the_same(tmp_path: Path) -> None:
         updater.state = UpdateState(UpdateStatus.INSTALLED)
         answer = await client.post("/api/v1/firmware/offered", headers=headers)
         assert answer.status_code == 409
+
+
+async def test_nothing_of_a_file_is_kept_from_who_is_not_logged_in_not_even_at_the_setup_interface(
+    tmp_path: Path,
+) -> None:
+    sent = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal sent
+        yield b'--b\r\ncontent-disposition: form-data; name="file"; filename="x.tar"\r\n\r\n'
+        while sent < 64 << 20:
+            sent += 1 << 20
+            yield bytes(1 << 20)
+
+    async with web_client(tmp_path) as client:
+        form = {"content-type": "multipart/form-data; boundary=b"}
+        answer = await client.post(f"{PATH}/upload", content=endless(), headers=form)
+    assert answer.status_code == 413
+    assert sent <= 2 << 20

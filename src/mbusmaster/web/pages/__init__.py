@@ -78,7 +78,7 @@ _CHECKS: Final[dict[Door, Sequence[Callable[..., Any]]]] = {
     Door.USER: (require_user,),
 }
 
-__all__ = ["PAGES", "Door", "add_pages", "upload_limits"]
+__all__ = ["PAGES", "Door", "add_pages", "upload_limits", "users_uploads"]
 
 
 def add_pages(app: FastAPI, services: Services) -> frozenset[str]:
@@ -95,3 +95,9 @@ def add_pages(app: FastAPI, services: Services) -> frozenset[str]:
 def upload_limits() -> dict[str, int]:
     """Give the longest body by path, of the pages that take files."""
     return {path: limit for module in PAGES for path, limit in getattr(module, "UPLOAD_LIMITS", {}).items()}
+
+
+def users_uploads() -> frozenset[str]:
+    """Give the paths of pages that take files of users alone."""
+    of_users = [module for module in PAGES if getattr(module, "DOOR", Door.USER) is Door.USER]
+    return frozenset(path for module in of_users for path in getattr(module, "UPLOAD_LIMITS", ()))
