@@ -19,6 +19,8 @@ from mbusmaster.sqlitefile import DamagedError, Tables, open_file, set_aside, tr
 from mbusmaster.texts import NO_TEXT, Text, mark
 
 FILE_NAME: Final = "hosting.db"
+LOG_PAGES: Final = 200
+"""Pages of 4 KiB that the write-ahead log may have before it is worked off."""
 DAMAGED: Final = mark(
     "The file of hosted reading was damaged: it is kept as %(name)s, and what the head-end did not have yet is missing."
 )
@@ -131,6 +133,9 @@ class Database:
             self.problem = Text(DAMAGED, {"name": aside.name})
             _log.error("%s (%s)", self.problem, error)
             self._connection = open_file(self.path, TABLES)
+
+        # A small log beside the file: when the disk is full, what is kept in reserve must be enough to work it off.
+        self._connection.execute(f"PRAGMA wal_autocheckpoint={LOG_PAGES}")
 
     def _opened(self) -> sqlite3.Connection:
         if self._connection is None:

@@ -11,6 +11,7 @@ A small file beside keeps room for the moment when the disk is full: nothing can
 """
 
 import asyncio
+import contextlib
 import logging
 import os
 import sqlite3
@@ -42,7 +43,8 @@ NOT_STORED: Final = mark("Readings cannot be stored: %(reason)s.")
 REFUSED: Final = mark("The head-end refused %(count)s readings, the last one because: %(reason)s.")
 MOST_BYTES: Final = 1 << 20
 """Of a batch as JSON, about; a single reading may have more."""
-RESERVE_BYTES: Final = 1 << 20
+RESERVE_BYTES: Final = 2 << 20
+"""Twice the write-ahead log."""
 CHECK_EVERY: Final = 100
 """Readings between two looks at how much room is left."""
 ALARM_SHARE: Final = 0.8
@@ -248,7 +250,7 @@ class Outbox:
 
     async def _make_room_on_disk(self) -> None:
         """The disk is full: give up history, else what waits longest."""
-        await self._database.read(lambda _: self._reserve.unlink(missing_ok=True))
+        await self._database.read(self._use_reserve)
         if self._counts[State.KEPT] or self._counts[State.AGAIN]:
             self._alarms.begin("disk", Text(DISK_FULL))
         if not await self._drop():
@@ -289,6 +291,12 @@ class Outbox:
     def _tell_arrived(self) -> None:
         if self._counts[State.WAITING] or self._counts[State.AGAIN]:
             self.arrived.set()
+
+    def _use_reserve(self, connection: sqlite3.Connection) -> None:
+        """Work off the write-ahead log, so that its room can be written again."""
+        self._reserve.unlink(missing_ok=True)
+        with contextlib.suppress(sqlite3.Error):
+            connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
 
     def _make_reserve(self) -> bool:
         """Keep room on the disk; tell whether there is any."""

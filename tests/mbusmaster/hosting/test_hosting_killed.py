@@ -1,3 +1,4 @@
+import json
 import os
 import random
 import signal
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from support.needs import PROJECT
+from support.needs import PROJECT, program
 
 KILLS = 8
 
@@ -30,6 +31,23 @@ def run(folder: Path, first: int | None, seconds: float | None) -> list[list[str
         words += writer.stdout.readlines()
     assert seconds is not None or writer.returncode == 0
     return [line.decode().split() for line in words if line.endswith(b"\n")]
+
+
+def test_on_a_disk_that_others_fill_only_history_is_given_up_and_that_is_said(tmp_path: Path) -> None:
+    work = f"mount -t tmpfs -o size=5m tmpfs {tmp_path} && {sys.executable} -m support.outbox_on_full_disk {tmp_path}"
+    finished = subprocess.run(
+        [program("unshare", "util-linux"), "--mount", "--propagation", "private", "sh", "-c", work],
+        env={**os.environ, "PYTHONPATH": str(PROJECT / "tests")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stderr
+    said = json.loads(finished.stdout)
+    assert [said[part] for part in ("old", "new", "more")] == [True, True, True]
+    assert said["dropped"] == 0
+    assert "disk is full" in said["alarms"][0]
+    assert not said["after"]
 
 
 def test_killed_at_any_moment_the_outbox_delivers_each_reading_that_it_took_once(tmp_path: Path) -> None:
