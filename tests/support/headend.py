@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from mbusheadend.authority import Authority
 from mbusheadend.service import HeadEnd, authority_of, open_store
@@ -19,6 +20,7 @@ from mbusheadend.settings import Settings
 from mbusheadend.store import Store
 from mbusheadend.tokens import make_token
 from mbushosting.contact import Contact
+from mbusio.certificates import Pair, pem_of
 from mbusmaster.hosting.credentials import Credentials, Enrolled
 from mbusmaster.hosting.enrolment import enrol
 from mbusmaster.hosting.link import HeadEnd as Link
@@ -90,9 +92,23 @@ class Site:
 
     @property
     def authority_pem(self) -> bytes:
-        from mbusio.certificates import pem_of
-
         return pem_of(self.authority.certificate)
+
+    async def take_in(self, *serials: str) -> dict[str, ssl.SSLContext]:
+        """Take many masters in, all with one key; give what each shows."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        contexts = {}
+        for serial in serials:
+            await self.store.add_token(serial.encode(), self.clock() + timedelta(1), "", self.clock())
+            assert await self.store.use_token(serial.encode(), serial, self.clock())
+            certificate = self.authority.sign(key.public_key(), serial, self.clock(), 1)
+            number, until = certificate.serial_number, certificate.not_valid_after_utc
+            await self.store.add_certificate(serial, number, until, self.clock())
+            file = self.folder / f"{serial}.pem"
+            file.write_bytes(Pair(certificate, key).to_pem())
+            contexts[serial] = self.context()
+            contexts[serial].load_cert_chain(file)
+        return contexts
 
     def client(self, serial: str | None = None) -> httpx.AsyncClient:
         """Give a client of others, with the certificate of a master."""
