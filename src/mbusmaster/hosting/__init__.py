@@ -1,1 +1,15 @@
-"""Hosted reading: the master calls its head-end, reads on schedule, and delivers (guide 3.1.3, 3.1.5, 5.3; DESIGN 5.9)."""
+"""Hosted reading, the master's side: it calls the head-end, reads as it is told to, keeps what was read and hands it over.
+
+==================================  ==============================================================================
+service.py                          the whole of it, on and off as the settings say; what `app` wires
+agent.py, report.py                 contacts and deliveries; how the master is
+orders.py, plans.py                 the schedules in force, and what is due of each
+commands.py                         what the head-end asks for once
+rounds.py, busrounds.py             begins rounds; carries them out, one bus beside the other
+reader.py, meters.py                reads one meter (guide 3.1.5); what is known of each
+outbox.py, rows.py, packing.py      readings that wait, and the history
+database.py                         the file behind all that, ``hosting.db`` in the state folder
+link.py, connection.py, explain.py  HTTPS to the head-end
+enrolment.py, credentials.py        how this master is taken in, and what proves who it is
+==================================  ==============================================================================
+"""

@@ -11,7 +11,7 @@ _log = logging.getLogger(__name__)
 class Alarms:
     """Alarms by a key each.
 
-    :param changed: is called when one begins, changes or ends.
+    :param changed: is called when one begins or ends.
     """
 
     def __init__(self, changed: Callable[[], None] = lambda: None) -> None:
@@ -25,10 +25,10 @@ class Alarms:
 
     def begin(self, key: str, text: Text) -> None:
         """Something is wrong."""
-        before = self._texts.get(key)
-        if before != text:
-            self._texts[key] = text
-            _log.log(logging.ERROR if before is None else logging.DEBUG, "hosted reading: %s", text)
+        is_new = key not in self._texts
+        self._texts[key] = text
+        if is_new:
+            _log.error("hosted reading: %s", text)
             self.changed()
 
     def end(self, key: str) -> None:

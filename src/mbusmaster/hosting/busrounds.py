@@ -174,6 +174,7 @@ class BusRounds:
     async def _release(self, client: Client) -> None:
         """Leave no meter selected."""
         if client.has_bus and self._stations.is_agreed(SELECTED):
+            client.use_baud(self._engine.settings.default_baud)
             with contextlib.suppress(BusDownError, BusIOError):
                 await client.run(release(self._stations))
             self._stations.failed(SELECTED)

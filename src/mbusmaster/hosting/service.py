@@ -31,7 +31,7 @@ from mbusmaster.settings.sections.system import HostingSettings
 from mbusmaster.texts import NO_TEXT, Text, mark
 
 OFF: Final = mark("Hosting is switched off.")
-CLOCK_OFF: Final = mark("The clocks of this master and of the head-end are %(seconds)s seconds apart.")
+CLOCK_OFF: Final = mark("The clocks of this master and of the head-end are %(minutes)s minutes apart.")
 PURGE_EVERY: Final = 3600.0
 GOODBYE: Final = 10.0
 """Seconds for telling the head-end that hosting is off."""
@@ -109,7 +109,7 @@ class Hosting:
             return HostingState(False, reason=Text(OFF), alarms=self._alarms.texts)
         return HostingState(
             self._is_on(),
-            work.agent.reached,
+            work.agent.reached and self._is_on(),
             work.agent.reason if self._is_on() else Text(OFF),
             work.agent.last_contact,
             len(work.orders.plans),
@@ -261,7 +261,9 @@ class _Work:
                 await asyncio.sleep(FILE_AGAIN)
 
     async def read(self) -> None:
-        """Follow the orders until `end_reading` or cancelled."""
+        """Follow the orders until `end_reading` or cancelled; raise `HostingFileError` where it cannot begin."""
+        # Whoever was cancelled while storing has not counted.
+        await self.outbox.open()
         rounds = self._rounds = Rounds(
             self._engines,
             self.orders,
@@ -348,8 +350,8 @@ class _Work:
 
     def _compare_clocks(self, theirs: datetime | None, ours: datetime) -> None:
         if theirs is not None and abs(theirs - ours) > TOLERANCE:
-            seconds = round(abs(theirs - ours).total_seconds())
-            self._alarms.begin("clock", Text(CLOCK_OFF, {"seconds": seconds}))
+            minutes = round(abs(theirs - ours) / timedelta(minutes=1))
+            self._alarms.begin("clock", Text(CLOCK_OFF, {"minutes": minutes}))
         else:
             self._alarms.end("clock")
 

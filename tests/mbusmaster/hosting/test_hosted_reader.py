@@ -9,7 +9,7 @@ from mbus.link.frames import LongFrame, parse_frame
 from mbus.link.station import Stations
 from mbus.link.transaction import Outcome as Heard
 from mbus.procedures.reading import named_by
-from mbus.procedures.steps import Request
+from mbus.procedures.steps import Reply, Request, Silence
 from mbushosting.readings import Outcome
 from mbusio.barrier import Verdict
 from mbusmaster.bus.requests import Withheld, is_initialisation, is_selection
@@ -161,6 +161,40 @@ def test_all_telegrams_of_a_meter_are_read() -> None:
         assert result.attempts == 1
         several += len(result.frames) > 1
     assert several
+
+
+def test_a_meter_that_lets_itself_not_be_selected_is_read_by_its_primary_address() -> None:
+    (meter,) = some(1)
+    assert meter.secondary is not None
+    reader = Reader([meter])
+    reader.bus.slaves[0].select = lambda selection: None  # type: ignore[method-assign]
+    first = reader.read(by_secondary(meter, primary=True))
+    assert (first.outcome, first.attempts) == (Outcome.OK, 4 + 1)
+    assert first.known == Known(2400, by_primary=True)
+    assert "primary address only" in first.remark
+    again = reader.read(by_secondary(meter, primary=True), first.known, remembered_first=True)
+    assert (again.outcome, again.attempts) == (Outcome.OK, 1)
+
+
+def test_of_a_meter_that_falls_silent_in_between_the_telegrams_that_came_are_kept() -> None:
+    meters = modelled_meters(12, "random", 1, START)
+    several = next(one for one in meters if len(one.reading(0.0)) > 1)
+    reader = Reader([several])
+    procedure = read_meter(by_secondary(several), MANNER, reader.stations)
+    outcome: Heard | None = None
+    heard = 0
+    try:
+        while True:
+            step = procedure.send(outcome)
+            outcome = None
+            if isinstance(step, Request):
+                outcome = Silence() if heard else reader.master.transact(step)
+                heard += isinstance(outcome, Reply)
+    except StopIteration as end:
+        result: Result = end.value
+    assert (result.outcome, result.baud) == (Outcome.INCOMPLETE, 2400)
+    assert len(result.frames) == 1
+    assert named_by(frame_of(result.frames[0])) == several.secondary
 
 
 def test_an_application_reset_goes_first_and_a_meter_that_refuses_is_read_all_the_same() -> None:
