@@ -44,7 +44,7 @@ class TrialError(MasterError):
     """There is no trial where one is needed, or one where none may be."""
 
 
-class Phase(StrEnum):
+class TrialPhase(StrEnum):
     """How far a change is."""
 
     NONE = "none"
@@ -66,7 +66,7 @@ class NetworkChange:
     :ivar warnings: of a trial: what somebody should look at.
     """
 
-    phase: Phase = Phase.NONE
+    phase: TrialPhase = TrialPhase.NONE
     wanted: EthernetSettings | None = None
     ends_at: float = 0.0
     interface: str = ""
@@ -173,12 +173,12 @@ class NetworkChanger:
             await self._find_out()
             while True:
                 left = self._change.ends_at + self._grace - self._monotonic()
-                in_trial = self._change.phase is Phase.TRIAL
+                in_trial = self._change.phase is TrialPhase.TRIAL
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(max(self._grace, left) if in_trial else None):
                         await self._news.wait()
                 self._news.clear()
-                if self._change.phase is Phase.TRIAL and self._monotonic() >= self._change.ends_at:
+                if self._change.phase is TrialPhase.TRIAL and self._monotonic() >= self._change.ends_at:
                     with contextlib.suppress(HelperError):
                         await self._look()
         finally:
@@ -203,10 +203,10 @@ class NetworkChanger:
         """
         if self._unavailable:
             raise NotAvailableError(str(self._unavailable))
-        if self._change.phase in (Phase.APPLYING, Phase.TRIAL):
+        if self._change.phase in (TrialPhase.APPLYING, TrialPhase.TRIAL):
             raise TrialError(UNDER_WAY)
         device = wanted.interface or interface
-        self._change = NetworkChange(Phase.APPLYING, wanted, interface=device)
+        self._change = NetworkChange(TrialPhase.APPLYING, wanted, interface=device)
         self._task = asyncio.get_running_loop().create_task(self._try(wanted, device))
 
     async def keep(self) -> EthernetSettings:
@@ -214,17 +214,17 @@ class NetworkChanger:
         trial = self._on_trial()
         await self._helper.do("network.keep", {"id": trial.id})
         assert trial.wanted is not None, "a trial of this run has its settings"
-        self._end(NetworkChange(Phase.KEPT, trial.wanted, interface=trial.interface, id=trial.id))
+        self._end(NetworkChange(TrialPhase.KEPT, trial.wanted, interface=trial.interface, id=trial.id))
         return trial.wanted
 
     async def take_back(self) -> None:
         """End the trial with the old addresses; raise `TrialError` or `HelperError`."""
         trial = self._on_trial()
         await self._helper.do("network.back", {"id": trial.id})
-        self._end(NetworkChange(Phase.TAKEN_BACK, trial.wanted, interface=trial.interface, id=trial.id))
+        self._end(NetworkChange(TrialPhase.TAKEN_BACK, trial.wanted, interface=trial.interface, id=trial.id))
 
     def _on_trial(self) -> NetworkChange:
-        if self._change.phase is not Phase.TRIAL:
+        if self._change.phase is not TrialPhase.TRIAL:
             raise TrialError(NO_TRIAL)
         return self._change
 
@@ -241,14 +241,14 @@ class NetworkChanger:
         try:
             facts = await self._helper.do("network.try", arguments)
         except HelperError as error:
-            self._end(NetworkChange(Phase.REFUSED, wanted, interface=interface, reason=error.text))
+            self._end(NetworkChange(TrialPhase.REFUSED, wanted, interface=interface, reason=error.text))
             return
         self._change = self._trial(facts, wanted)
         self._news.set()
 
     def _trial(self, facts: Mapping[str, Any], wanted: EthernetSettings) -> NetworkChange:
         return NetworkChange(
-            Phase.TRIAL,
+            TrialPhase.TRIAL,
             wanted,
             self._monotonic() + float(facts["seconds_left"]),
             str(facts.get("interface", "")),
@@ -267,7 +267,7 @@ class NetworkChanger:
             if self._change.id != trial["id"]:
                 self._change = self._trial(trial, EthernetSettings.model_validate(_settings(trial["wanted"])))
                 self._news.set()
-        elif self._change.phase is Phase.TRIAL:
+        elif self._change.phase is TrialPhase.TRIAL:
             self._end(_ended(self._change, facts["last"] or {}))
 
     def _end(self, change: NetworkChange) -> None:
@@ -281,9 +281,9 @@ def _ended(trial: NetworkChange, last: Mapping[str, Any]) -> NetworkChange:
     """Give how a trial ended that is over; it was kept where the helper broke off only after it had heard so."""
     is_it = last.get("id") == trial.id
     if is_it and last.get("outcome") == "kept":
-        return NetworkChange(Phase.KEPT, trial.wanted, interface=trial.interface, id=trial.id)
+        return NetworkChange(TrialPhase.KEPT, trial.wanted, interface=trial.interface, id=trial.id)
     reason = Text(last["why"], last.get("values", {})) if is_it and last.get("why") else Text(NOT_KEPT)
-    return NetworkChange(Phase.TAKEN_BACK, trial.wanted, interface=trial.interface, reason=reason)
+    return NetworkChange(TrialPhase.TAKEN_BACK, trial.wanted, interface=trial.interface, reason=reason)
 
 
 def _why(facts: Mapping[str, Any]) -> Text:

@@ -9,8 +9,8 @@ from fastapi import APIRouter, Request
 from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
+from mbusio.meterfile import MAX_SIZE
 from mbusmaster.meterlist import ImportReport, Problem
-from mbusmaster.meterlist.csvfile import MAX_SIZE
 from mbusmaster.web.actions.meters import record_import
 from mbusmaster.web.forms import form_values
 from mbusmaster.web.guard import Asking

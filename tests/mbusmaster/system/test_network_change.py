@@ -19,8 +19,8 @@ from mbusmaster.system.network_change import (
     NetworkChange,
     NetworkChanger,
     NoNetworkApplier,
-    Phase,
     TrialError,
+    TrialPhase,
 )
 from mbusmaster.system.unavailable import NotAvailableError
 from mbusmaster.texts import Text
@@ -43,7 +43,7 @@ class Bench:
     changer: NetworkChanger
     ended: "asyncio.Queue[NetworkChange]"
 
-    async def in_phase(self, phase: Phase) -> NetworkChange:
+    async def in_phase(self, phase: TrialPhase) -> NetworkChange:
         await settled(lambda: self.changer.change.phase is phase)
         return self.changer.change
 
@@ -67,12 +67,12 @@ async def bench(folder: Path, network: PlayedNetwork) -> AsyncIterator[Bench]:
 async def test_addresses_are_on_trial_and_kept(tmp_path: Path) -> None:
     async with bench(tmp_path, PlayedNetwork()) as one:
         one.changer.begin(STATIC, "eth0")
-        assert one.changer.change.phase is Phase.APPLYING
-        trial = await one.in_phase(Phase.TRIAL)
+        assert one.changer.change.phase is TrialPhase.APPLYING
+        trial = await one.in_phase(TrialPhase.TRIAL)
         assert (trial.interface, trial.wanted) == ("eth0", STATIC)
         assert one.changer.seconds_left == 60
         assert await one.changer.keep() == STATIC
-        assert (await one.ended.get()).phase is Phase.KEPT
+        assert (await one.ended.get()).phase is TrialPhase.KEPT
         (_, tried), (_, kept) = one.network.asked
         assert tried == {
             "interface": "eth0",
@@ -90,20 +90,20 @@ async def test_addresses_are_on_trial_and_kept(tmp_path: Path) -> None:
 async def test_the_interface_of_the_settings_counts_before_the_one_that_is_found(tmp_path: Path) -> None:
     async with bench(tmp_path, PlayedNetwork()) as one:
         one.changer.begin(STATIC.model_copy(update={"interface": "lan7"}), "eth0")
-        assert (await one.in_phase(Phase.TRIAL)).interface == "lan7"
+        assert (await one.in_phase(TrialPhase.TRIAL)).interface == "lan7"
 
 
 async def test_a_refusal_is_told_with_its_values_and_another_try_is_free(tmp_path: Path) -> None:
     async with bench(tmp_path, PlayedNetwork(refusal="%(address)s is taken")) as one:
         one.changer.begin(STATIC, "eth0")
-        refused = await one.in_phase(Phase.REFUSED)
+        refused = await one.in_phase(TrialPhase.REFUSED)
         assert (refused.reason.template, refused.reason.values) == (
             "%(address)s is taken",
             {"address": "192.0.2.10"},
         )
         one.network.refusal = ""
         one.changer.begin(STATIC, "eth0")
-        await one.in_phase(Phase.TRIAL)
+        await one.in_phase(TrialPhase.TRIAL)
 
 
 async def test_there_is_one_trial_at_a_time(tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ async def test_there_is_one_trial_at_a_time(tmp_path: Path) -> None:
         one.changer.begin(STATIC, "eth0")
         with pytest.raises(TrialError, match=UNDER_WAY):
             one.changer.begin(STATIC, "eth0")
-        await one.in_phase(Phase.TRIAL)
+        await one.in_phase(TrialPhase.TRIAL)
         with pytest.raises(TrialError, match=UNDER_WAY):
             one.changer.begin(STATIC, "eth0")
 
@@ -119,9 +119,9 @@ async def test_there_is_one_trial_at_a_time(tmp_path: Path) -> None:
 async def test_somebody_may_take_the_old_addresses_back_at_once(tmp_path: Path) -> None:
     async with bench(tmp_path, PlayedNetwork()) as one:
         one.changer.begin(STATIC, "eth0")
-        await one.in_phase(Phase.TRIAL)
+        await one.in_phase(TrialPhase.TRIAL)
         await one.changer.take_back()
-        assert one.changer.change.phase is Phase.TAKEN_BACK
+        assert one.changer.change.phase is TrialPhase.TAKEN_BACK
         assert not one.changer.change.reason
         with pytest.raises(TrialError):
             await one.changer.keep()
@@ -130,30 +130,30 @@ async def test_somebody_may_take_the_old_addresses_back_at_once(tmp_path: Path) 
 async def test_a_trial_that_nobody_kept_is_over_when_the_helper_says_so(tmp_path: Path) -> None:
     async with bench(tmp_path, PlayedNetwork(seconds=0)) as one:
         one.changer.begin(STATIC, "eth0")
-        await one.in_phase(Phase.TRIAL)
+        await one.in_phase(TrialPhase.TRIAL)
         one.network.ends()
         change = await asyncio.wait_for(one.ended.get(), 10)
-        assert change.phase is Phase.TAKEN_BACK
+        assert change.phase is TrialPhase.TAKEN_BACK
         assert "Nobody kept" in str(change.reason)
 
 
 async def test_a_trial_that_was_kept_though_the_helper_broke_off_is_told_as_kept(tmp_path: Path) -> None:
     async with bench(tmp_path, PlayedNetwork(seconds=0)) as one:
         one.changer.begin(STATIC, "eth0")
-        await one.in_phase(Phase.TRIAL)
+        await one.in_phase(TrialPhase.TRIAL)
         one.network.ends(outcome="kept")
         change = await asyncio.wait_for(one.ended.get(), 10)
-        assert (change.phase, change.wanted, str(change.reason)) == (Phase.KEPT, STATIC, "")
+        assert (change.phase, change.wanted, str(change.reason)) == (TrialPhase.KEPT, STATIC, "")
 
 
 async def test_a_gateway_that_starts_within_a_trial_goes_on_with_it(tmp_path: Path) -> None:
     network = PlayedNetwork()
     async with bench(tmp_path, network) as one:
         one.changer.begin(STATIC, "eth0")
-        await one.in_phase(Phase.TRIAL)
+        await one.in_phase(TrialPhase.TRIAL)
     (tmp_path / "helper").unlink()
     async with bench(tmp_path, network) as again:
-        trial = await again.in_phase(Phase.TRIAL)
+        trial = await again.in_phase(TrialPhase.TRIAL)
         assert trial.wanted is not None
         assert trial.wanted.address == STATIC.address
         await again.changer.keep()
@@ -181,7 +181,7 @@ async def test_a_manager_that_comes_late_is_found(tmp_path: Path) -> None:
         network.manager = "NetworkManager"
         await settled(lambda: not one.changer.unavailable)
         one.changer.begin(STATIC, "eth0")
-        await one.in_phase(Phase.TRIAL)
+        await one.in_phase(TrialPhase.TRIAL)
 
 
 async def test_a_helper_that_answers_late_is_found(tmp_path: Path) -> None:
@@ -209,8 +209,8 @@ async def test_without_a_helper_nothing_can_be_changed(tmp_path: Path) -> None:
 async def test_a_helper_that_is_gone_when_it_should_keep_leaves_the_trial_to_its_end(tmp_path: Path) -> None:
     async with bench(tmp_path, PlayedNetwork()) as one:
         one.changer.begin(STATIC, "eth0")
-        await one.in_phase(Phase.TRIAL)
+        await one.in_phase(TrialPhase.TRIAL)
         (tmp_path / "helper").unlink()
         with pytest.raises(HelperGoneError):
             await one.changer.keep()
-        assert one.changer.change.phase is Phase.TRIAL
+        assert one.changer.change.phase is TrialPhase.TRIAL

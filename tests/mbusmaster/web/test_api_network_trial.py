@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from mbusmaster.system.network_change import NO_HELPER, NetworkChanger, Phase
+from mbusmaster.system.network_change import NO_HELPER, NetworkChanger, TrialPhase
 from support.api import ApiClient, api_client
 from support.network import PlayedNetwork, played_network
 from support.settled import settled
@@ -29,7 +29,7 @@ async def api(folder: Path, network: PlayedNetwork) -> AsyncIterator[tuple[ApiCl
 async def begin(client: ApiClient, changer: NetworkChanger) -> None:
     answer = await client.ask("POST", TRIAL, json=NEW)
     assert (answer.status_code, answer.json()["phase"]) == (202, "applying")
-    await settled(lambda: changer.change.phase is not Phase.APPLYING)
+    await settled(lambda: changer.change.phase is not TrialPhase.APPLYING)
 
 
 async def test_addresses_are_tried_and_kept(tmp_path: Path) -> None:

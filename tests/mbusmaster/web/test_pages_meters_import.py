@@ -4,8 +4,8 @@ from pathlib import Path
 import httpx
 
 from mbus.addressing import SecondaryAddress
+from mbusio.meterfile import MAX_SIZE
 from mbusmaster.meterlist import Status
-from mbusmaster.meterlist.csvfile import MAX_SIZE
 from mbusmaster.meterlist.sighting import Sighting
 from mbusmaster.web.waiting_upload import LONGEST_WAIT, MOST, Upload, WaitingUploads
 from support.web import WebClient, web_client

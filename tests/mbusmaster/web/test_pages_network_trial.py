@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mbusmaster.system.network_change import NO_HELPER, NetworkChanger, Phase
+from mbusmaster.system.network_change import NO_HELPER, NetworkChanger, TrialPhase
 from support.network import PlayedNetwork, played_network
 from support.settled import settled
 from support.web import WebClient, web_client
@@ -40,7 +40,7 @@ async def pages(
         await asyncio.wait({running})
 
 
-async def in_phase(changer: NetworkChanger, phase: Phase) -> None:
+async def in_phase(changer: NetworkChanger, phase: TrialPhase) -> None:
     await settled(lambda: changer.change.phase is phase)
 
 
@@ -48,7 +48,7 @@ async def test_saved_addresses_are_on_trial_and_stored_only_when_kept(tmp_path: 
     async with pages(tmp_path, PlayedNetwork()) as (client, changer):
         answer = await client.submit(ETHERNET, NEW)
         assert answer.status_code == 200
-        await in_phase(changer, Phase.TRIAL)
+        await in_phase(changer, TrialPhase.TRIAL)
         part = await client.get(f"{ETHERNET}/trial")
         assert re.search(r"on trial for [1-6]\d more seconds", part.text)
         assert "You are on the setup network" in part.text
@@ -66,14 +66,14 @@ async def test_the_name_of_the_master_is_saved_without_any_trial(tmp_path: Path)
     async with pages(tmp_path, network) as (client, changer):
         await client.submit(ETHERNET, {"ethernet.dhcp": "true", "device.name": "Skolegade 7"})
         assert client.services.settings.stored.device.name == "Skolegade 7"
-        assert changer.change.phase is Phase.NONE
+        assert changer.change.phase is TrialPhase.NONE
         assert network.asked == []
 
 
 async def test_name_and_addresses_together_save_the_one_and_try_the_other(tmp_path: Path) -> None:
     async with pages(tmp_path, PlayedNetwork()) as (client, changer):
         await client.submit(ETHERNET, {**NEW, "device.name": "Skolegade 7"})
-        await in_phase(changer, Phase.TRIAL)
+        await in_phase(changer, TrialPhase.TRIAL)
         assert client.services.settings.stored.device.name == "Skolegade 7"
         assert client.services.settings.stored.ethernet.dhcp
 
@@ -81,7 +81,7 @@ async def test_name_and_addresses_together_save_the_one_and_try_the_other(tmp_pa
 async def test_a_refusal_is_shown_with_what_was_typed(tmp_path: Path) -> None:
     async with pages(tmp_path, PlayedNetwork(refusal="%(address)s is in use")) as (client, changer):
         await client.submit(ETHERNET, NEW)
-        await in_phase(changer, Phase.REFUSED)
+        await in_phase(changer, TrialPhase.REFUSED)
         answer = await client.show(ETHERNET)
         assert "The addresses were not changed. 192.0.2.10 is in use" in answer.text
         assert 'value="192.0.2.10"' in answer.text
@@ -93,28 +93,28 @@ async def test_from_the_lan_addresses_are_kept_only_over_the_new_one(tmp_path: P
     old, new = "https://192.0.2.9", "https://192.0.2.10"
     async with pages(tmp_path, network, "lan", old) as (client, changer):
         await client.submit(ETHERNET, NEW)
-        await in_phase(changer, Phase.TRIAL)
+        await in_phase(changer, TrialPhase.TRIAL)
         part = await client.get(f"{ETHERNET}/trial")
         assert "Keep the new addresses" not in part.text
         answer = await client.submit(f"{ETHERNET}/keep")
         assert "Keep them from the new address" in answer.text
-        assert changer.change.phase is Phase.TRIAL
+        assert changer.change.phase is TrialPhase.TRIAL
         client.base_url = new
         client.cookies.clear()
         await client.log_in()
         answer = await client.show(ETHERNET)
         assert "Keep the new addresses" in answer.text
         await client.submit(f"{ETHERNET}/keep")
-        await in_phase(changer, Phase.KEPT)
+        await in_phase(changer, TrialPhase.KEPT)
 
 
 async def test_the_old_addresses_are_taken_back_by_a_button(tmp_path: Path) -> None:
     async with pages(tmp_path, PlayedNetwork()) as (client, changer):
         await client.submit(ETHERNET, NEW)
-        await in_phase(changer, Phase.TRIAL)
+        await in_phase(changer, TrialPhase.TRIAL)
         answer = await client.submit(f"{ETHERNET}/back")
         assert "The old addresses are back." in answer.text
-        assert changer.change.phase is Phase.TAKEN_BACK
+        assert changer.change.phase is TrialPhase.TAKEN_BACK
         answer = await client.submit(f"{ETHERNET}/keep")
         assert "No addresses are on trial any more" in answer.text
 
@@ -123,7 +123,7 @@ async def test_warnings_of_a_trial_are_shown(tmp_path: Path) -> None:
     network = PlayedNetwork(warnings=[["The gateway %(gateway)s does not answer.", {"gateway": "192.0.2.1"}]])
     async with pages(tmp_path, network) as (client, changer):
         await client.submit(ETHERNET, NEW)
-        await in_phase(changer, Phase.TRIAL)
+        await in_phase(changer, TrialPhase.TRIAL)
         assert "The gateway 192.0.2.1 does not answer." in (await client.get(f"{ETHERNET}/trial")).text
 
 
@@ -131,7 +131,7 @@ async def test_warnings_of_a_trial_are_shown(tmp_path: Path) -> None:
 async def test_a_stranger_ends_no_trial(tmp_path: Path, deed: str) -> None:
     async with pages(tmp_path, PlayedNetwork()) as (client, changer):
         await client.submit(ETHERNET, NEW)
-        await in_phase(changer, Phase.TRIAL)
+        await in_phase(changer, TrialPhase.TRIAL)
         client.cookies.clear()
         await client.submit(f"{ETHERNET}/{deed}")
-        assert changer.change.phase is Phase.TRIAL
+        assert changer.change.phase is TrialPhase.TRIAL

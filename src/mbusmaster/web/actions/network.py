@@ -8,7 +8,7 @@ from starlette.requests import HTTPConnection
 from mbusmaster.access import AuditKind
 from mbusmaster.settings import Settings
 from mbusmaster.settings.schema import EthernetSettings
-from mbusmaster.system.network_change import Phase, TrialError
+from mbusmaster.system.network_change import TrialError, TrialPhase
 from mbusmaster.texts import mark
 from mbusmaster.web.actions import Actor
 from mbusmaster.web.actions.settings import change_settings
@@ -50,7 +50,7 @@ def may_keep(services: Services, is_setup: bool, local_address: str) -> bool:
     :param local_address: of the master's end of the connection.
     """
     change = services.network_applier.change
-    if change.phase is not Phase.TRIAL or change.wanted is None:
+    if change.phase is not TrialPhase.TRIAL or change.wanted is None:
         return False
     if is_setup:
         return True
@@ -62,7 +62,7 @@ def may_keep(services: Services, is_setup: bool, local_address: str) -> bool:
 async def keep_trial(services: Services, who: Actor, is_setup: bool, local_address: str) -> None:
     """Keep what is on trial and store it; raise `TrialError`, `HelperError` or `SettingsError`."""
     applier = services.network_applier
-    if applier.change.phase is Phase.TRIAL and not may_keep(services, is_setup, local_address):
+    if applier.change.phase is TrialPhase.TRIAL and not may_keep(services, is_setup, local_address):
         raise TrialError(ELSEWHERE)
     kept = await applier.keep()
     _write_down(services, who, f"kept {shown(kept)}")

@@ -10,7 +10,7 @@ from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from mbusmaster.meterlist.csvfile import MAX_SIZE as LARGEST_LIST
+from mbusio.meterfile import MAX_SIZE as LARGEST_LIST
 from mbusmaster.settings.backup import MAX_SIZE as LARGEST_BACKUP
 from mbusmaster.web.actions.firmware import MAX_SIZE as LARGEST_RELEASE
 from mbusmaster.web.events import Streams

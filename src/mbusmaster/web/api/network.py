@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Request
 
-from mbusmaster.system.network_change import Phase
+from mbusmaster.system.network_change import TrialPhase
 from mbusmaster.web.actions.network import ADDRESSES, begin_trial, keep_trial, local_address, take_trial_back
 from mbusmaster.web.api.callers import Calling
 from mbusmaster.web.api.models import Answer, Given, Shown, ShownOrNot, Switch, Text
@@ -16,7 +16,7 @@ from mbusmaster.web.visitor import visitor
 class AddressChange(Answer):
     """The last change of addresses, or the one under way; `reason` says why it was refused or taken back."""
 
-    phase: Phase
+    phase: TrialPhase
     interface: str
     seconds_left: int
     reason: str
@@ -110,7 +110,7 @@ def _change(services: Services) -> AddressChange:
     return AddressChange(
         phase=change.phase,
         interface=change.interface,
-        seconds_left=services.network_applier.seconds_left if change.phase is Phase.TRIAL else 0,
+        seconds_left=services.network_applier.seconds_left if change.phase is TrialPhase.TRIAL else 0,
         reason=said(change.reason),
         warnings=tuple(said(text) for text in change.warnings),
     )

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from mbusmaster.errors import MasterError
 from mbusmaster.helper.errors import HelperError
 from mbusmaster.settings import Settings, SettingsError
-from mbusmaster.system.network_change import NetworkChange, Phase
+from mbusmaster.system.network_change import NetworkChange, TrialPhase
 from mbusmaster.web.actions.network import (
     ADDRESSES,
     begin_trial,
@@ -120,7 +120,7 @@ def _page(
 ) -> Response:
     change = services.network_applier.change
     shown = services.settings.stored
-    if given is None and change.phase is not Phase.NONE and change.wanted is not None:
+    if given is None and change.phase is not TrialPhase.NONE and change.wanted is not None:
         # What was wanted stands in the form, so that a mistake can be put right.
         shown = shown.model_copy(update={"ethernet": change.wanted})
     return page(
