@@ -9,8 +9,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from mbusheadend.errors import HeadEndError
-from mbusheadend.service import HeadEnd, authority_of, open_store, url_of, utc_now
-from mbusheadend.settings import Settings, load_settings
+from mbusheadend.settings import Settings, load_settings, url_of
+from mbusheadend.state import authority_of, open_store, utc_now
 from mbusheadend.store import Store
 from mbusheadend.tokens import make_token
 
@@ -37,6 +37,9 @@ def settings_for(
 
 async def serve(settings: Settings, stop: asyncio.Event, ready: Callable[[str], None]) -> None:
     """Run the head-end until `stop` is set; `ready` is told what masters call. Raise `HeadEndError` or `StoreError`."""
+    # What serves is big; the other commands do without it.
+    from mbusheadend.service import HeadEnd
+
     async with _store(settings) as store:
         head_end = HeadEnd(settings, authority_of(settings.state_folder), store)
         head_end.start()

@@ -4,52 +4,24 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
-from datetime import UTC, datetime
-from pathlib import Path
+from datetime import datetime
 from typing import Final
 
 from mbusheadend.app import create_app
-from mbusheadend.authority import Authority, open_authority, server_names
+from mbusheadend.authority import Authority, server_names
 from mbusheadend.bodies import Room
 from mbusheadend.errors import HeadEndError
 from mbusheadend.est import Est
 from mbusheadend.hosting_api import HostingApi
 from mbusheadend.server import Server
-from mbusheadend.settings import Settings
-from mbusheadend.store import Store, StoreError
+from mbusheadend.settings import Settings, url_of
+from mbusheadend.state import utc_now
+from mbusheadend.store import Store
 
-DATABASE: Final = "headend.sqlite"
-AUTHORITY_FOLDER: Final = "authority"
 LOOK_SECONDS: Final = 3600.0
 """Between two looks at the age of the server's certificate."""
 
 _log = logging.getLogger(__name__)
-
-
-def utc_now() -> datetime:
-    """Give the time."""
-    return datetime.now(UTC)
-
-
-def open_store(state: Path) -> Store:
-    """Open the store in a state folder. Raise `HeadEndError`."""
-    # SQLite may be replaced by another store: only here it is named.
-    from mbusheadend.store.sqlite.store import SqliteStore
-
-    try:
-        state.mkdir(mode=0o750, parents=True, exist_ok=True)
-        return SqliteStore(state / DATABASE)
-    except OSError as error:
-        raise HeadEndError(
-            f"cannot use the state folder {state}: {error.strerror}; name another one with --state"
-        ) from error
-    except StoreError as error:
-        raise HeadEndError(str(error)) from error
-
-
-def authority_of(state: Path) -> Authority:
-    """Open the authority in a state folder. Raise `HeadEndError`."""
-    return open_authority(state / AUTHORITY_FOLDER, utc_now())
 
 
 class HeadEnd:
@@ -100,10 +72,3 @@ class HeadEnd:
                     _log.info("the server has a new certificate")
             except HeadEndError as error:
                 _log.error("%s", error)
-
-
-def url_of(settings: Settings, port: int) -> str:
-    """Give what masters call."""
-    name = settings.all_names[0]
-    host = f"[{name}]" if ":" in name and not name.startswith("[") else name
-    return f"https://{host}" if port == 443 else f"https://{host}:{port}"

@@ -82,3 +82,10 @@ def load_settings(path: Path, *, must_exist: bool) -> Settings:
         raise HeadEndError(f"{path}: {where}: {first['msg']}") from error
     except (ValueError, RecursionError) as error:
         raise HeadEndError(f"{path} is damaged: {error}") from error
+
+
+def url_of(settings: Settings, port: int) -> str:
+    """Give what masters call."""
+    name = settings.all_names[0]
+    host = f"[{name}]" if ":" in name and not name.startswith("[") else name
+    return f"https://{host}" if port == 443 else f"https://{host}:{port}"

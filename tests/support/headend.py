@@ -15,8 +15,9 @@ import httpx
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from mbusheadend.authority import Authority
-from mbusheadend.service import HeadEnd, authority_of, open_store
+from mbusheadend.service import HeadEnd
 from mbusheadend.settings import Settings
+from mbusheadend.state import authority_of, open_store
 from mbusheadend.store import Store
 from mbusheadend.tokens import make_token
 from mbushosting.contact import Contact

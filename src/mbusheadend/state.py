@@ -1,0 +1,38 @@
+"""What the head-end keeps in its state folder: the store and the authority."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from mbusheadend.authority import Authority, open_authority
+from mbusheadend.errors import HeadEndError
+from mbusheadend.store import Store, StoreError
+
+DATABASE: Final = "headend.sqlite"
+AUTHORITY_FOLDER: Final = "authority"
+
+
+def utc_now() -> datetime:
+    """Give the time."""
+    return datetime.now(UTC)
+
+
+def open_store(state: Path) -> Store:
+    """Open the store in a state folder. Raise `HeadEndError`."""
+    # SQLite may be replaced by another store: only here it is named.
+    from mbusheadend.store.sqlite.store import SqliteStore
+
+    try:
+        state.mkdir(mode=0o750, parents=True, exist_ok=True)
+        return SqliteStore(state / DATABASE)
+    except OSError as error:
+        raise HeadEndError(
+            f"cannot use the state folder {state}: {error.strerror}; name another one with --state"
+        ) from error
+    except StoreError as error:
+        raise HeadEndError(str(error)) from error
+
+
+def authority_of(state: Path) -> Authority:
+    """Open the authority in a state folder. Raise `HeadEndError`."""
+    return open_authority(state / AUTHORITY_FOLDER, utc_now())
