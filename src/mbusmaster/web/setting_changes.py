@@ -10,6 +10,7 @@ from mbusmaster.access.audit import LONGEST_DETAIL
 from mbusmaster.settings import Change, Settings, SettingsError
 from mbusmaster.settings.assign import assign
 from mbusmaster.settings.problems import problems_of
+from mbusmaster.system.support import without_secrets
 from mbusmaster.web.locale import gettext as _
 from mbusmaster.web.setting_texts import setting_title
 
@@ -45,7 +46,7 @@ def shown_changes(changes: Iterable[Change]) -> tuple[ShownChange, ...]:
 
 
 def audit_details(changes: Iterable[Change]) -> Iterator[str]:
-    """Give paths and values in as few texts as the audit log takes; no setting is a secret."""
+    """Give paths and values in as few texts as the audit log takes; a proxy's password is left out."""
     text = ""
     for one in changes:
         line = f"{one.path}: {_plain(one.old)} → {_plain(one.new)}"
@@ -70,5 +71,5 @@ def _plain(value: Any) -> str:
         return "-"
     if isinstance(value, bool):
         return "on" if value else "off"
-    text = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    text = str(without_secrets(", ".join(map(str, value)) if isinstance(value, tuple) else str(value)))
     return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 1]}…"

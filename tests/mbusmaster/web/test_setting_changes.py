@@ -43,3 +43,10 @@ def test_a_problem_of_a_setting_on_another_page_is_told_above_the_form() -> None
     )
     assert form.elsewhere == ("Web pages › Port number: is used already", "The disk is full.")
     assert not form.fields["hosting.enabled"].problem
+
+
+def test_the_password_of_a_proxy_is_not_in_the_audit_log() -> None:
+    change = Change("hosting.proxy", None, "http://reader:secret@proxy.example:3128", False)
+    (detail,) = audit_details([change])
+    assert "secret" not in detail
+    assert "proxy.example:3128" in detail
