@@ -14,8 +14,8 @@
 No value that a meter measures is kept here: who it is, and its fabrication number.
 """
 
+from mbusio.meterfile import ImportReport, Problem
 from mbusmaster.meterlist.commissioning import Commissioning, Difference, Item, Kind, commissioning
-from mbusmaster.meterlist.csvfile import ImportReport, Problem
 from mbusmaster.meterlist.entry import ReadFile, read_file
 from mbusmaster.meterlist.errors import ListFullError, MeterListError, MeterRefusedError
 from mbusmaster.meterlist.expected import ExpectedMeter, ExpectedMeters

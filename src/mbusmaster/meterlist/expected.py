@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from mbus.addressing import SecondaryAddress
-from mbusmaster.meterlist.csvfile import ImportReport, Problem, write_table
+from mbusio.meterfile import ImportReport, Problem, write_table
 from mbusmaster.meterlist.database import Database, moment_of, moment_text
 from mbusmaster.meterlist.diagnosis import Verdict
 from mbusmaster.meterlist.doubt import NO_DOUBTS, Doubts, Stamp, doubts_of, doubts_text, restamped

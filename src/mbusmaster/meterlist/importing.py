@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from mbusmaster.meterlist.csvfile import Problem
+from mbusio.meterfile import Problem
 from mbusmaster.meterlist.doubt import Stamp
 from mbusmaster.meterlist.entry import Entry
 from mbusmaster.meterlist.merge import is_part_of, row_of

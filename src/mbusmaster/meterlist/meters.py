@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from mbusmaster.meterlist.csvfile import ImportReport, Problem, write_meters
+from mbusio.meterfile import ImportReport, Problem
+from mbusmaster.meterlist.csvfile import write_meters
 from mbusmaster.meterlist.database import Database
 from mbusmaster.meterlist.diagnosis import Verdict
 from mbusmaster.meterlist.doubt import Stamp, restamped

@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mbus.addressing import SecondaryAddress
-from mbusmaster.meterlist import MeterList, MeterRefusedError, Query, Status
-from mbusmaster.meterlist.csvfile import (
+from mbusio.meterfile import (
     COLUMNS,
     MAX_SIZE,
     guarded,
@@ -18,6 +17,7 @@ from mbusmaster.meterlist.csvfile import (
     unguarded,
     write_table,
 )
+from mbusmaster.meterlist import MeterList, MeterRefusedError, Query, Status
 from mbusmaster.meterlist.meter import checked_note
 from mbusmaster.meterlist.sighting import Sighting
 
