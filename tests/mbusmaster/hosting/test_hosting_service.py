@@ -1,4 +1,5 @@
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ from mbussim.meter import Meter, plain_meters
 from mbussim.population import population
 from support.hosting import AtOnce
 from support.rounds import daily, hourly, subject
+from support.settled import settled
 from support.simulated import START, clock, simulated_engine
 from support.virtual_time import in_virtual_time
 
@@ -125,7 +127,9 @@ class Master:
 
 
 @asynccontextmanager
-async def master(folder: Path, head_end: ScriptedHeadEnd, count: int = 3) -> AsyncIterator[Master]:
+async def master(
+    folder: Path, head_end: ScriptedHeadEnd, count: int = 3, *, threads: bool = False
+) -> AsyncIterator[Master]:
     meters: list[Meter] = list(plain_meters(population(count, "random", 1)))
     async with simulated_engine(Bus.of(meters)) as sim:
         this: Master
@@ -152,7 +156,7 @@ async def master(folder: Path, head_end: ScriptedHeadEnd, count: int = 3) -> Asy
             is_on=lambda: bool(this.settings["enabled"]),
             clock=clock,
             chance=lambda: 0.5,
-            executor=AtOnce(),
+            executor=None if threads else AtOnce(),
         )
         this = Master(hosting, head_end, meters)
         this.listed = [Listed(subject(meter), "a note", "answers", (2400,)) for meter in meters]
@@ -378,3 +382,14 @@ async def test_another_head_end_begins_without_the_orders_of_the_last_one(tmp_pa
         head_end.order()
         await this.hosting.note_enrolment("two")
         assert this.hosting.state.schedules == 0
+
+
+async def test_in_real_time_a_thread_of_its_own_uses_the_file_and_ends_with_it(tmp_path: Path) -> None:
+    head_end = ScriptedHeadEnd()
+    before = threading.active_count()
+    async with master(tmp_path, head_end, threads=True):
+        await settled(lambda: bool(head_end.said))
+        head_end.command(Command(id="now", kind=CommandKind.READ))
+        await settled(lambda: head_end.results == {"now": "done"} and len(head_end.stored) == 3)
+    await settled(lambda: threading.active_count() <= before)
+    assert {one.outcome for one in head_end.stored.values()} == {Outcome.OK}
