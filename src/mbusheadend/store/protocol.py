@@ -97,6 +97,14 @@ class Fleet(Protocol):
     async def stays(self, number: int) -> tuple[Stay, ...]:
         """Give where a meter was, the newest first."""
 
+    async def add_meters(
+        self, serial: str, meters: Iterable[tuple[str, str, int | None, str]], now: datetime
+    ) -> tuple[int, ...]:
+        """Take meters of a list at a master: bus, address, primary address and note of each; give the numbers of new ones.
+
+        One that is known stays where it is; an empty note leaves the old one. Raise `UnknownError` for the master.
+        """
+
     async def set_meter(self, number: int, *, name: str, note: str, groups: Iterable[str]) -> None:
         """Name a meter and put it into groups; raise `UnknownError`."""
 
@@ -229,7 +237,10 @@ class Upkeep(Protocol):
     async def prune(
         self, *, raw_before: datetime | None, readings_before: datetime | None, limit: int = 500
     ) -> Pruned:
-        """Give up raw telegrams, and whole readings, that were received before a time; None gives up nothing."""
+        """Give up raw telegrams, and whole readings, that were received before a time; None gives up nothing.
+
+        With the readings go quarantine, settled commands and expectations of that time.
+        """
 
     async def delete_meter(self, number: int) -> None:
         """Forget a meter and all its readings; raise `UnknownError`."""

@@ -16,6 +16,8 @@ from mbusio.files import sync_folder
 
 T = TypeVar("T")
 READERS: Final = 3
+WRITER_CACHE: Final = 65536
+"""KiB: the newest pages of the indexes, which each batch goes on with."""
 WAIT: Final = 30.0
 """Seconds for a lock that another process has (a backup program, a shell)."""
 
@@ -112,6 +114,7 @@ def _open(path: Path) -> sqlite3.Connection:
     except (OSError, sqlite3.Error) as error:
         raise StoreError(f"the store {path} cannot be opened: {error}") from error
     try:
+        connection.execute(f"PRAGMA cache_size=-{WRITER_CACHE}")
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         _migrate(connection, path)
@@ -150,7 +153,6 @@ def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=WAIT, isolation_level=None, check_same_thread=False)
     connection.row_factory = sqlite3.Row
     connection.execute("PRAGMA foreign_keys=ON")
-    connection.execute("PRAGMA cache_size=-65536")
     return connection
 
 

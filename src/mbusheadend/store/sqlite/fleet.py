@@ -11,7 +11,7 @@ from mbusheadend.store.sqlite.database import Database
 from mbusheadend.store.sqlite.enrolment import revoke_all
 from mbusheadend.store.sqlite.expectations import renew
 from mbusheadend.store.sqlite.moments import MILLISECOND, moment_of, stored
-from mbusheadend.store.sqlite.places import merge_list
+from mbusheadend.store.sqlite.places import add_listed, merge_list
 from mbusheadend.store.sqlite.rows import (
     MASTERS,
     METERS,
@@ -111,6 +111,25 @@ class SqliteFleet:
         return await self._database.read(
             lambda connection: tuple(_stay(row) for row in connection.execute(query, (number,)))
         )
+
+    async def add_meters(
+        self, serial: str, meters: Iterable[tuple[str, str, int | None, str]], now: datetime
+    ) -> tuple[int, ...]:
+        """See the protocol."""
+        wanted, moment = tuple(meters), stored(now)
+
+        def work(connection: sqlite3.Connection) -> tuple[int, ...]:
+            master = find_master(connection, serial)
+            new = [
+                add_listed(connection, master, (bus, address), primary, note, moment)
+                for bus, address, primary, note in wanted
+            ]
+            renew(connection, master, moment)
+            return tuple(number for number in new if number is not None)
+
+        numbers = await self._database.write(work)
+        self._changes.tell([serial])
+        return numbers
 
     async def set_meter(self, number: int, *, name: str, note: str, groups: Iterable[str]) -> None:
         """See the protocol."""

@@ -61,6 +61,31 @@ def _reported(
     return meter, is_new
 
 
+def add_listed(
+    connection: sqlite3.Connection,
+    master: sqlite3.Row,
+    place: tuple[str, str],
+    primary: int | None,
+    note: str,
+    now: int,
+) -> int | None:
+    """Take a meter that a person's list names at a place of a master; give its number where it is new."""
+    bus, address = place
+    here = occupant(connection, master["id"], bus, address)
+    if here is not None:
+        meter, is_new = here, False
+    else:
+        meter, is_new = meter_of_identity(connection, identity_at(master["serial"], bus, address), now)
+        stay = connection.execute("SELECT 1 FROM stay WHERE meter = ? AND until IS NULL", (meter,)).fetchone()
+        if stay is None:
+            move(connection, meter, (master["id"], bus, address), now)
+    connection.execute(
+        "UPDATE meter SET primary_address = coalesce(?, primary_address), note = iif(? = '', note, ?) WHERE id = ?",
+        (primary, note, note, meter),
+    )
+    return meter if is_new else None
+
+
 def _is_elsewhere_since(connection: sqlite3.Connection, meter: int, seen: int | None) -> bool:
     """Tell whether the meter was met at another place after this list had met it."""
     row = connection.execute(

@@ -102,6 +102,7 @@ class SqliteUpkeep:
                     " AND taken + received < ?",
                     (limit, limit_moment),
                 ).rowcount
+                _prune_fleet(connection, limit_moment)
                 quarantined = connection.execute(
                     "DELETE FROM quarantine WHERE received < ?", (limit_moment,)
                 ).rowcount
@@ -131,6 +132,14 @@ class SqliteUpkeep:
     async def back_up(self, path: Path) -> None:
         """See the protocol."""
         await self._database.copy_to(path)
+
+
+def _prune_fleet(connection: sqlite3.Connection, before: int) -> None:
+    """Forget commands that were settled and expectations that ended before a time: nothing is left to compare them with."""
+    connection.execute(
+        "DELETE FROM command WHERE state NOT IN ('waiting', 'sent') AND changed < ?", (before,)
+    )
+    connection.execute("DELETE FROM expectation WHERE until < ?", (before,))
 
 
 def _prune_raw(connection: sqlite3.Connection, before: int, limit: int) -> int:
