@@ -93,6 +93,11 @@ class Enrolled:
         """The one to show."""
         return self.next or self.current
 
+    @property
+    def files(self) -> set[str]:
+        """Names of the files of both identities."""
+        return {one.file for one in (self.current, self.next) if one is not None}
+
 
 @dataclass(frozen=True, slots=True)
 class CredentialState:
@@ -154,6 +159,13 @@ class Credentials:
             raise CredentialsError(Text(_DAMAGED, {"file": str(self._folder / identity.file)})) from error
         return context
 
+    def see_that_there_is_room(self) -> None:
+        """Write something and take it away again, before a token is used up for nothing. Raise `CredentialsError`."""
+        with self._lock:
+            self._add(bytes(MAX_SIZE), (datetime.now(UTC), datetime.now(UTC)))
+            known = self._load_or_none()
+            self._sweep(set() if known is None else known.files)
+
     def store(
         self, place: Place, serial_number: str, authority: str, pair: bytes, times: tuple[datetime, datetime]
     ) -> Enrolled:
@@ -212,6 +224,12 @@ class Credentials:
             raise CredentialsError(Text(_DAMAGED, {"file": str(self._path)})) from error
         return self._known
 
+    def _load_or_none(self) -> Enrolled | None:
+        try:
+            return self._load()
+        except CredentialsError:
+            return None
+
     def _add(self, pair: bytes, times: tuple[datetime, datetime]) -> Identity:
         identity = Identity(IDENTITY.replace("*", secrets.token_hex(8)), *times)
         try:
@@ -227,7 +245,7 @@ class Credentials:
         except OSError as error:
             raise self._unwritable(error) from error
         self._read_at = None
-        self._sweep({one.file for one in (enrolled.current, enrolled.next) if one is not None})
+        self._sweep(enrolled.files)
         return enrolled
 
     def _sweep(self, kept: set[str]) -> None:

@@ -80,6 +80,8 @@ def enrol(
     if serial == UNKNOWN or not is_serial_number(serial):
         raise EnrolmentError(Text(_NO_SERIAL))
     authority = _authority(place, through, read.fingerprint, now)
+    credentials = Credentials(folder)
+    credentials.see_that_there_is_room()
     key = ec.generate_private_key(ec.SECP256R1())
     login = base64.b64encode(f"{serial}:{read.password}".encode()).decode("ascii")
     connection = Connection(place, through, lambda: trusting(pem_of(authority).decode("ascii")))
@@ -90,7 +92,7 @@ def enrol(
     finally:
         connection.close()
     certificate = _certificate(answer, key, serial, authority, place)
-    return Credentials(folder).store(
+    return credentials.store(
         place,
         serial,
         pem_of(authority).decode("ascii"),

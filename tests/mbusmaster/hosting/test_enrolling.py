@@ -223,6 +223,10 @@ async def test_a_disk_that_is_full_leaves_what_was(tmp_path: Path, monkeypatch: 
 
         with monkeypatch.context() as full:
             full.setattr("mbusmaster.hosting.credentials.write_atomically", refuse)
+            token = await site.token()
             with pytest.raises(CredentialsError, match="No space left"):
-                await site.enrol("M1")
+                await site.enrol("M1", token)
         assert Credentials(tmp_path / "M1").load() == before
+        # The token is not used up, nor is the old certificate revoked.
+        assert (await site.store.tokens())[0].used is None
+        await site.enrol("M1", token)
