@@ -43,6 +43,8 @@ class Sources:
     :ivar doubtful: whether it may be wrong by any amount.
     :ivar meters: rows of the list that have an address; `revision` is another one whenever they are others.
     :ivar alarms: of the rest of the master, in English.
+    :ivar authority: names the head-end at which the master is enrolled, by what does not change with its address; empty while it
+        is not: orders of another one are forgotten.
     """
 
     serial_number: str
@@ -57,6 +59,7 @@ class Sources:
     lamps: Callable[[], Mapping[str, str]] = dict
     counters: Callable[[], Mapping[str, int | float]] = dict
     alarms: Callable[[], Iterable[str]] = lambda: ()
+    authority: Callable[[], str] = lambda: ""
 
 
 class MeterReports:

@@ -38,7 +38,7 @@ GOODBYE: Final = 10.0
 TOLERANCE: Final = timedelta(minutes=2)
 AGAIN: Final = 30.0
 _RESET: Final = "users_reset"
-_ENROLLED: Final = "enrolment"
+_AUTHORITY: Final = "authority"
 
 _log = logging.getLogger(__name__)
 
@@ -129,12 +129,6 @@ class Hosting:
         """All users were removed at the device: the head-end is told; raise `HostingFileError`."""
         if self._work is not None:
             await self._work.note_users_reset()
-
-    async def note_enrolment(self, which: str) -> None:
-        """The master is enrolled, at the head-end of this name; orders of another one are forgotten. Raise `HostingFileError`."""
-        if self._work is not None:
-            await self._work.note_enrolment(which)
-            self.look()
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -236,6 +230,7 @@ class _Work:
         self._list = MeterReports(sources)
         self._list_wanted = False
         self._users_reset = False
+        self._authority = ""
         self._rounds: Rounds | None = None
 
     async def open(self, most_bytes: int, chance: Callable[[], float], changed: Callable[[], None]) -> None:
@@ -295,6 +290,7 @@ class _Work:
 
     async def tell(self) -> contact.Contact:
         """Say how the master is."""
+        await self._forget_others()
         return contact_of(
             self._sources,
             self._engines,
@@ -334,11 +330,17 @@ class _Work:
         self._users_reset = True
         self.agent.tell_soon()
 
-    async def note_enrolment(self, which: str) -> None:
-        """Forget the orders of another head-end."""
-        if await self._database.read(lambda file: get_fact(file, _ENROLLED)) not in (None, which):
+    async def _forget_others(self) -> None:
+        """Forget the orders of another head-end than the one that is called now."""
+        authority = self._sources.authority()
+        if not authority or authority == self._authority:
+            return
+        known = await self._database.read(lambda file: get_fact(file, _AUTHORITY))
+        if known not in (None, authority):
+            _log.info("hosted reading: another head-end; the orders of the last one are forgotten")
             await self.orders.take(0, (), self._clock())
-        await self._database.change(lambda file: set_fact(file, _ENROLLED, which))
+        await self._database.change(lambda file: set_fact(file, _AUTHORITY, authority))
+        self._authority = authority
 
     def _want_list(self) -> None:
         self._list_wanted = True

@@ -119,6 +119,7 @@ class Master:
     settings: dict[str, Any] = field(default_factory=lambda: {"enabled": True})
     changes: int = 0
     revision: int = 0
+    authority: str = ""
     listed: list[Listed] = field(default_factory=list)
 
     def set(self, **settings: Any) -> None:
@@ -146,6 +147,7 @@ async def master(
             quality=lambda: "synchronised",
             lamps=lambda: {"power": "red"},
             alarms=lambda: ("the door is open",),
+            authority=lambda: this.authority,
         )
         hosting = Hosting(
             folder,
@@ -374,14 +376,15 @@ async def test_users_that_were_reset_are_told_once_also_after_a_restart(tmp_path
 async def test_another_head_end_begins_without_the_orders_of_the_last_one(tmp_path: Path) -> None:
     head_end = ScriptedHeadEnd()
     async with master(tmp_path, head_end) as this:
-        await this.hosting.note_enrolment("one")
+        this.authority = "one"
         head_end.order(hourly())
-        await minutes(1)
-        await this.hosting.note_enrolment("one")
+        await minutes(2)
         assert this.hosting.state.schedules == 1
-        head_end.order()
-        await this.hosting.note_enrolment("two")
-        assert this.hosting.state.schedules == 0
+    head_end.said.clear()
+    async with master(tmp_path, head_end) as this:
+        this.authority = "two"
+        await minutes(2)
+        assert head_end.said[0][2].orders == 0
 
 
 async def test_in_real_time_a_thread_of_its_own_uses_the_file_and_ends_with_it(tmp_path: Path) -> None:
