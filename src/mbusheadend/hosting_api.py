@@ -21,7 +21,7 @@ from mbushosting.contact import CONTACT, LONGEST_WAIT, MAX_CONTACT, Contact, Ord
 from mbushosting.parts import Message
 from mbushosting.readings import MAX_BODY, MAX_PACKED, READINGS, Batch
 
-RECHECK_SECONDS: Final = 5.0
+RECHECK_SECONDS: Final = 15.0
 """So often a master that waits is looked at again: another process may have revoked it, or have orders for it."""
 TOLD_SECONDS: Final = 60.0
 """What a master was told on a connection is no news there for so long: it may be at work on it."""
