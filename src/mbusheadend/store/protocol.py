@@ -124,12 +124,9 @@ class Wanted(Protocol):
     async def orders(self, serial: str, known_version: int, meter_list: str, now: datetime) -> Orders:
         """Give what is wanted of a master: schedules where it has another version, commands that are open.
 
-        `meter_list` is the version that the master has. Commands count as sent from now on; they come again until there is a
-        result, so that a long poll waits for `has_news`. Raise `UnknownError`.
+        `meter_list` is the version that the master has. Commands count as sent from now on, and come again until there is a
+        result. Raise `UnknownError`.
         """
-
-    async def has_news(self, serial: str, known_version: int, now: datetime) -> bool:
-        """Tell whether schedules are other ones than in that version, or a command was never sent. Raise `UnknownError`."""
 
     async def add_command(self, serial: str, command: Command, now: datetime) -> None:
         """Want something once; an id that is there already changes nothing. Raise `UnknownError`."""

@@ -97,20 +97,6 @@ async def test_a_command_expires_or_is_cancelled(store: Store) -> None:
         await store.cancel_command(SERIAL, "c2", START)
 
 
-async def test_there_is_news_until_it_was_told(store: Store) -> None:
-    await enrol(store)
-    version = (await store.orders(SERIAL, 0, "", START)).version
-    assert not await store.has_news(SERIAL, version, START)
-    await store.put_schedule(hourly(), EVERYBODY, START)
-    assert await store.has_news(SERIAL, version, START)
-    version = (await store.orders(SERIAL, version, "", START)).version
-    assert not await store.has_news(SERIAL, version, START)
-    await store.add_command(SERIAL, Command(id="c", kind=CommandKind.CONTACT), START)
-    assert await store.has_news(SERIAL, version, START)
-    await store.orders(SERIAL, version, "", START)
-    assert not await store.has_news(SERIAL, version, START)
-
-
 async def test_whoever_waits_hears_of_new_orders_and_nobody_else_does(store: Store) -> None:
     await enrol(store, "M1", "M2")
     with store.changes.watch("M1") as one, store.changes.watch("M2") as two:

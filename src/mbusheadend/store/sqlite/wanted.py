@@ -90,13 +90,6 @@ class SqliteWanted:
             time=now,
         )
 
-    async def has_news(self, serial: str, known_version: int, now: datetime) -> bool:
-        """See the protocol."""
-        moment = stored(now)
-        view = await self._database.read(lambda connection: _view(connection, serial, moment))
-        waiting = any(state is CommandState.WAITING for _, state in view.commands)
-        return waiting or view.is_outdated or view.version != known_version
-
     async def add_command(self, serial: str, command: Command, now: datetime) -> None:
         """See the protocol."""
         moment = stored(now)
