@@ -100,32 +100,32 @@ async def test_history_ends_after_its_time_and_what_waits_does_not(tmp_path: Pat
 
 
 async def test_history_gives_way_before_what_waits_does(tmp_path: Path) -> None:
-    async with outbox_in(tmp_path, most_bytes=380_000) as (outbox, _):
-        old = [await outbox.store(taken(number)) for number in range(1000)]
+    async with outbox_in(tmp_path, most_bytes=275_000) as (outbox, _):
+        old = [await outbox.store(taken(number)) for number in range(500)]
         assert await everything(outbox) == old
-        new = [await outbox.store(taken(number, frames=(frame(bytes(200)),))) for number in range(2000)]
+        new = [await outbox.store(taken(number, frames=(frame(bytes(200)),))) for number in range(1000)]
         report = await outbox.report()
         assert report.dropped == 0
-        assert report.kept < 1000
+        assert report.kept < 500
         assert await everything(outbox) == new
 
 
 async def test_what_waits_is_given_up_last_the_oldest_first_counted_and_with_an_alarm(tmp_path: Path) -> None:
-    async with outbox_in(tmp_path, most_bytes=300_000) as (outbox, alarms):
-        ids = [await outbox.store(taken(number)) for number in range(3000)]
+    async with outbox_in(tmp_path, most_bytes=180_000) as (outbox, alarms):
+        ids = [await outbox.store(taken(number)) for number in range(1600)]
         report = await outbox.report()
         assert report.dropped > 0
-        assert report.waiting == 3000 - report.dropped
+        assert report.waiting == 1600 - report.dropped
         texts = [str(text) for text in alarms.texts]
         assert any(f"{report.dropped} were given up" in text for text in texts)
         assert await everything(outbox) == ids[report.dropped :]
-    async with outbox_in(tmp_path, most_bytes=300_000) as (outbox, alarms):
+    async with outbox_in(tmp_path, most_bytes=180_000) as (outbox, alarms):
         assert (await outbox.report()).dropped == report.dropped
         assert alarms.texts
 
 
 async def test_the_alarm_that_room_runs_out_comes_before_anything_is_lost(tmp_path: Path) -> None:
-    async with outbox_in(tmp_path, most_bytes=300_000) as (outbox, alarms):
+    async with outbox_in(tmp_path, most_bytes=180_000) as (outbox, alarms):
         number = 0
         while not alarms.texts:
             await outbox.store(taken(number))
