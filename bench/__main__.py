@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict
 
-from bench import decode, gateway, latency, round_, search
+from bench import decode, gateway, latency, round_, search, store
 from bench.figure import Figure, as_markdown
 
 TABLES: dict[str, Callable[[], list[Figure]]] = {
@@ -16,6 +16,7 @@ TABLES: dict[str, Callable[[], list[Figure]]] = {
     "decode": decode.figures,
     "gateway": gateway.figures,
     "latency": latency.figures,
+    "store": store.figures,
 }
 
 
