@@ -100,7 +100,7 @@ async def test_history_ends_after_its_time_and_what_waits_does_not(tmp_path: Pat
 
 
 async def test_history_gives_way_before_what_waits_does(tmp_path: Path) -> None:
-    async with outbox_in(tmp_path, most_bytes=275_000) as (outbox, _):
+    async with outbox_in(tmp_path, most_bytes=256_000) as (outbox, _):
         old = [await outbox.store(taken(number)) for number in range(500)]
         assert await everything(outbox) == old
         new = [await outbox.store(taken(number, frames=(frame(bytes(200)),))) for number in range(1000)]
