@@ -67,7 +67,7 @@ for client in openssl socat stunnel4; do
 done
 # Services of the system that the gateway works with, each with the program that shows that it is there.
 for service in chronyd:chrony NetworkManager:network-manager dnsmasq:dnsmasq-base nft:nftables rauc:rauc dbus-daemon:dbus-daemon \
-    gdbus:libglib2.0-bin ip:iproute2 unshare:util-linux mksquashfs:squashfs-tools lintian:lintian readelf:binutils; do
+    gdbus:libglib2.0-bin ip:iproute2 unshare:util-linux curl:curl pki:strongswan-pki mksquashfs:squashfs-tools lintian:lintian readelf:binutils; do
     command -v "${service%%:*}" >/dev/null || packages+=("${service##*:}")
 done
 [ -x /lib/systemd/systemd-networkd ] || packages+=(systemd)

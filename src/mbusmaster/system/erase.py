@@ -29,8 +29,8 @@ from mbusmaster.settings.store import Store
 from mbusmaster.settings.tree import spot
 
 MARK: Final = "erase-all"
-FOLDERS: Final = ("trust", "log", "spool", "fetched")
-FILES: Final = ("access.db", "meters.db", "before-update.json")
+FOLDERS: Final = ("trust", "hosting", "log", "spool", "fetched")
+FILES: Final = ("access.db", "meters.db", "hosting.db", "before-update.json")
 """In the state folder, with what stands beside them under such a name: side files, damaged and half written ones."""
 KEPT: Final = ("time.json", "time", "updates")
 """The last known time, without which an old certificate could pass for a good one, what the time service is told of this machine,
