@@ -67,14 +67,15 @@ for client in openssl socat stunnel4; do
 done
 # Services of the system that the gateway works with, each with the program that shows that it is there.
 for service in chronyd:chrony NetworkManager:network-manager dnsmasq:dnsmasq-base nft:nftables rauc:rauc dbus-daemon:dbus-daemon \
-    gdbus:libglib2.0-bin ip:iproute2 unshare:util-linux curl:curl pki:strongswan-pki mksquashfs:squashfs-tools lintian:lintian readelf:binutils; do
+    gdbus:libglib2.0-bin ip:iproute2 unshare:util-linux curl:curl pki:strongswan-pki mksquashfs:squashfs-tools lintian:lintian readelf:binutils docker-compose:docker-compose; do
     command -v "${service%%:*}" >/dev/null || packages+=("${service##*:}")
 done
 [ -x /lib/systemd/systemd-networkd ] || packages+=(systemd)
 /usr/bin/python3 -c 'import ensurepip' 2>/dev/null || packages+=(python3-venv)
 if [ "$want" = device ]; then
     command -v qemu-system-x86_64 >/dev/null || packages+=(qemu-system-x86)
-    command -v debootstrap >/dev/null || packages+=(debootstrap)
+    command -v qemu-img >/dev/null || packages+=(qemu-utils)
+    command -v mmdebstrap >/dev/null || packages+=(mmdebstrap)
 fi
 [ ${#packages[@]} = 0 ] || need_packages "${packages[@]}"
 [ "$want" != device ] || exit 0
