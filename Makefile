@@ -3,8 +3,7 @@ PYTHON ?= python3
 RUN := .venv/bin/
 METERS ?= 13
 SECONDS ?= 60
-# More than cores: many tests wait for others.
-WORKERS ?= 3
+WORKERS ?= 2
 RELEASES ?= releases
 TELEGRAMS := ../shared/telegrams/good
 export PYTHON

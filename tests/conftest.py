@@ -1,5 +1,8 @@
 """Settings of all tests."""
 
+import logging
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import settings
 
@@ -8,6 +11,13 @@ settings.register_profile("project", deadline=None)
 settings.load_profile("project")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put first what waits for other programs: nothing is left to fill those waits at the end."""
-    items.sort(key=lambda item: item.get_closest_marker("peers") is None)
+@pytest.fixture(autouse=True)
+def _levels_of_logs_stay() -> Iterator[None]:
+    """A test that starts the log as the gateway does leaves none of its levels behind."""
+    loggers = [
+        logging.getLogger(name) for name in ("", "asyncio", "mbus", "mbusio", "mbusmaster", "mbusheadend")
+    ]
+    levels = [logger.level for logger in loggers]
+    yield
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
