@@ -34,6 +34,9 @@ ip -n pc link set lo up
 ip -n pc link set cable up
 """
 
+_ASK_FOR_ADDRESS: Final = f"{_IN_PC} busybox udhcpc -i cable -n -q -f -t 10 -T 1 -s /run/pc-lease-script"
+_REPLUG: Final = "cd /sys/bus/usb/devices/1-1 && echo 0 > authorized && echo 1 > authorized && udevadm settle"
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -66,9 +69,13 @@ class Pc:
         """Wait until the device shows itself at the cable, once a boot; give what its DHCP server said, as udhcpc names it."""
         machine = self._machine
         machine.until(" register 'cdc_ncm'", "dmesg", "--follow")
-        machine.run(_PLUG)
         machine.put("/run/pc-lease-script", _LEASE_SCRIPT, 0o755)
-        machine.run(f"{_IN_PC} busybox udhcpc -i cable -n -q -f -t 20 -T 1 -s /run/pc-lease-script")
+        for replug in (_REPLUG, _REPLUG, "false"):
+            machine.run(_PLUG)
+            if machine.run(_ASK_FOR_ADDRESS, check=False).status == 0:
+                break
+            # The driver of the PC now and then misses that there is a carrier: then one pulls the plug and puts it in again.
+            machine.run(replug)
         lines = machine.get("/run/pc-lease").decode().splitlines()
         pairs = (line.partition("=") for line in lines)
         return {name: value.strip("'") for name, _, value in pairs if name.islower()}
