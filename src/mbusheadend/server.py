@@ -1,11 +1,9 @@
 """Serves the application over TLS 1.3 in the running event loop, on sockets of its own."""
 
 import asyncio
-import contextlib
 import errno
 import logging
 import os
-import resource
 import socket
 import ssl
 from collections.abc import Callable, Iterable
@@ -15,9 +13,10 @@ from uvicorn.server import ServerState
 
 from mbusheadend.errors import HeadEndError
 from mbusheadend.peers import MasterConnection
+from mbusio.open_files import raise_limit
 from mbusio.tls_refusals import why
 from mbusio.tls_stream import NoTlsError, TlsStream
-from mbusweb.connections import Crowd, configure
+from mbusweb.connections import Crowd, configure, end_connections
 from mbusweb.handshakes import HANDSHAKE_SECONDS, SecureDoor
 
 BACKLOG: Final = 1024
@@ -26,9 +25,6 @@ MAX_PER_SOURCE: Final = 2000
 """Many masters may be behind one address; those that only wait give way to new ones."""
 MAX_HANDSHAKES: Final = 500
 """After a pause all masters call at once."""
-GRACE_SECONDS: Final = 3.0
-"""For answers that are under way when the server stops."""
-ABORT_SECONDS: Final = 1.0
 _HINTS: Final = {
     errno.EADDRINUSE: "another program has it: end that program, or choose another port",
     errno.EACCES: "give the service CAP_NET_BIND_SERVICE, or choose a port from 1024 on",
@@ -83,7 +79,7 @@ class Server:
 
     def start(self, places: Iterable[tuple[str, int]]) -> None:
         """Listen at addresses and ports, 0 for any free one. Raise `HeadEndError`."""
-        _make_room()
+        raise_limit(2 * MAX_CONNECTIONS)
         try:
             for address, port in places:
                 self._listeners.append(_listen(address, port))
@@ -103,21 +99,7 @@ class Server:
             await door.close()
         for listener in self._listeners:
             listener.close()
-        for connection in list(self._state.connections):
-            connection.shutdown()
-        await self._emptied(GRACE_SECONDS)
-        for task in set(self._state.tasks):
-            task.cancel()
-        for connection in list(self._state.connections):
-            connection.transport.abort()
-        await self._emptied(ABORT_SECONDS)
-
-    async def _emptied(self, seconds: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                if self._state.tasks:
-                    await asyncio.wait(set(self._state.tasks))
-                await self._crowd.empty()
+        await end_connections(self._state, [self._crowd])
 
     def _connection(self) -> MasterConnection:
         return MasterConnection(self._config, self._state, self._crowd)
@@ -144,11 +126,3 @@ def _listen(address: str, port: int) -> socket.socket:
         reason = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
         raise HeadEndError(f"cannot listen at {where}: {reason}; {hint}") from error
     return listener
-
-
-def _make_room() -> None:
-    """Let this process open as many files as the system allows it: each connection is one."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = 2 * MAX_CONNECTIONS if hard == resource.RLIM_INFINITY else min(hard, 2 * MAX_CONNECTIONS)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

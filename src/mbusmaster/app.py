@@ -135,7 +135,7 @@ class Master:
                         self._doors.run,
                         *self._clock.runs,
                     ):
-                        tasks.create_task(_running(service))
+                        tasks.create_task(service())
                     if self._trust is not None:
                         tasks.create_task(self._trust.run())
                     if self._settings.running.channels.discovery:
@@ -149,7 +149,7 @@ class Master:
                     keep_small()
                     ready()
                     for service in (stay_alive, *self._machine.runs):
-                        tasks.create_task(_running(service))
+                        tasks.create_task(service())
                     await asyncio.Event().wait()
                 finally:
                     notify_stopping()
@@ -326,10 +326,6 @@ class Master:
         pages = self._settings.running.web.enabled and not problem
         if not pages and not self._doors.is_any_open and (problem or reasons):
             raise ChannelError("; ".join(filter(None, (problem, *reasons))))
-
-
-async def _running(service: Callable[[], Awaitable[object]]) -> None:
-    await service()
 
 
 def _files_of(channels: ChannelsSettings) -> int:

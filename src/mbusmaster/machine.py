@@ -4,11 +4,11 @@ Where the package's helper is not installed, as in a demonstration or in a conta
 every part says so and changes nothing.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from mbusmaster.helper.client import Helper
 from mbusmaster.settings import Settings
@@ -34,7 +34,7 @@ AUTHORITIES: Final = Path("/etc/mbusmaster/time-ca")
 IMAGES: Final = Path("/etc/rauc/system.conf")
 """There where the machine is updated as a whole image (RAUC)."""
 
-Run = Callable[[], Awaitable[None]]
+Run = Callable[[], Coroutine[Any, Any, None]]
 
 
 @dataclass(frozen=True, slots=True)

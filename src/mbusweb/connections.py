@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections import Counter
+from collections.abc import Collection
 from typing import Any, Final
 
 import h11
@@ -22,6 +23,10 @@ LINGER_SECONDS: Final = 2.0
 """What is left of a body after the answer is thrown away for so long, so that the answer gets through."""
 KEEP_ALIVE_SECONDS: Final = 30
 MAX_HEADER: Final = 16 * 1024
+GRACE_SECONDS: Final = 3.0
+"""For answers that are under way when a server stops."""
+ABORT_SECONDS: Final = 1.0
+"""For connections that were cut off to be gone."""
 MAX_CONNECTIONS: Final = 120
 MAX_PER_SOURCE: Final = 40
 
@@ -72,6 +77,30 @@ class Crowd:
                 connection.transport.abort()
                 return True
         return False
+
+
+async def end_connections(state: ServerState, crowds: Collection[Crowd]) -> None:
+    """Let answers under way end, until every client has taken what there is for it, and cut off what does not end in time.
+
+    :param state: of connections that nobody joins any more.
+    """
+    for connection in list(state.connections):
+        connection.shutdown()
+    await _emptied(state, crowds, GRACE_SECONDS)
+    for task in set(state.tasks):
+        task.cancel()
+    for connection in list(state.connections):
+        connection.transport.abort()
+    await _emptied(state, crowds, ABORT_SECONDS)
+
+
+async def _emptied(state: ServerState, crowds: Collection[Crowd], seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            if state.tasks:
+                await asyncio.wait(set(state.tasks))
+            for crowd in crowds:
+                await crowd.empty()
 
 
 class Connection(H11Protocol):

@@ -15,6 +15,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, TypeVar
 
+from mbusio.files import sync_file, sync_folder
 from mbusmaster.access import migrations
 from mbusmaster.access.errors import AccessError, AccessStoreError
 
@@ -45,13 +46,13 @@ def create(path: Path, *, is_set_up: bool = False) -> None:
                 _migrate(connection, 0)
                 if is_set_up:
                     connection.execute("UPDATE state SET is_set_up = 1")
-            _flush(new)
+            sync_file(new)
             # Two processes at the same time: the first one's file stays.
             with contextlib.suppress(FileExistsError):
                 os.link(new, path)
         finally:
             new.unlink(missing_ok=True)
-        _flush(path.parent)
+        sync_folder(path.parent)
 
 
 def set_aside(path: Path) -> Path:
@@ -360,11 +361,3 @@ def _belong_to_owner_of_folder(path: Path) -> None:
     if os.geteuid() == 0:
         folder = path.parent.stat()
         os.chown(path, folder.st_uid, folder.st_gid)
-
-
-def _flush(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

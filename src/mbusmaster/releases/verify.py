@@ -33,6 +33,7 @@ from tuf.api.metadata import Metadata, Root, TargetFile, Targets
 from tuf.ngclient import Updater, UpdaterConfig
 from tuf.ngclient.fetcher import FetcherInterface
 
+from mbusio.files import sync_file, sync_folder
 from mbusmaster.releases.archive import MB, Limits, check_room, pack, unpack
 from mbusmaster.releases.description import (
     DESCRIPTION,
@@ -391,9 +392,7 @@ def _share_roots(store: Path, part: Path) -> None:
 
 def _sync(folder: Path) -> None:
     """Bring what is newly trusted to the disk, so that a power cut does not make this machine forget it."""
-    for path in [*folder.iterdir(), *(folder / _ROOTS).iterdir(), folder, folder / _ROOTS]:
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+    for path in [*folder.iterdir(), *(folder / _ROOTS).iterdir()]:
+        sync_file(path)
+    sync_folder(folder)
+    sync_folder(folder / _ROOTS)

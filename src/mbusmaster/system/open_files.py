@@ -1,19 +1,15 @@
-"""Room for as many open files as clients may come: the usual limit of a process is 1024."""
+"""Room for as many open files as clients may come."""
 
 import logging
-import resource
+
+from mbusio.open_files import raise_limit
 
 _log = logging.getLogger(__name__)
 
 
 def make_room(files: int) -> None:
     """Let this process open so many files, or as many as the system allows it, which is then logged."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft == resource.RLIM_INFINITY or soft >= files:
-        return
-    possible = files if hard == resource.RLIM_INFINITY else min(files, hard)
-    if possible > soft:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (possible, hard))
+    possible = raise_limit(files)
     if possible < files:
         _log.warning(
             "the system lets this process open %d files, but the clients of all channels may need %d: "

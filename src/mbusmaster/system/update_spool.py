@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Final
 
+from mbusio.files import sync_file, sync_folder
 from mbusmaster.system.update import MAX_SIZE, UpdateError
 from mbusmaster.texts import mark
 
@@ -140,15 +141,7 @@ def _existing(path: str, flags: int) -> int:
 
 def _put(incoming: Path, path: Path) -> Path:
     """Give the file its name, for good also after a power cut."""
-    _flush(incoming, os.O_RDWR)
+    sync_file(incoming)
     os.replace(incoming, path)
-    _flush(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    sync_folder(path.parent)
     return path
-
-
-def _flush(path: Path, flags: int) -> None:
-    opened = os.open(path, flags)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)

@@ -1,7 +1,6 @@
 """Serves the pages in the running event loop, on sockets of our own: the setup interface, and over TLS the LAN."""
 
 import asyncio
-import contextlib
 import logging
 import ssl
 from collections.abc import Callable
@@ -17,13 +16,9 @@ from mbusmaster.settings.schema import WebSettings
 from mbusmaster.web.doors import OpenDoor, open_doors
 from mbusmaster.web.errors import WebError
 from mbusmaster.web.visitor import INTERFACE, Interface
-from mbusweb.connections import Connection, Crowd, configure
+from mbusweb.connections import Connection, Crowd, configure, end_connections
 from mbusweb.handshakes import SecureDoor
 
-GRACE_SECONDS: Final = 3.0
-"""For answers that are under way when the server stops."""
-ABORT_SECONDS: Final = 1.0
-"""For the loop to do away with what was cut off."""
 BACKLOG: Final = 64
 
 _log = logging.getLogger(__name__)
@@ -90,23 +85,7 @@ class WebServer:
         self._servers.clear()
         self._secure_doors.clear()
         self._app.state.streams.close()
-        for connection in list(self._state.connections):
-            connection.shutdown()
-        await self._emptied(GRACE_SECONDS)
-        for task in set(self._state.tasks):
-            task.cancel()
-        for connection in list(self._state.connections):
-            connection.transport.abort()
-        await self._emptied(ABORT_SECONDS)
-
-    async def _emptied(self, seconds: float) -> None:
-        """Wait until every answer is made and every browser has taken what there is for it, but not for longer."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                if self._state.tasks:
-                    await asyncio.wait(set(self._state.tasks))
-                for crowd in self._crowds.values():
-                    await crowd.empty()
+        await end_connections(self._state, self._crowds.values())
 
     async def _open(self, door: OpenDoor, config: Config) -> None:
         def connection() -> Connection:

@@ -375,7 +375,7 @@ def test_no_acknowledged_user_is_lost_when_the_process_is_killed(tmp_path: Path,
 
 @pytest.mark.process
 def test_a_process_killed_while_it_makes_the_file_leaves_none_or_a_whole_one(tmp_path: Path) -> None:
-    for step in ("_connection", "_migrate", "_flush", "_belong_to_owner_of_folder"):
+    for step in ("_connection", "_migrate", "sync_file", "_belong_to_owner_of_folder"):
         state = tmp_path / step
         state.mkdir()
         code = (

@@ -3,8 +3,8 @@
 import asyncio
 import base64
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from mbusmaster.hosting.places import PlaceError, read_place, read_proxy
 from support.certificates import Authority, Pem
 from support.headend import Site, call, now, running
 from support.headend_messages import batch, reading
+from support.proxy import listening, proxied
 
 METER = "0102030405060708"
 ANYBODY = "x" * 40
@@ -336,7 +337,7 @@ async def test_an_answer_that_drips_is_given_up(
             await writer.drain()
             await asyncio.sleep(0.01)
 
-    async with _listening(drip, _server_context(authority.issue("server"))) as port:
+    async with listening(drip, _server_context(authority.issue("server"))) as port:
         _move(site, f"https://127.0.0.1:{port}", authority)
         async with site.link() as link:
             with pytest.raises(HeadEndUnreachableError, match="too slowly"):
@@ -344,7 +345,7 @@ async def test_an_answer_that_drips_is_given_up(
 
 
 async def test_a_proxy_takes_everything_through(site: Site) -> None:
-    async with _proxy() as proxy:
+    async with proxied() as proxy:
         site.proxy = proxy.url
         await site.enrol()
         async with site.link() as link:
@@ -355,7 +356,7 @@ async def test_a_proxy_takes_everything_through(site: Site) -> None:
 
 async def test_a_proxy_that_wants_to_know_who_asks_is_told(site: Site) -> None:
     wanted = base64.b64encode(b"user:p@ss").decode()
-    async with _proxy(f"Proxy-Authorization: Basic {wanted}") as proxy:
+    async with proxied(f"Proxy-Authorization: Basic {wanted}") as proxy:
         site.proxy = proxy.url.replace("//", "//user:p%40ss@")
         await site.enrol()
         site.proxy = proxy.url
@@ -365,7 +366,7 @@ async def test_a_proxy_that_wants_to_know_who_asks_is_told(site: Site) -> None:
 
 async def test_what_is_wrong_with_a_proxy_is_said_without_its_password(site: Site) -> None:
     await site.enrol()
-    async with site.link() as link, _proxy(refuse=True) as proxy:
+    async with site.link() as link, proxied(refuse=True) as proxy:
         site.proxy = proxy.url
         with pytest.raises(HeadEndUnreachableError, match=r"lets nobody through to .* \(answer 403\)"):
             await link.contact(call(), 0)
@@ -429,35 +430,6 @@ def _server_context(pem: Pem) -> ssl.SSLContext:
 
 
 @asynccontextmanager
-async def _listening(
-    serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
-    context: ssl.SSLContext | None = None,
-) -> AsyncIterator[int]:
-    """Serve connections, and wait for their end; give the port."""
-    tasks: set[asyncio.Task[object]] = set()
-
-    async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        tasks.add(task)
-        try:
-            with suppress(ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
-                await serve(reader, writer)
-        finally:
-            writer.close()
-            with suppress(OSError):
-                await writer.wait_closed()
-
-    server = await asyncio.start_server(one, "127.0.0.1", 0, ssl=context)
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        server.close()
-        if tasks:
-            await asyncio.wait(tasks)
-
-
-@asynccontextmanager
 async def _served(pem: Pem, answer: Callable[[bytes], bytes]) -> AsyncIterator[str]:
     """Serve one answer to whatever is asked, and hang up."""
 
@@ -468,49 +440,5 @@ async def _served(pem: Pem, answer: Callable[[bytes], bytes]) -> AsyncIterator[s
         writer.write(answer(header + await reader.readexactly(length)))
         await writer.drain()
 
-    async with _listening(serve, _server_context(pem)) as port:
+    async with listening(serve, _server_context(pem)) as port:
         yield f"https://127.0.0.1:{port}"
-
-
-class _Tunnels:
-    """A proxy as others are.
-
-    :param header: that it wants.
-    """
-
-    def __init__(self, header: str, refuse: bool) -> None:
-        self._header = header
-        self._refuse = refuse
-        self.asked: list[str] = []
-        self.url = ""
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        lines = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
-        if self._refuse:
-            writer.write(b"HTTP/1.1 403 Forbidden\r\n\r\n")
-        elif self._header and self._header not in lines:
-            writer.write(b"HTTP/1.1 407 Who are you\r\n\r\n")
-        else:
-            self.asked.append(lines[0])
-            host, port = lines[0].split()[1].split(":")
-            there, back = await asyncio.open_connection(host, int(port))
-            writer.write(b"HTTP/1.0 200 Connection established\r\n\r\n")
-            await asyncio.gather(_copy(reader, back), _copy(there, writer))
-
-
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    try:
-        while data := await reader.read(65536):
-            writer.write(data)
-            await writer.drain()
-    except ConnectionError:
-        pass
-    writer.close()
-
-
-@asynccontextmanager
-async def _proxy(header: str = "", *, refuse: bool = False) -> AsyncIterator[_Tunnels]:
-    tunnels = _Tunnels(header, refuse)
-    async with _listening(tunnels.serve) as port:
-        tunnels.url = f"http://127.0.0.1:{port}"
-        yield tunnels

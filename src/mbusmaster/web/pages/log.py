@@ -44,31 +44,7 @@ def router(services: Services) -> APIRouter:
     async def show(
         request: Request, log: str = "system", level: str = "debug", text: str = "", before: str = ""
     ) -> Response:
-        if logs is None:
-            return page(request, "log_missing.html")
-        log, level = log if log == "debug" else "system", level if level in LEVELS else "debug"
-        text = text[:_LONGEST_TEXT]
-        lines = await asyncio.to_thread(_lines, logs, log, level, text, _number(before))
-        more = len(lines) > PAGE
-        lines = lines[:PAGE]
-        filtered = {"log": log, "level": level, "text": text}
-        return page(
-            request,
-            "log.html",
-            lines=lines,
-            chosen=filtered,
-            logs=[("system", _("System log")), ("debug", _("Debug log"))],
-            levels=_levels(),
-            names=_level_names(),
-            is_first=not before,
-            first=f"{PATH}?{urlencode(filtered)}",
-            older=f"{PATH}?{urlencode({**filtered, 'before': lines[-1].number})}" if more else "",
-            minutes_left=_minutes(logs.capture_left),
-            minutes=_choices(),
-            has_trace=logs.trace is not None,
-            trace_left=_minutes(logs.trace.left) if logs.trace else 0,
-            problem=logs.problem,
-        )
+        return await _page(request, logs, log, level, text, before)
 
     @routes.post(DEBUG)
     async def debug(request: Request, who: Asking) -> Response:
@@ -102,6 +78,36 @@ def router(services: Services) -> APIRouter:
         )
 
     return routes
+
+
+async def _page(
+    request: Request, logs: Logs | None, log: str, level: str, text: str, before: str
+) -> Response:
+    if logs is None:
+        return page(request, "log_missing.html")
+    log, level = log if log == "debug" else "system", level if level in LEVELS else "debug"
+    text = text[:_LONGEST_TEXT]
+    lines = await asyncio.to_thread(_lines, logs, log, level, text, _number(before))
+    more = len(lines) > PAGE
+    lines = lines[:PAGE]
+    filtered = {"log": log, "level": level, "text": text}
+    return page(
+        request,
+        "log.html",
+        lines=lines,
+        chosen=filtered,
+        logs=[("system", _("System log")), ("debug", _("Debug log"))],
+        levels=_levels(),
+        names=_level_names(),
+        is_first=not before,
+        first=f"{PATH}?{urlencode(filtered)}",
+        older=f"{PATH}?{urlencode({**filtered, 'before': lines[-1].number})}" if more else "",
+        minutes_left=_minutes(logs.capture_left),
+        minutes=_choices(),
+        has_trace=logs.trace is not None,
+        trace_left=_minutes(logs.trace.left) if logs.trace else 0,
+        problem=logs.problem,
+    )
 
 
 def _number(text: str) -> int:
