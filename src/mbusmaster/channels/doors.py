@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 from mbusmaster.channels.listener import ChannelError
 from mbusmaster.channels.serial_port import SerialPortChannel
-from mbusmaster.texts import mark
+from mbusweb.texts import mark
 
 FACTORY: Final = mark("closed until the first user is made")
 

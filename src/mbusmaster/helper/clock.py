@@ -16,7 +16,7 @@ from typing import Any, Final
 from mbusmaster.helper.errors import RefusedError
 from mbusmaster.helper.server import Deed, Tell
 from mbusmaster.release_date import LATEST, release_date
-from mbusmaster.texts import mark
+from mbusweb.texts import mark
 
 RTC: Final = Path("/dev/rtc0")
 NO_MOMENT: Final = mark("That is no date and time with a time zone.")

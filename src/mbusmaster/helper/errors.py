@@ -11,7 +11,7 @@
 from collections.abc import Mapping
 
 from mbusmaster.errors import MasterError
-from mbusmaster.texts import Text
+from mbusweb.texts import Text
 
 
 class HelperError(MasterError):

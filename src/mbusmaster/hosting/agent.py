@@ -22,7 +22,7 @@ from mbushosting.readings import MAX_BATCH, Batch, Receipt
 from mbusmaster.hosting.errors import HostingFileError
 from mbusmaster.hosting.link_errors import HeadEndError, HeadEndRefusedError
 from mbusmaster.hosting.outbox import Outbox
-from mbusmaster.texts import NO_TEXT, Text, mark
+from mbusweb.texts import NO_TEXT, Text, mark
 
 FIRST_PAUSE: Final = 5.0
 LONGEST_PAUSE: Final = 600.0

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable
 
-from mbusmaster.texts import Text
+from mbusweb.texts import Text
 
 _log = logging.getLogger(__name__)
 

@@ -19,7 +19,7 @@ from typing import Any, Final
 from mbusio.files import write_atomically
 from mbusmaster.hosting.errors import HostingError
 from mbusmaster.hosting.places import Place
-from mbusmaster.texts import NO_TEXT, Text, mark
+from mbusweb.texts import NO_TEXT, Text, mark
 
 FILE: Final = "head-end.json"
 IDENTITY: Final = "identity-*.pem"

@@ -16,7 +16,7 @@ from typing import Final, Self, TypeVar
 
 from mbusmaster.hosting.errors import HostingFileError
 from mbusmaster.sqlitefile import DamagedError, Tables, open_file, set_aside, transaction
-from mbusmaster.texts import NO_TEXT, Text, mark
+from mbusweb.texts import NO_TEXT, Text, mark
 
 FILE_NAME: Final = "hosting.db"
 LOG_PAGES: Final = 200

@@ -29,7 +29,7 @@ from mbusmaster.hosting.errors import HostingError
 from mbusmaster.hosting.explain import explain_answer, explain_failure, nonsense, wrong_authority
 from mbusmaster.hosting.places import Place, Proxy, read_place, read_proxy
 from mbusmaster.serial_number import UNKNOWN, is_serial_number
-from mbusmaster.texts import Text, mark
+from mbusweb.texts import Text, mark
 
 ANSWER_SECONDS: Final = 30.0
 MAX_ANSWER: Final = 64 * 1024

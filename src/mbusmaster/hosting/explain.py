@@ -18,7 +18,7 @@ from mbusmaster.hosting.link_errors import (
     HeadEndUnreachableError,
 )
 from mbusmaster.hosting.places import Place, Proxy
-from mbusmaster.texts import Text, mark
+from mbusweb.texts import Text, mark
 
 BUSY_SECONDS: Final = 60.0
 """To wait where the head-end is busy and does not say for how long."""

@@ -31,7 +31,7 @@ from mbusmaster.hosting.link_errors import (
     HeadEndUnreachableError,
 )
 from mbusmaster.hosting.places import Place, PlaceError, Proxy, read_proxy
-from mbusmaster.texts import Text, mark
+from mbusweb.texts import Text, mark
 
 __all__ = [
     "HeadEnd",

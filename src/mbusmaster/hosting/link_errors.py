@@ -11,7 +11,7 @@
 """
 
 from mbusmaster.errors import MasterError
-from mbusmaster.texts import Text
+from mbusweb.texts import Text
 
 
 class HeadEndError(MasterError):

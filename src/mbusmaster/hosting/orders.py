@@ -22,7 +22,7 @@ from mbusmaster.hosting.database import (
 )
 from mbusmaster.hosting.plans import Plan
 from mbusmaster.hosting.rows import last_row, read_since
-from mbusmaster.texts import Text, mark
+from mbusweb.texts import Text, mark
 
 UNKNOWN_ZONE: Final = mark("Schedule %(schedule)s is not followed: there is no time zone %(zone)s here.")
 _VERSION: Final = "orders"

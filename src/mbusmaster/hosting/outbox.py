@@ -30,7 +30,7 @@ from mbusmaster.hosting.errors import HostingFileError
 from mbusmaster.hosting.packing import Patterns
 from mbusmaster.hosting.rows import State
 from mbusmaster.hosting.taken import Taken
-from mbusmaster.texts import Text, mark
+from mbusweb.texts import Text, mark
 
 DROPPED: Final = mark(
     "There is no more room for readings that the head-end does not have: %(count)s were given up, the oldest first."

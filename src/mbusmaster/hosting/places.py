@@ -6,7 +6,7 @@ from typing import Final
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from mbusmaster.errors import MasterError
-from mbusmaster.texts import Text, mark
+from mbusweb.texts import Text, mark
 
 LONGEST_URL: Final = 255
 HTTPS_PORT: Final = 443

@@ -25,7 +25,7 @@ from mbusmaster.hosting.orders import Orders
 from mbusmaster.hosting.outbox import Outbox
 from mbusmaster.hosting.plans import Plan
 from mbusmaster.hosting.reader import Subject
-from mbusmaster.texts import Text, mark
+from mbusweb.texts import Text, mark
 
 PATIENCE: Final = timedelta(minutes=1)
 """For a bus that is down, where nothing says that more is wanted."""

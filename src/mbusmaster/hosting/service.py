@@ -28,7 +28,7 @@ from mbusmaster.hosting.outbox import Outbox
 from mbusmaster.hosting.report import MeterReports, Sources, contact_of
 from mbusmaster.hosting.rounds import Rounds
 from mbusmaster.settings.sections.system import HostingSettings
-from mbusmaster.texts import NO_TEXT, Text, mark
+from mbusweb.texts import NO_TEXT, Text, mark
 
 OFF: Final = mark("Hosting is switched off.")
 CLOCK_OFF: Final = mark("The clocks of this master and of the head-end are %(minutes)s minutes apart.")

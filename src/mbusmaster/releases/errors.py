@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from mbusmaster.errors import MasterError
-from mbusmaster.texts import mark
+from mbusweb.texts import mark
 
 # What the file is.
 NOT_A_TAR: Final = mark("%(file)s is not a release file: it cannot be read as a tar. Download it again.")

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from mbusmaster.system.unavailable import NotAvailableError
-from mbusmaster.texts import NO_TEXT, Text, mark
+from mbusweb.texts import NO_TEXT, Text, mark
 
 
 class TimeStatus(StrEnum):

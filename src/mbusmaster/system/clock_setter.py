@@ -8,7 +8,7 @@ from mbusmaster.helper.client import Helper
 from mbusmaster.helper.errors import HelperError
 from mbusmaster.release_date import release_date
 from mbusmaster.system.clock import ClockChange, ClockRefusedError, NoClockSetter
-from mbusmaster.texts import mark
+from mbusweb.texts import mark
 
 TOO_EARLY = mark("The clock cannot be put before %(floor)s (UTC), when this software was made.")
 

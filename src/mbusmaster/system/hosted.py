@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from mbusmaster.texts import NO_TEXT, Text, mark
+from mbusweb.texts import NO_TEXT, Text, mark
 
 
 class OperationalStatus(StrEnum):

@@ -17,7 +17,7 @@ from mbusmaster.helper.client import Helper
 from mbusmaster.helper.errors import HelperError
 from mbusmaster.settings.schema import EthernetSettings
 from mbusmaster.system.unavailable import NotAvailableError
-from mbusmaster.texts import NO_TEXT, Text, mark
+from mbusweb.texts import NO_TEXT, Text, mark
 
 TRIAL_SECONDS: Final = 60
 """For somebody to reach the master at its new address and keep it."""

@@ -15,7 +15,7 @@ from mbusmaster.helper.errors import HelperError
 from mbusmaster.release_date import LATEST, release_date
 from mbusmaster.system import time_texts as texts
 from mbusmaster.system.time_memory import TimeMemory
-from mbusmaster.texts import NO_TEXT, Text
+from mbusweb.texts import NO_TEXT, Text
 
 HELPER_SECONDS: Final = 30.0
 """For the helper to set the clock: nothing of the gateway is open before, and the service manager gives up after 120."""

@@ -20,7 +20,7 @@ from mbusmaster.system.clock import (
 from mbusmaster.system.time_config import RTC
 from mbusmaster.system.time_memory import SAVE_SECONDS, TimeMemory
 from mbusmaster.system.time_server import ChronyTime
-from mbusmaster.texts import NO_TEXT, Text
+from mbusweb.texts import NO_TEXT, Text
 
 LONGEST_FREE: Final = timedelta(days=90)
 """A clock of 50 ppm is wrong by six and a half minutes then."""

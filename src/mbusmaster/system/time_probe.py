@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from mbusmaster.system import time_texts as texts
-from mbusmaster.texts import NO_TEXT, Text
+from mbusweb.texts import NO_TEXT, Text
 
 PORT: Final = 4460
 """Of NTS-KE (RFC 8915, 7.6)."""

@@ -20,7 +20,7 @@ from mbusmaster.system import time_texts as texts
 from mbusmaster.system.chronyd import Chronyd, ChronydError, Facts
 from mbusmaster.system.clock import TimeState, TimeStatus
 from mbusmaster.system.time_probe import PORT, probe
-from mbusmaster.texts import NO_TEXT, Text
+from mbusweb.texts import NO_TEXT, Text
 
 OPTIONS: Final = "iburst maxpoll 8"
 """Of the source: a server that is gone is noticed within a quarter of an hour."""

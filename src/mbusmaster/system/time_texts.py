@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from mbusmaster.texts import mark
+from mbusweb.texts import mark
 
 NO_DAEMON: Final = mark(
     "The time service of this machine is not running: nobody asks the time server. See the log."

@@ -19,7 +19,7 @@ from typing import Final, Protocol
 
 from mbusmaster.errors import MasterError
 from mbusmaster.system.unavailable import NotAvailableError
-from mbusmaster.texts import NO_TEXT, Text, mark
+from mbusweb.texts import NO_TEXT, Text, mark
 
 NO_UPDATES: Final = mark(
     "This release does not update itself: no file is taken, and no update server is asked. Install new "

@@ -42,7 +42,7 @@ from mbusmaster.releases.errors import ReleaseError
 from mbusmaster.releases.sources import from_server
 from mbusmaster.releases.verify import Repository
 from mbusmaster.system.update import MAX_SIZE
-from mbusmaster.texts import mark
+from mbusweb.texts import mark
 
 VERB: Final = "update.fetch"
 BAD_CERTIFICATE: Final = mark("The certificate of the update server is not good: %(why)s.")

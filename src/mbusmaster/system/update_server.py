@@ -21,7 +21,7 @@ from mbusmaster.helper.protocol import (
     request_line,
 )
 from mbusmaster.system.update import UpdateError
-from mbusmaster.texts import Text, mark
+from mbusweb.texts import Text, mark
 
 TOO_SLOW: Final = mark(
     "The update server answers too slowly: it was left after %(seconds)s seconds without progress."

@@ -24,7 +24,7 @@ from mbusmaster.system.update import (
 )
 from mbusmaster.system.update_spool import BROKEN_OFF, Spool
 from mbusmaster.system.update_trial import Trial
-from mbusmaster.texts import NO_TEXT, Text, mark
+from mbusweb.texts import NO_TEXT, Text, mark
 
 WRONG_NAME: Final = mark("This is no firmware file: its name must be like %(name)s.")
 ON_TRIAL: Final = mark(

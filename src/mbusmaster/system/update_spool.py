@@ -10,16 +10,19 @@ from typing import Final
 
 from mbusio.files import sync_file, sync_folder
 from mbusmaster.system.update import MAX_SIZE, UpdateError
-from mbusmaster.texts import mark
+from mbusweb.texts import mark
 
 TOO_BIG: Final = mark("The file is bigger than %(most)s MB: that is no release.")
 NO_ROOM: Final = mark("There is no room for the file: %(need)s MB are needed, %(free)s MB are free.")
 STALLED: Final = mark("Nothing more of the file came for %(seconds)s seconds. Send it again.")
+TOO_SLOW: Final = mark("The file comes too slowly, with less than %(rate)s kB in a second. Use a better connection.")
 BROKEN_OFF: Final = mark("The file did not come whole: the connection broke off. Send it again.")
 NOT_WRITTEN: Final = mark("The file cannot be stored: %(why)s.")
 SPARE: Final = 64 << 20
 """Bytes of the disk that are never used up."""
 STALL_SECONDS: Final = 60.0
+SLOWEST: Final = 16 * 1024
+"""Bytes in a second, on average: nobody else can install anything meanwhile."""
 _MB: Final = 1 << 20
 _INCOMING: Final = ".incoming"
 
@@ -97,12 +100,9 @@ class Spool:
     ) -> int:
         """Write what comes, a megabyte at a time."""
         waiting, taken = bytearray(), 0
+        begun = asyncio.get_running_loop().time()
         while True:
-            try:
-                async with asyncio.timeout(self._stall):
-                    piece = await anext(content, None)
-            except TimeoutError:
-                raise UpdateError(STALLED, seconds=round(self._stall)) from None
+            piece = await self._piece(content, begun + taken / SLOWEST)
             taken += len(piece or b"")
             self._check_size(taken)
             waiting += piece or b""
@@ -112,6 +112,21 @@ class Spool:
                 told(100 * taken // size if size else 0)
             if piece is None:
                 return taken
+
+    async def _piece(self, content: AsyncIterator[bytes], slowest: float) -> bytes | None:
+        """Give what comes next; None at the end.
+
+        :param slowest: when all that is there would have come at the slowest rate; one silence more is allowed.
+        """
+        stalled = asyncio.get_running_loop().time() + self._stall
+        too_late = slowest + self._stall
+        try:
+            async with asyncio.timeout_at(min(stalled, too_late)):
+                return await anext(content, None)
+        except TimeoutError:
+            if too_late < stalled:
+                raise UpdateError(TOO_SLOW, rate=SLOWEST // 1024) from None
+            raise UpdateError(STALLED, seconds=round(self._stall)) from None
 
     def _begin(self, incoming: Path, size: int) -> None:
         self._clear()

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from mbusmaster.meterlist import Kind, Status
-from mbusmaster.texts import mark
 from mbusmaster.web.locale import gettext as _
+from mbusweb.texts import mark
 
 MEDIA: Final = {
     "other": mark("Other"),

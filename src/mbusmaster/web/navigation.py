@@ -4,8 +4,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
-from mbusmaster.texts import mark
 from mbusmaster.web.locale import gettext
+from mbusweb.texts import mark
 
 _GROUPS: Final = (
     (

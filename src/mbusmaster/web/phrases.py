@@ -8,8 +8,8 @@ import re
 from functools import lru_cache
 from typing import Final
 
-from mbusmaster.texts import mark
 from mbusmaster.web.locale import gettext as _
+from mbusweb.texts import mark
 
 DEEPEST: Final = 3
 """Sentences within sentences."""

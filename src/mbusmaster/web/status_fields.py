@@ -8,13 +8,13 @@ from mbusmaster.bus.line.reading import LineReading
 from mbusmaster.system.clock import ClockBelief, TimeStatus
 from mbusmaster.system.hosted import OperationalStatus
 from mbusmaster.system.timetext import utc_text
-from mbusmaster.texts import Text
 from mbusmaster.web.clock_texts import belief_note, offset_text, status_text
 from mbusmaster.web.line_view import line_note
 from mbusmaster.web.locale import gettext as _
 from mbusmaster.web.locale import said
 from mbusmaster.web.phrases import phrase
 from mbusmaster.web.services import Services
+from mbusweb.texts import Text
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,10 +21,10 @@ from mbusmaster.hosting.link_errors import (
 from mbusmaster.hosting.report import Listed, Sources
 from mbusmaster.hosting.service import Hosting
 from mbusmaster.settings.sections.system import HostingSettings
-from mbusmaster.texts import Text
 from mbussim.bus import Bus
 from mbussim.meter import Meter, plain_meters
 from mbussim.population import population
+from mbusweb.texts import Text
 from support.hosting import AtOnce
 from support.rounds import daily, hourly, subject
 from support.settled import settled

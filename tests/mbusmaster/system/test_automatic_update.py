@@ -30,7 +30,7 @@ from mbusmaster.system.update_server import TOO_SLOW, Offered, ServerError, Upda
 from mbusmaster.system.update_slots import SlotUpdates
 from mbusmaster.system.update_spool import Spool
 from mbusmaster.system.update_trial import Trial
-from mbusmaster.texts import Text
+from mbusweb.texts import Text
 from support.virtual_time import in_virtual_time
 
 BEGIN = datetime(2026, 11, 22, 9, 8, 7, tzinfo=UTC)

@@ -23,7 +23,7 @@ from mbusmaster.system.network_change import (
     TrialPhase,
 )
 from mbusmaster.system.unavailable import NotAvailableError
-from mbusmaster.texts import Text
+from mbusweb.texts import Text
 from support.network import PlayedNetwork, played_network
 from support.settled import settled
 

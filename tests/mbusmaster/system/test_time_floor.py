@@ -12,7 +12,7 @@ from mbusmaster.system import time_texts as texts
 from mbusmaster.system.time_config import machine_config, write_machine_config
 from mbusmaster.system.time_floor import hold_floor
 from mbusmaster.system.time_memory import FILE, Known, TimeMemory
-from mbusmaster.texts import Text
+from mbusweb.texts import Text
 
 RELEASE = datetime(2026, 6, 1, tzinfo=UTC)
 LATER = datetime(2026, 11, 22, 9, 8, 7, tzinfo=UTC)

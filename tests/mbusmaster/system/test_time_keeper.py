@@ -9,7 +9,7 @@ from mbusmaster.system import time_texts as texts
 from mbusmaster.system.clock import ClockBelief, ClockChange, ClockQuality, TimeState, TimeStatus
 from mbusmaster.system.time_keeper import LONGEST_FREE, TimeKeeper, boot_id, is_kept_by_system
 from mbusmaster.system.time_memory import TimeMemory
-from mbusmaster.texts import NO_TEXT, Text
+from mbusweb.texts import NO_TEXT, Text
 
 NOW = datetime(2026, 11, 22, 9, 8, 7, tzinfo=UTC)
 DAY = timedelta(days=1)

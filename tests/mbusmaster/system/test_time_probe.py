@@ -13,7 +13,7 @@ import pytest
 from mbusmaster.system import time_probe
 from mbusmaster.system import time_texts as texts
 from mbusmaster.system.time_probe import ALPN, probe
-from mbusmaster.texts import Text
+from mbusweb.texts import Text
 from support.certificates import DAY, Authority
 
 GOOD = struct.pack(">HHH", 0x8001, 2, 0) + struct.pack(">HHH", 4, 2, 15)

@@ -15,8 +15,8 @@ from mbusmaster.system.update import (
     UpdateStatus,
 )
 from mbusmaster.system.update_server import TOO_SLOW
-from mbusmaster.texts import Text
 from mbusmaster.web.actions import firmware
+from mbusweb.texts import Text
 from support.web import NOW, WebClient, web_client
 
 PATH = "/configuration/firmware"

@@ -15,7 +15,7 @@ from mbusmaster.system.clock import (
     TimeState,
     TimeStatus,
 )
-from mbusmaster.texts import Text
+from mbusweb.texts import Text
 from support.web import NOW, web_client
 
 PATH = "/configuration/time"

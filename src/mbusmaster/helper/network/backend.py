@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv4Interface
 from typing import Protocol
 
 from mbusmaster.helper.network.plan import Wanted
-from mbusmaster.texts import Text
+from mbusweb.texts import Text
 
 
 class Standing(enum.Enum):

@@ -12,7 +12,7 @@ from mbusio.files import write_atomically
 from mbusmaster.errors import MasterError
 from mbusmaster.helper.network.backend import Change
 from mbusmaster.helper.network.plan import read_wanted
-from mbusmaster.texts import NO_TEXT, Text
+from mbusweb.texts import NO_TEXT, Text
 
 FILE: Final = Path("/run/mbusmaster-helper/network.json")
 _MOST: Final = 1 << 16

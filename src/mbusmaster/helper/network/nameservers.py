@@ -9,7 +9,7 @@ from typing import Final
 
 from mbusmaster.helper.errors import RefusedError
 from mbusmaster.helper.network import phrases
-from mbusmaster.texts import Text
+from mbusweb.texts import Text
 
 _MOST: Final = 1 << 16
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from mbusmaster.texts import mark
+from mbusweb.texts import mark
 
 NOT_UNDERSTOOD: Final = mark("The helper of the master does not understand %(field)s: nothing was changed.")
 NO_INTERFACE: Final = mark(

@@ -37,7 +37,7 @@ from mbusmaster.helper.network.plan import (
     read_seconds,
     read_wanted,
 )
-from mbusmaster.texts import Text
+from mbusweb.texts import Text
 
 DHCP_SECONDS: Final = 25.0
 """For a server to answer: it asks again after about 4, 8 and 16 s (RFC 2131 4.1)."""

@@ -25,7 +25,7 @@ from mbusmaster.helper.slots.state import (
     load,
     save,
 )
-from mbusmaster.texts import mark
+from mbusweb.texts import mark
 
 DID_NOT_START: Final = mark(
     "Release %(release)s was started %(starts)s times and never said that it is well: the one before is back."

@@ -15,7 +15,7 @@ from mbusmaster.helper.slots.install import Installer
 from mbusmaster.helper.slots.install import Tell as Told
 from mbusmaster.helper.slots.layout import PACKAGE, Places
 from mbusmaster.helper.slots.state import Last, State, linked, load
-from mbusmaster.texts import mark
+from mbusweb.texts import mark
 
 NO_NAME: Final = mark("It was not said which file to install.")
 RESTART_SECONDS: Final = 10.0

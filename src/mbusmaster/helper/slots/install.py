@@ -23,7 +23,7 @@ from mbusmaster.helper.slots.state import State, Trial, load, save
 from mbusmaster.releases.archive import MB, check_room
 from mbusmaster.releases.description import DESCRIPTION, Description, number_in
 from mbusmaster.releases.errors import WRONG_FILE_NAME, ReleaseError
-from mbusmaster.texts import mark
+from mbusweb.texts import mark
 
 ON_TRIAL: Final = mark(
     "Release %(release)s was installed and has not proved well yet: restart, wait until it has, then try again."

@@ -20,7 +20,7 @@ from mbusmaster.helper.slots.layout import PACKAGE, Places, locked
 from mbusmaster.helper.slots.state import INSTALLED, ROLLED_BACK, Last, State, load, save
 from mbusmaster.releases.description import Description, Kind
 from mbusmaster.releases.errors import ReleaseError
-from mbusmaster.texts import mark
+from mbusweb.texts import mark
 
 SYSTEM: Final = Path("/etc/rauc/system.conf")
 """Is there where RAUC looks after the system."""

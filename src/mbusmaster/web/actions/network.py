@@ -9,10 +9,10 @@ from mbusmaster.access import AuditKind
 from mbusmaster.settings import Settings
 from mbusmaster.settings.schema import EthernetSettings
 from mbusmaster.system.network_change import TrialError, TrialPhase
-from mbusmaster.texts import mark
 from mbusmaster.web.actions import Actor
 from mbusmaster.web.actions.settings import change_settings
 from mbusmaster.web.services import Services
+from mbusweb.texts import mark
 
 ADDRESSES: Final = ("dhcp", "address", "netmask", "gateway", "dns1", "dns2")
 ELSEWHERE: Final = mark(

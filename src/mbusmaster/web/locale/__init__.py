@@ -3,7 +3,6 @@
 Texts in the code are English; `gettext` gives them in the language of the request being answered, which `speaking` sets.
 """
 
-from mbusmaster.texts import Text
 from mbusmaster.web.locale.catalogue import LANGUAGES, gettext, ngettext, pgettext, speaking
 from mbusmaster.web.locale.formats import (
     format_bytes,
@@ -13,6 +12,7 @@ from mbusmaster.web.locale.formats import (
     format_time,
 )
 from mbusmaster.web.locale.preferences import Preferences
+from mbusweb.texts import Text
 
 __all__ = [
     "LANGUAGES",

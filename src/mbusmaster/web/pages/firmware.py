@@ -12,7 +12,6 @@ from mbusmaster.access import AuditKind
 from mbusmaster.errors import MasterError
 from mbusmaster.system.unavailable import NotAvailableError
 from mbusmaster.system.update import Outcome, ServerCheck, UpdateError, UpdateKind, UpdateState, UpdateStatus
-from mbusmaster.texts import Text
 from mbusmaster.web.actions.firmware import (
     MAX_SIZE,
     RELEASE_NAME,
@@ -32,6 +31,7 @@ from mbusmaster.web.render import flash, fragment, go_to, page
 from mbusmaster.web.services import Services
 from mbusmaster.web.settings_form import save_settings
 from mbusmaster.web.visitor import visitor
+from mbusweb.texts import Text
 
 PATH: Final = "/configuration/firmware"
 UPLOAD: Final = f"{PATH}/upload"
