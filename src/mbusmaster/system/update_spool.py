@@ -15,7 +15,9 @@ from mbusweb.texts import mark
 TOO_BIG: Final = mark("The file is bigger than %(most)s MB: that is no release.")
 NO_ROOM: Final = mark("There is no room for the file: %(need)s MB are needed, %(free)s MB are free.")
 STALLED: Final = mark("Nothing more of the file came for %(seconds)s seconds. Send it again.")
-TOO_SLOW: Final = mark("The file comes too slowly, with less than %(rate)s kB in a second. Use a better connection.")
+TOO_SLOW: Final = mark(
+    "The file comes too slowly, with less than %(rate)s kB in a second. Use a better connection."
+)
 BROKEN_OFF: Final = mark("The file did not come whole: the connection broke off. Send it again.")
 NOT_WRITTEN: Final = mark("The file cannot be stored: %(why)s.")
 SPARE: Final = 64 << 20

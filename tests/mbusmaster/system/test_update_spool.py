@@ -1,14 +1,16 @@
 """The folder where release files wait: bounded, one at a time, and nothing of one that broke off."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mbusmaster.system import update_spool
 from mbusmaster.system.update import UpdateError
 from mbusmaster.system.update_spool import Spool
+from support.virtual_time import in_virtual_time
 
 NAME = "MBMC2022_release_0012.tar"
 
@@ -16,6 +18,10 @@ NAME = "MBMC2022_release_0012.tar"
 async def of(*pieces: bytes) -> AsyncIterator[bytes]:
     for piece in pieces:
         yield piece
+
+
+async def at_once(work: Callable[..., Any], *arguments: Any) -> Any:
+    return work(*arguments)
 
 
 async def refused(spool: Spool, content: AsyncIterator[bytes], size: int | None = None) -> str:
@@ -61,6 +67,17 @@ async def test_a_sender_that_stalls_is_left(tmp_path: Path) -> None:
         await asyncio.Event().wait()
 
     assert await refused(Spool(tmp_path, stall=0.01), stalling()) == update_spool.STALLED
+
+
+@in_virtual_time
+async def test_a_sender_that_drips_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def dripping() -> AsyncIterator[bytes]:
+        while True:
+            await asyncio.sleep(50)
+            yield b"x"
+
+    monkeypatch.setattr(asyncio, "to_thread", at_once)
+    assert await refused(Spool(tmp_path), dripping()) == update_spool.TOO_SLOW
 
 
 async def test_a_sender_that_breaks_off_leaves_nothing(tmp_path: Path) -> None:
