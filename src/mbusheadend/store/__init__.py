@@ -18,6 +18,7 @@ from mbusheadend.store.protocol import Enrolment, Fleet, Intake, Queries, Store,
 from mbusheadend.store.readings import (
     Completeness,
     Cursor,
+    Extent,
     Gap,
     Pruned,
     Quarantined,
@@ -28,8 +29,8 @@ from mbusheadend.store.readings import (
 )
 
 __all__ = [
-    "Assignment", "Changes", "ChangesHere", "CommandState", "Completeness", "ContactFacts", "Cursor", "Enrolment", "Fleet", "Gap",
-    "Intake", "Master", "Meter", "Place", "Pruned", "Quarantined", "Queries", "ReadingPage", "Redecoded", "SeriesPage", "Stay",
-    "Store", "StoreError", "StoreRefusedError", "StoredCertificate", "StoredCommand", "StoredReading", "StoredSchedule",
-    "StoredToken", "UnknownError", "Upkeep", "Wanted", "WrongOwnerError",
+    "Assignment", "Changes", "ChangesHere", "CommandState", "Completeness", "ContactFacts", "Cursor", "Enrolment",
+    "Extent", "Fleet", "Gap", "Intake", "Master", "Meter", "Place", "Pruned", "Quarantined", "Queries", "ReadingPage",
+    "Redecoded", "SeriesPage", "Stay", "Store", "StoreError", "StoreRefusedError", "StoredCertificate", "StoredCommand",
+    "StoredReading", "StoredSchedule", "StoredToken", "UnknownError", "Upkeep", "Wanted", "WrongOwnerError",
 ]  # fmt: skip

@@ -24,6 +24,7 @@ from mbusheadend.store.fleet import (
 from mbusheadend.store.readings import (
     Completeness,
     Cursor,
+    Extent,
     Pruned,
     Quarantined,
     ReadingPage,
@@ -238,6 +239,18 @@ class Upkeep(Protocol):
 
         With the readings go quarantine, settled commands and expectations of that time.
         """
+
+    async def forget_lapsed(self, before: datetime) -> int:
+        """Forget tokens that were used or expired before a time, and certificates that lapsed before it; say how many.
+
+        The last certificate of a master stays, so that people see when it lapsed.
+        """
+
+    async def shrink(self, pages: int = 500) -> int:
+        """Give some room that nothing needs any more back to the disk; say how many bytes of that are left."""
+
+    async def extent(self) -> Extent:
+        """Tell how big the store is."""
 
     async def delete_meter(self, number: int) -> None:
         """Forget a meter and all its readings; raise `UnknownError`."""

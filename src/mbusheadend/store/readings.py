@@ -124,8 +124,25 @@ class Redecoded:
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """What retention took away: raw telegrams of so many readings, whole readings, readings of quarantine."""
+    """What retention took away: raw telegrams of so many readings, whole readings, readings of quarantine.
+
+    :ivar is_complete: whether nothing is left of that age.
+    """
 
     raw: int
     readings: int
     quarantined: int
+    is_complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How big the store is.
+
+    :ivar size: in bytes, with what is `unused` in it.
+    :ivar newest: when the reading arrived that came last.
+    """
+
+    size: int
+    unused: int
+    newest: datetime | None

@@ -217,3 +217,76 @@ def test_a_store_of_a_newer_program_is_left_alone(tmp_path: Path) -> None:
     connection.close()
     with pytest.raises(StoreError, match="newer"):
         SqliteStore(path)
+
+
+async def test_pruning_says_when_nothing_of_that_age_is_left(store: Store) -> None:
+    await enrol(store)
+    await fill(store, 10, lambda energy, access: plain(energy, access))
+    for number in range(20, 40):
+        await store.take(SERIAL, batch(reading(number, ADDRESS, taken=START + number * HOUR)), LATER)
+    pieces = [await store.prune(raw_before=END, readings_before=None, limit=7) for _ in range(5)]
+    assert [piece.is_complete for piece in pieces] == [False] * 4 + [True]
+    assert [piece.raw for piece in pieces] == [7, 3, 0, 0, 0]
+    gone = [await store.prune(raw_before=None, readings_before=END, limit=15) for _ in range(3)]
+    assert [(piece.readings, piece.is_complete) for piece in gone] == [(15, False), (15, False), (0, True)]
+
+
+async def test_room_that_was_freed_goes_back_to_the_disk(store: Store) -> None:
+    await enrol(store)
+    await fill(store, 600, lambda energy, access: telegram(energy=energy * 7919, access=access))
+    full = await store.extent()
+    assert full.newest == START + 599 * HOUR
+    await store.prune(raw_before=None, readings_before=END, limit=1000)
+    freed = await store.extent()
+    assert (freed.size, freed.newest) == (full.size, None)
+    assert freed.unused > 0
+    left = [await store.shrink(pages=1)]
+    while left[-1]:
+        left.append(await store.shrink(pages=5))
+    assert len(left) > 2
+    after = await store.extent()
+    assert (after.size, after.unused) == (full.size - freed.unused, 0)
+
+
+async def test_old_tokens_and_certificates_are_forgotten_but_the_last_of_a_master_stays(store: Store) -> None:
+    day = timedelta(days=1)
+    await enrol(store)
+    await store.add_token(b"lapsed", START + day, "", START)
+    await store.add_token(b"open", END, "", START)
+    await store.add_certificate("M1", 1, START + day, START)
+    await store.add_certificate("M1", 2, START + 2 * day, START)
+    await store.add_certificate("M2", 3, END, START)
+    assert await store.forget_lapsed(START) == 0
+    assert await store.forget_lapsed(START + 30 * day) == 3
+    assert [token.hash for token in await store.tokens()] == [b"open"]
+    assert [one.number for one in await store.certificates("M1")] == [2]
+    assert [one.number for one in await store.certificates("M2")] == [3]
+
+
+async def test_what_comes_from_a_meter_whose_key_does_not_open_any_more_is_kept_and_decoded_later(
+    store: Store, opened: Callable[[], Store], tmp_path: Path
+) -> None:
+    await enrol(store)
+    meter = await fill(store, 1)
+    await store.set_key(meter, KEY)
+    store.close()
+    good = (tmp_path / "keys").read_bytes()
+    (tmp_path / "keys").write_bytes(bytes(32))
+    store = opened()
+    await store.take(SERIAL, batch(reading(99, ADDRESS, [encrypted(7, 7)], taken=START + HOUR)), LATER)
+    assert "no key" in (await everything(store, meter))[-1].decoded[0].error
+    store.close()
+    (tmp_path / "keys").write_bytes(good)
+    store = opened()
+    await store.redecode_meter(meter)
+    assert (await everything(store, meter))[-1].value(ENERGY) == 7000
+
+
+async def test_a_key_that_another_process_stores_counts_at_once(
+    store: Store, opened: Callable[[], Store]
+) -> None:
+    await enrol(store)
+    meter = await fill(store, 1)
+    await opened().set_key(meter, KEY)
+    await store.take(SERIAL, batch(reading(99, ADDRESS, [encrypted(7, 7)], taken=START + HOUR)), LATER)
+    assert (await everything(store, meter))[-1].value(ENERGY) == 7000

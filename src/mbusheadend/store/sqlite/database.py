@@ -37,9 +37,13 @@ class Database:
         self._reading: list[sqlite3.Connection] = []
         self._forget: list[Callable[[], None]] = []
         self._connection = _open(path)
+        self._version = 0
 
     def on_undone(self, forget: Callable[[], None]) -> None:
-        """Call this in the writer's thread whenever changes were undone: what was remembered of them is not so."""
+        """Call this in the writer's thread whenever changes were undone, or another process has made some.
+
+        What was remembered may then not be so.
+        """
         self._forget.append(forget)
 
     async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
@@ -65,12 +69,22 @@ class Database:
             connection.close()
 
     def _written(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        def known(connection: sqlite3.Connection) -> T:
+            version = connection.execute("PRAGMA data_version").fetchone()[0]
+            if version != self._version:
+                self._version = version
+                self._forget_all()
+            return work(connection)
+
         try:
-            return self._wrapped(lambda: transaction(self._connection, "IMMEDIATE", work))
+            return self._wrapped(lambda: transaction(self._connection, "IMMEDIATE", known))
         except BaseException:
-            for forget in self._forget:
-                forget()
+            self._forget_all()
             raise
+
+    def _forget_all(self) -> None:
+        for forget in self._forget:
+            forget()
 
     def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
@@ -115,6 +129,8 @@ def _open(path: Path) -> sqlite3.Connection:
         raise StoreError(f"the store {path} cannot be opened: {error}") from error
     try:
         connection.execute(f"PRAGMA cache_size=-{WRITER_CACHE}")
+        # Counts before the first table only; a file that is older keeps its size, and uses what is free in it.
+        connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         _migrate(connection, path)

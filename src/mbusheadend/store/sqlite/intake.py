@@ -2,7 +2,6 @@
 
 import sqlite3
 import zlib
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final
 
@@ -10,6 +9,7 @@ from mbusheadend.decoding.telegrams import DECODER, pack_telegram
 from mbusheadend.store.errors import WrongOwnerError
 from mbusheadend.store.sqlite.database import Database
 from mbusheadend.store.sqlite.interned import Bases, LayoutBook, Words
+from mbusheadend.store.sqlite.keys import Keys
 from mbusheadend.store.sqlite.moments import stored
 from mbusheadend.store.sqlite.owners import ForeignError, Owners
 from mbusheadend.store.sqlite.rows import find_master
@@ -49,13 +49,10 @@ class SqliteIntake:
 
 
 class Taker:
-    """Stores readings. Lives in the writer's thread.
+    """Stores readings. Lives in the writer's thread."""
 
-    :param key_of: gives the key of a meter by its number, None where it has none.
-    """
-
-    def __init__(self, key_of: Callable[[sqlite3.Connection, int], bytes | None]) -> None:
-        self._key_of = key_of
+    def __init__(self, keys: Keys) -> None:
+        self._keys = keys
         self.words = Words()
         self.layouts = LayoutBook()
         self.bases = Bases()
@@ -115,15 +112,16 @@ class Taker:
             reading.remark or None,
             DECODER,
             raw,
-            self.said(connection, meter, reading.telegrams),
+            self.said(connection, meter, reading.telegrams, self._keys.key_if_it_opens(connection, meter)),
         )
 
-    def said(self, connection: sqlite3.Connection, meter: int, frames: tuple[bytes, ...]) -> bytes | None:
+    def said(
+        self, connection: sqlite3.Connection, meter: int, frames: tuple[bytes, ...], key: bytes | None
+    ) -> bytes | None:
         """Decode the telegrams of a reading to what is kept of them."""
         if not frames:
             return None
         packed = bytearray()
-        key = self._key_of(connection, meter)
         self.layouts.begin(connection, meter)
         for frame in frames:
             pack_telegram(frame, key, self.layouts, packed)

@@ -1,13 +1,16 @@
 """Keys of encrypted meters in the file."""
 
+import logging
 import sqlite3
 
-from mbusheadend.decoding.keys import Vault
+from mbusheadend.decoding.keys import KeyFileError, Vault
 from mbusheadend.store.errors import StoreRefusedError
 from mbusheadend.store.sqlite.interned import Recent
 from mbusheadend.store.sqlite.rows import find_meter
 
 KEPT = 65536
+
+_log = logging.getLogger(__name__)
 
 
 class Keys:
@@ -19,6 +22,7 @@ class Keys:
     def __init__(self, vault: Vault | None) -> None:
         self._vault = vault
         self._known: Recent[int, bytes] = Recent(KEPT)
+        self._told: set[int] = set()
 
     def key_of(self, connection: sqlite3.Connection, meter: int) -> bytes | None:
         """Give the key of a meter, None where it has none. Raise `KeyFileError`."""
@@ -30,6 +34,16 @@ class Keys:
             closed = None if row is None else row["secret"]
             known = self._known.put(meter, self._vault.open(closed, row["identity"]) if closed else b"")
         return known or None
+
+    def key_if_it_opens(self, connection: sqlite3.Connection, meter: int) -> bytes | None:
+        """Give the key of a meter, None also where the key file does not open it: what comes in is kept, and decoded later."""
+        try:
+            return self.key_of(connection, meter)
+        except KeyFileError as error:
+            if meter not in self._told:
+                self._told.add(meter)
+                _log.error("%s: its telegrams are stored, and decoded when the key is stored anew", error)
+            return None
 
     def put(self, connection: sqlite3.Connection, meter: int, key: bytes | None) -> None:
         """Store the key of a meter, or forget it."""

@@ -24,7 +24,7 @@ class SqliteStore(SqliteEnrolment, SqliteFleet, SqliteWanted, SqliteIntake, Sqli
         self._changes = ChangesHere()
         self._database = Database(path)
         self._keys = Keys(vault)
-        self._taker = Taker(self._keys.key_of)
+        self._taker = Taker(self._keys)
         self._database.on_undone(self._keys.clear)
         self._database.on_undone(self._taker.clear)
 

@@ -7,13 +7,13 @@ from typing import Final
 
 from mbusheadend.decoding.raw import unpack_frames
 from mbusheadend.decoding.telegrams import DECODER
-from mbusheadend.store.readings import Pruned, Redecoded
+from mbusheadend.store.readings import Extent, Pruned, Redecoded
 from mbusheadend.store.sqlite.database import Database
 from mbusheadend.store.sqlite.found import rows_of
 from mbusheadend.store.sqlite.intake import Taker
 from mbusheadend.store.sqlite.interned import Readable
 from mbusheadend.store.sqlite.keys import Keys
-from mbusheadend.store.sqlite.moments import stored
+from mbusheadend.store.sqlite.moments import moment_of, stored
 from mbusheadend.store.sqlite.rows import find_meter
 
 CHUNK: Final = 500
@@ -80,7 +80,8 @@ class SqliteUpkeep:
             if row["raw"] is None:
                 continue
             frames = tuple(unpack_frames(row["raw"], readable.base))
-            said = self._taker.said(connection, row["meter"], frames)
+            key = self._keys.key_of(connection, row["meter"])
+            said = self._taker.said(connection, row["meter"], frames, key)
             connection.execute(
                 "UPDATE reading SET said = ?, decoder = ? WHERE number = ?", (said, DECODER, row["number"])
             )
@@ -93,7 +94,9 @@ class SqliteUpkeep:
         """See the protocol."""
 
         def work(connection: sqlite3.Connection) -> Pruned:
-            raw = 0 if raw_before is None else _prune_raw(connection, stored(raw_before), limit)
+            raw, is_complete = 0, True
+            if raw_before is not None:
+                raw, is_complete = _prune_raw(connection, stored(raw_before), limit)
             gone = quarantined = 0
             if readings_before is not None:
                 limit_moment = stored(readings_before)
@@ -106,7 +109,7 @@ class SqliteUpkeep:
                 quarantined = connection.execute(
                     "DELETE FROM quarantine WHERE received < ?", (limit_moment,)
                 ).rowcount
-            return Pruned(raw, gone, quarantined)
+            return Pruned(raw, gone, quarantined, is_complete and gone < limit)
 
         return await self._database.write(work)
 
@@ -129,9 +132,57 @@ class SqliteUpkeep:
         while await self._database.write(some) == CHUNK:
             pass
 
+    async def forget_lapsed(self, before: datetime) -> int:
+        """See the protocol."""
+        moment = stored(before)
+
+        def work(connection: sqlite3.Connection) -> int:
+            tokens = connection.execute("DELETE FROM token WHERE coalesce(used, expires) < ?", (moment,))
+            certificates = connection.execute(
+                "DELETE FROM certificate WHERE not_after < ?1 AND EXISTS (SELECT 1 FROM certificate AS later"
+                " WHERE later.serial = certificate.serial AND later.not_after > certificate.not_after)",
+                (moment,),
+            )
+            return tokens.rowcount + certificates.rowcount
+
+        return await self._database.write(work)
+
+    async def shrink(self, pages: int = CHUNK) -> int:
+        """See the protocol."""
+
+        def work(connection: sqlite3.Connection) -> int:
+            (is_possible,) = connection.execute("PRAGMA auto_vacuum").fetchone()
+            if not is_possible:
+                return 0
+            connection.execute(f"PRAGMA incremental_vacuum({int(pages)})").fetchall()
+            return _bytes_of(connection, "freelist_count")
+
+        return await self._database.write(work)
+
+    async def extent(self) -> Extent:
+        """See the protocol."""
+
+        def work(connection: sqlite3.Connection) -> Extent:
+            row = connection.execute(
+                "SELECT number, taken + received AS arrived FROM reading ORDER BY number DESC LIMIT 1"
+            ).fetchone()
+            return Extent(
+                _bytes_of(connection, "page_count"),
+                _bytes_of(connection, "freelist_count"),
+                None if row is None else moment_of(row["arrived"]),
+            )
+
+        return await self._database.read(work)
+
     async def back_up(self, path: Path) -> None:
         """See the protocol."""
         await self._database.copy_to(path)
+
+
+def _bytes_of(connection: sqlite3.Connection, pages: str) -> int:
+    """Give the size of pages that a pragma counts."""
+    size, count = (connection.execute(f"PRAGMA {pragma}").fetchone()[0] for pragma in ("page_size", pages))
+    return int(size * count)
 
 
 def _prune_fleet(connection: sqlite3.Connection, before: int) -> None:
@@ -142,17 +193,21 @@ def _prune_fleet(connection: sqlite3.Connection, before: int) -> None:
     connection.execute("DELETE FROM expectation WHERE until < ?", (before,))
 
 
-def _prune_raw(connection: sqlite3.Connection, before: int, limit: int) -> int:
-    """Give up raw telegrams in the order in which they came, and bases that only those had needed."""
+def _prune_raw(connection: sqlite3.Connection, before: int, limit: int) -> tuple[int, bool]:
+    """Give up raw telegrams in the order in which they came, and bases that only those had needed.
+
+    Give how many, and whether that were all.
+    """
     row = connection.execute("SELECT number FROM progress WHERE job = 'prune'").fetchone()
     begin = 0 if row is None else row["number"]
     rows = connection.execute(
         "SELECT number, taken + received AS arrived FROM reading WHERE number > ? ORDER BY number LIMIT ?",
         (begin, limit),
     ).fetchall()
-    end = begin
+    end, is_complete = begin, len(rows) < limit
     for row in rows:
         if row["arrived"] >= before:
+            is_complete = True
             break
         end = row["number"]
     found = connection.execute(
@@ -160,4 +215,4 @@ def _prune_raw(connection: sqlite3.Connection, before: int, limit: int) -> int:
     )
     connection.execute("DELETE FROM base WHERE superseded IS NOT NULL AND superseded <= ?", (end,))
     connection.execute("INSERT OR REPLACE INTO progress (job, number) VALUES ('prune', ?)", (end,))
-    return found.rowcount
+    return found.rowcount, is_complete
