@@ -83,5 +83,44 @@ CREATE INDEX expectation_of_meter ON expectation (meter, since);
 CREATE INDEX expectation_of_master ON expectation (master, until);
 CREATE TABLE progress (job TEXT PRIMARY KEY, number INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 """
-MIGRATIONS: Final = (_FLEET + _ENROLMENT + _READINGS,)
+_WATCHING: Final = """
+CREATE TABLE alarm (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, master TEXT NOT NULL,
+    meter INTEGER REFERENCES meter ON DELETE CASCADE, detail TEXT NOT NULL, severity INTEGER NOT NULL, text TEXT NOT NULL,
+    first INTEGER NOT NULL, last INTEGER NOT NULL, count INTEGER NOT NULL, cleared INTEGER, acknowledged INTEGER,
+    acknowledged_by TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE UNIQUE INDEX alarm_open ON alarm (kind, master, coalesce(meter, 0), detail) WHERE cleared IS NULL;
+CREATE INDEX alarm_of_meter ON alarm (meter, id);
+CREATE INDEX alarm_of_master ON alarm (master, id);
+CREATE INDEX alarm_cleared ON alarm (cleared) WHERE cleared IS NOT NULL;
+CREATE TABLE alarm_event (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, alarm INTEGER NOT NULL REFERENCES alarm ON DELETE CASCADE,
+    is_over INTEGER NOT NULL, at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX alarm_event_of_alarm ON alarm_event (alarm);
+CREATE TABLE alarm_rule (
+    id TEXT PRIMARY KEY, body TEXT NOT NULL, secret BLOB, told INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE outgoing (
+    id TEXT PRIMARY KEY, rule TEXT NOT NULL, body TEXT NOT NULL, state TEXT NOT NULL, added INTEGER NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0, due INTEGER NOT NULL, changed INTEGER NOT NULL, error TEXT NOT NULL DEFAULT ''
+) STRICT, WITHOUT ROWID;
+CREATE INDEX outgoing_waiting ON outgoing (due) WHERE state = 'waiting';
+CREATE INDEX outgoing_by_time ON outgoing (added);
+CREATE TABLE note (name TEXT PRIMARY KEY, body TEXT NOT NULL, secret BLOB) STRICT, WITHOUT ROWID;
+CREATE TABLE judged (meter INTEGER PRIMARY KEY REFERENCES meter ON DELETE CASCADE, state TEXT NOT NULL) STRICT;
+CREATE TABLE fill (
+    meter INTEGER NOT NULL REFERENCES meter ON DELETE CASCADE, schedule TEXT NOT NULL, first INTEGER NOT NULL,
+    last INTEGER NOT NULL, slots INTEGER NOT NULL, state TEXT NOT NULL, asked_history INTEGER NOT NULL,
+    asked_meter INTEGER NOT NULL, due INTEGER, command TEXT NOT NULL, tried TEXT NOT NULL, changed INTEGER NOT NULL,
+    PRIMARY KEY (meter, schedule, first)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE filled (
+    meter INTEGER NOT NULL REFERENCES meter ON DELETE CASCADE, schedule TEXT NOT NULL, slot INTEGER NOT NULL,
+    source TEXT NOT NULL, reading BLOB NOT NULL, taken INTEGER NOT NULL, storage INTEGER NOT NULL, is_by_day INTEGER NOT NULL,
+    body TEXT NOT NULL, PRIMARY KEY (meter, slot, schedule)
+) STRICT, WITHOUT ROWID;
+"""
+MIGRATIONS: Final = (_FLEET + _ENROLMENT + _READINGS, _WATCHING)
 """A step that was released is never changed: the next one follows it."""
