@@ -73,6 +73,32 @@ def open_file(
     return connection
 
 
+def open_copy(
+    path: Path, tables: Tables, check: Callable[[sqlite3.Connection], None] = lambda _: None
+) -> tuple[sqlite3.Connection, bool]:
+    """Give what is in a file that cannot be written, in memory, and whether it could be read; else there are empty tables."""
+    for how in ("mode=ro", "mode=ro&immutable=1"):
+        connection = _in_memory()
+        try:
+            with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True)) as file:
+                file.backup(connection)
+            _verify(connection, tables, None)
+            check(connection)
+        except (sqlite3.Error, DamagedError, ValueError):
+            connection.close()
+        else:
+            return connection, True
+    connection = _in_memory()
+    _verify(connection, tables, None)
+    return connection, False
+
+
+def _in_memory() -> sqlite3.Connection:
+    connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    connection.row_factory = sqlite3.Row
+    return connection
+
+
 @contextlib.contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
     """Make changes that are on the disk together, or not at all; raise `sqlite3.Error` when the disk refuses."""
@@ -138,13 +164,17 @@ def _keep_copy(connection: sqlite3.Connection, path: Path, version: int) -> None
     sync_folder(path.parent)
 
 
-def _verify(connection: sqlite3.Connection, tables: Tables, path: Path) -> None:
+def _verify(connection: sqlite3.Connection, tables: Tables, path: Path | None) -> None:
+    """Check the tables, and bring them up to date.
+
+    :param path: of the file, for a copy of older ones; None in memory.
+    """
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     count = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
     if version == 0 and count == 0:
         connection.executescript(f"BEGIN;{tables.create}PRAGMA user_version={tables.version};COMMIT")
         return
-    if version in tables.migrations:
+    if version in tables.migrations and path is not None:
         _keep_copy(connection, path, version)
     while version in tables.migrations:
         version = _migrate(connection, tables, version)

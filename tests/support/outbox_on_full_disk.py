@@ -65,4 +65,5 @@ async def main(folder: Path) -> None:
     await database.close()
 
 
-asyncio.run(main(Path(sys.argv[1])))
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1])))

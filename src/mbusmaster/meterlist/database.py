@@ -4,6 +4,7 @@ Of a damaged one, what was lost is not made up: it is set aside, and a new list 
 """
 
 import contextlib
+import logging
 import sqlite3
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from mbusmaster.meterlist.errors import MeterListError
-from mbusmaster.sqlitefile import DamagedError, Tables, open_file, set_aside, transaction
+from mbusmaster.sqlitefile import DamagedError, Tables, open_copy, open_file, set_aside, transaction
 
 VERSION: Final = 2
 """Of the tables; kept in the file as `user_version`."""
@@ -40,15 +41,18 @@ ALTER TABLE expected ADD COLUMN doubts TEXT NOT NULL DEFAULT '';
 }
 """By the version from which each leads to the next."""
 TABLES: Final = Tables("meter list", VERSION, _TABLES, _MIGRATIONS)
+_log = logging.getLogger(__name__)
 
 
 class Database:
     """One open file.
 
+    On a disk that is full or read-only there is only what was in the file, in memory: the buses go on, and nothing stays.
+
     :param check: reads everything; raises `DamagedError` or `ValueError` where something cannot be understood.
     :ivar problem: what was wrong with the file at the start, for a person; empty where all was well.
 
-    Raise `MeterListError` where the file can neither be opened nor replaced.
+    Raise `MeterListError` where there is no such folder.
     """
 
     def __init__(
@@ -56,6 +60,8 @@ class Database:
     ) -> None:
         self.path = path
         self.problem = ""
+        if not path.parent.is_dir():
+            raise MeterListError(f"the meter list {path} cannot be opened: there is no folder {path.parent}")
         try:
             try:
                 self._connection = open_file(path, TABLES, check)
@@ -67,7 +73,18 @@ class Database:
                 )
                 self._connection = open_file(path, TABLES, check)
         except (sqlite3.Error, OSError, DamagedError) as error:
-            raise MeterListError(f"the meter list {path} cannot be opened: {error}") from error
+            self._connection, found = open_copy(path, TABLES, check)
+            self.problem = (
+                f"the meter list {path} cannot be written: {error}; "
+                + (
+                    "it is used as it was"
+                    if found
+                    else "it cannot be read either, and a list without meters is in use"
+                )
+                + ", and what changes is lost at a restart: make room on the disk, or repair it, and restart"
+            )
+        if self.problem:
+            _log.error("%s", self.problem)
 
     @contextlib.contextmanager
     def change(self) -> Iterator[sqlite3.Connection]:

@@ -1,5 +1,9 @@
+import json
+import os
 import sqlite3
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -22,7 +26,9 @@ from mbusmaster.meterlist import (
 )
 from mbusmaster.meterlist.diagnosis import Verdict
 from mbusmaster.meterlist.sighting import Sighting, sighting_of_unclear
+from support.needs import program
 
+PROJECT = Path(__file__).parents[3]
 START = datetime(2026, 11, 22, 12, tzinfo=UTC)
 FIRST = SecondaryAddress.from_text("11111111.KAM.35.04")
 SECOND = SecondaryAddress.from_text("22222222.LUG.07.07")
@@ -285,6 +291,24 @@ def test_only_the_newest_damaged_files_are_kept(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there_is_said_and_nothing_else(tmp_path: Path) -> None:
     with pytest.raises(MeterListError, match="cannot be opened"):
         MeterList(tmp_path / "nowhere" / "meters.db", clock=Clock())
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("state", ["full", "read-only"])
+def test_on_a_bad_disk_the_list_is_used_as_it_was_and_says_so(tmp_path: Path, state: str) -> None:
+    work = f"mount -t tmpfs -o size=5m tmpfs {tmp_path} && {sys.executable} -m support.list_on_bad_disk {tmp_path} {state}"
+    finished = subprocess.run(
+        [program("unshare", "util-linux"), "--mount", "--propagation", "private", "sh", "-c", work],
+        env={**os.environ, "PYTHONPATH": str(PROJECT / "tests")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stderr
+    said = json.loads(finished.stdout)
+    assert (said["known"], said["after"]) == (1, 2)
+    assert "cannot be written" in said["problem"]
+    assert "lost at a restart" in said["problem"]
 
 
 def test_a_change_that_the_disk_refuses_changes_nothing(meters: MeterList, tmp_path: Path) -> None:
