@@ -7,12 +7,13 @@ import mbus
 import mbusio
 import mbusmaster
 import mbussim
+import mbusweb
 
-TOOLS = ("mbusmaster.web.locale.extract",)
+TOOLS = ("mbusweb.locale.extract",)
 """Of developers: what they need is not in the package."""
 
 count = 0
-for package in (mbus, mbusio, mbussim, mbusmaster):
+for package in (mbus, mbusio, mbussim, mbusweb, mbusmaster):
     for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
         if not module.name.endswith(".__main__") and module.name not in TOOLS:
             importlib.import_module(module.name)

@@ -23,7 +23,7 @@ from playwright.async_api import (
     expect,
 )
 
-from mbusmaster.web.locale.catalogue import catalogue_of
+from mbusweb.locale.catalogue import catalogue_of
 from support.needs import PROJECT, missing, program
 from support.system import END_SECONDS, running
 

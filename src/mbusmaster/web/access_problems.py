@@ -3,8 +3,8 @@
 import math
 
 from mbusmaster.access import AccessError, LoginError, Problem
-from mbusmaster.web.locale import gettext as _
-from mbusmaster.web.locale import ngettext
+from mbusweb.locale import gettext as _
+from mbusweb.locale import ngettext
 
 
 def access_problem(error: AccessError) -> str:

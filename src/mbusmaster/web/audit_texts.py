@@ -1,7 +1,7 @@
 """The kinds of the audit log, in the visitor's language."""
 
 from mbusmaster.access import AuditKind
-from mbusmaster.web.locale import gettext as _
+from mbusweb.locale import gettext as _
 
 
 def kind_texts() -> dict[str, str]:

@@ -4,8 +4,8 @@ from decimal import Decimal
 from typing import Final
 
 from mbusmaster.system.clock import ClockBelief, ClockQuality, TimeStatus
-from mbusmaster.web.locale import format_datetime, format_number, said
-from mbusmaster.web.locale import gettext as _
+from mbusweb.locale import format_datetime, format_number, said
+from mbusweb.locale import gettext as _
 
 _FINEST: Final = 0.001
 

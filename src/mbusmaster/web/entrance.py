@@ -14,8 +14,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mbusmaster.access import Access
 from mbusmaster.web.guard import SAFE_METHODS
-from mbusmaster.web.locale import Preferences, speaking
-from mbusmaster.web.locale import gettext as _
 from mbusmaster.web.visitor import (
     INTERFACE,
     PREFERENCES_COOKIE,
@@ -24,6 +22,8 @@ from mbusmaster.web.visitor import (
     Visitor,
     cookie_name,
 )
+from mbusweb.locale import Preferences, speaking
+from mbusweb.locale import gettext as _
 
 Refuse = Callable[[Scope, int, str], ASGIApp]
 """Makes the answer to a request that gets no further: scope, status, reason in the visitor's language."""

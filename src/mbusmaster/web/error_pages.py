@@ -12,9 +12,9 @@ from starlette.types import ASGIApp, Scope
 
 from mbusmaster.web.errors import NeedsLoginError, NeedsUserError, NotAllowedError
 from mbusmaster.web.guard import login_path
-from mbusmaster.web.locale import gettext as _
 from mbusmaster.web.render import Renderer, go_to
 from mbusmaster.web.visitor import Visitor
+from mbusweb.locale import gettext as _
 
 API_PREFIX: Final = "/api/"
 

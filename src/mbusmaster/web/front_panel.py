@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from mbusmaster.system.leds import Colour, Lamp, PanelState
-from mbusmaster.web.locale import gettext as _
+from mbusweb.locale import gettext as _
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from urllib.parse import quote, urlsplit
 from fastapi import Depends, Request
 
 from mbusmaster.web.errors import NeedsLoginError, NeedsUserError, NotAllowedError
-from mbusmaster.web.locale import gettext as _
 from mbusmaster.web.visitor import Visitor, visitor
+from mbusweb.locale import gettext as _
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 CSRF_FIELD: Final = "csrf"

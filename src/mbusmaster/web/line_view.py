@@ -1,9 +1,9 @@
 """What the line monitor of a bus says, as pages show it."""
 
 from mbusmaster.bus.line.reading import LineReading
-from mbusmaster.web.locale import format_number, ngettext, pgettext
-from mbusmaster.web.locale import gettext as _
 from mbusmaster.web.phrases import phrase
+from mbusweb.locale import format_number, ngettext, pgettext
+from mbusweb.locale import gettext as _
 
 
 def line_facts(line: LineReading) -> tuple[tuple[str, str, str], ...]:

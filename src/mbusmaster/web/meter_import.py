@@ -14,14 +14,14 @@ from mbusmaster.meterlist import ImportReport, Problem
 from mbusmaster.web.actions.meters import record_import
 from mbusmaster.web.forms import form_values
 from mbusmaster.web.guard import Asking
-from mbusmaster.web.locale import gettext as _
-from mbusmaster.web.locale import ngettext
 from mbusmaster.web.meter_texts import column_text
 from mbusmaster.web.phrases import phrase
 from mbusmaster.web.render import flash, go_to, page
 from mbusmaster.web.services import Services
 from mbusmaster.web.visitor import visitor
 from mbusmaster.web.waiting_upload import Upload, WaitingUploads
+from mbusweb.locale import gettext as _
+from mbusweb.locale import ngettext
 
 LARGEST_BODY: Final = MAX_SIZE + (1 << 16)
 """Of a form with a file."""

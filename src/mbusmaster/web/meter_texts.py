@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from mbusmaster.meterlist import Kind, Status
-from mbusmaster.web.locale import gettext as _
+from mbusweb.locale import gettext as _
 from mbusweb.texts import mark
 
 MEDIA: Final = {

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
-from mbusmaster.web.locale import gettext
+from mbusweb.locale import gettext
 from mbusweb.texts import mark
 
 _GROUPS: Final = (

@@ -7,9 +7,9 @@ from fastapi import Request
 from mbusmaster.access import LoginError, Problem
 from mbusmaster.web.access_problems import access_problem
 from mbusmaster.web.errors import NeedsLoginError
-from mbusmaster.web.locale import gettext as _
 from mbusmaster.web.services import Services
 from mbusmaster.web.visitor import visitor
+from mbusweb.locale import gettext as _
 
 OWN: Final = "own"
 """Name of the field; `own_password` in ``macros/users.html`` shows it."""

@@ -8,7 +8,7 @@ import re
 from functools import lru_cache
 from typing import Final
 
-from mbusmaster.web.locale import gettext as _
+from mbusweb.locale import gettext as _
 from mbusweb.texts import mark
 
 DEEPEST: Final = 3

@@ -10,12 +10,12 @@ from fastapi import Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from mbusmaster.web import locale
 from mbusmaster.web.navigation import Group, menu
 from mbusmaster.web.services import Services
 from mbusmaster.web.setting_texts import setting_title
 from mbusmaster.web.static_files import StaticFiles
 from mbusmaster.web.visitor import Visitor, visitor
+from mbusweb import locale
 
 TEMPLATES: Final = Path(__file__).with_name("templates")
 Kind = Literal["success", "warning", "error"]

@@ -8,8 +8,8 @@ from mbus.addressing import LAST_PRIMARY, SecondaryAddress
 from mbus.errors import AddressError
 from mbusmaster.meterlist import MeterRefusedError, Mode, Scanner
 from mbusmaster.meterlist.scanner import RATES
-from mbusmaster.web.locale import gettext as _
 from mbusmaster.web.phrases import phrase
+from mbusweb.locale import gettext as _
 
 _LONGEST_MASK: Final = 40
 

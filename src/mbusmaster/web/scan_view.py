@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 from mbusmaster.meterlist import JobState, Mode, Phase, Progress, ScanJob
-from mbusmaster.web.locale import format_datetime, ngettext
-from mbusmaster.web.locale import gettext as _
 from mbusmaster.web.meter_texts import duration_text
 from mbusmaster.web.phrases import phrase
 from mbusmaster.web.services import Services
+from mbusweb.locale import format_datetime, ngettext
+from mbusweb.locale import gettext as _
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,11 @@ from mbusmaster.access import Access, AuditLog
 from mbusmaster.bus.engine import BusEngine
 from mbusmaster.channels.doors import ChannelState
 from mbusmaster.channels.trust import Trust
+from mbusmaster.hosting.state import HostedReading, NoHostedReading
 from mbusmaster.meterlist import MeterList, Scanner
 from mbusmaster.settings import SettingsService
 from mbusmaster.system.button import ResetButton, VirtualButton
 from mbusmaster.system.clock import ClockSetter, NoClockSetter, TimeService
-from mbusmaster.system.hosted import HostedReading, NoHostedReading
 from mbusmaster.system.identity import Identity
 from mbusmaster.system.logs import Logs
 from mbusmaster.system.network import Network

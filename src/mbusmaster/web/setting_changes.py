@@ -11,8 +11,8 @@ from mbusmaster.settings import Change, Settings, SettingsError
 from mbusmaster.settings.assign import assign
 from mbusmaster.settings.problems import problems_of
 from mbusmaster.system.support import without_secrets
-from mbusmaster.web.locale import gettext as _
 from mbusmaster.web.setting_texts import setting_title
+from mbusweb.locale import gettext as _
 
 _LONGEST_VALUE: Final = 100
 """Of a value in the audit log."""

@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from mbusmaster.settings import Settings
-from mbusmaster.web.locale import gettext as _
+from mbusweb.locale import gettext as _
 
 
 def setting_title(path: str) -> str:

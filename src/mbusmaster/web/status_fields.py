@@ -5,15 +5,15 @@ from datetime import datetime
 
 from mbusmaster.bus.health import BusState, Health
 from mbusmaster.bus.line.reading import LineReading
+from mbusmaster.hosting.state import OperationalStatus
 from mbusmaster.system.clock import ClockBelief, TimeStatus
-from mbusmaster.system.hosted import OperationalStatus
 from mbusmaster.system.timetext import utc_text
 from mbusmaster.web.clock_texts import belief_note, offset_text, status_text
 from mbusmaster.web.line_view import line_note
-from mbusmaster.web.locale import gettext as _
-from mbusmaster.web.locale import said
 from mbusmaster.web.phrases import phrase
 from mbusmaster.web.services import Services
+from mbusweb.locale import gettext as _
+from mbusweb.locale import said
 from mbusweb.texts import Text
 
 

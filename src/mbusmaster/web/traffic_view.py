@@ -11,9 +11,9 @@ from mbusmaster.bus.describing import describe
 from mbusmaster.bus.stations import MeterName
 from mbusmaster.bus.traffic import Entry
 from mbusmaster.bus.users import BusUsers
-from mbusmaster.web.locale import gettext as _
 from mbusmaster.web.meter_texts import duration_text
 from mbusmaster.web.phrases import phrase
+from mbusweb.locale import gettext as _
 from mbusweb.texts import mark
 
 RESULTS: Final = {

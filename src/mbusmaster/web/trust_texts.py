@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from mbusmaster.channels.trust import Kind, Origin, TrustedClient, TrustError
-from mbusmaster.web.locale import format_date
-from mbusmaster.web.locale import gettext as _
 from mbusmaster.web.phrases import phrase
+from mbusweb.locale import format_date
+from mbusweb.locale import gettext as _
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Final, Literal
 from starlette.requests import HTTPConnection
 
 from mbusmaster.access import Session
-from mbusmaster.web.locale import Preferences
+from mbusweb.locale import Preferences
 
 Interface = Literal["setup", "lan"]
 INTERFACE: Final = "mbusmaster.interface"

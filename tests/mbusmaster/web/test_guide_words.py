@@ -4,9 +4,9 @@ from typing import Final
 
 import pytest
 
-from mbusmaster.web.locale import Preferences, speaking
-from mbusmaster.web.locale import gettext as _
-from mbusmaster.web.locale.extract import template_catalogue
+from mbusweb.locale import Preferences, speaking
+from mbusweb.locale import gettext as _
+from mbusweb.locale.extract import template_catalogue
 
 GUIDE: Final[dict[str, dict[str, str]]] = {
     # Of two names for the time server's choice, that of the list of choices (3.1.6).
@@ -222,7 +222,8 @@ GUIDE: Final[dict[str, dict[str, str]]] = {
 
 
 def test_the_labels_of_the_guide_are_texts_of_the_pages() -> None:
-    texts = {message.id for message in template_catalogue() if isinstance(message.id, str)}
+    texts = {message.id for message in template_catalogue("mbusmaster") if isinstance(message.id, str)}
+    texts |= {message.id for message in template_catalogue("mbusweb") if isinstance(message.id, str)}
     assert {label for labels in GUIDE.values() for label in labels} <= texts
 
 

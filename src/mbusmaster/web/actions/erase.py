@@ -8,8 +8,8 @@ from mbusmaster.system.erase import Eraser
 from mbusmaster.system.restart import Restart
 from mbusmaster.web.actions import Actor
 from mbusmaster.web.actions.restart import begin_restart, obstacle
-from mbusmaster.web.locale import gettext as _
 from mbusmaster.web.services import Services
+from mbusweb.locale import gettext as _
 
 
 def erase_obstacle(services: Services) -> str:

@@ -5,8 +5,8 @@ from starlette.background import BackgroundTask
 from mbusmaster.access import AuditKind
 from mbusmaster.system.restart import Restart
 from mbusmaster.web.actions import Actor
-from mbusmaster.web.locale import gettext as _
 from mbusmaster.web.services import Services
+from mbusweb.locale import gettext as _
 
 
 def obstacle(services: Services) -> str:

@@ -9,8 +9,8 @@ from fastapi.security import APIKeyCookie, HTTPBearer
 from mbusmaster.access import Access
 from mbusmaster.web.errors import NeedsLoginError, NeedsUserError, NotAllowedError
 from mbusmaster.web.guard import CSRF_HEADER, SAFE_METHODS
-from mbusmaster.web.locale import gettext as _
 from mbusmaster.web.visitor import SESSION_COOKIE, Visitor, visitor
+from mbusweb.locale import gettext as _
 
 # They only describe: the entrance has found out who it is.
 _bearer = HTTPBearer(scheme_name="token", auto_error=False, description="A token of a user.")

@@ -11,10 +11,10 @@ from mbusmaster.system.timetext import utc_text
 from mbusmaster.web.api.callers import Calling
 from mbusmaster.web.api.models import Answer, Given, Moment
 from mbusmaster.web.api.problems import declared, problem
-from mbusmaster.web.locale import gettext as _
-from mbusmaster.web.locale import said
 from mbusmaster.web.pages.time_settings import YEARS
 from mbusmaster.web.services import Services
+from mbusweb.locale import gettext as _
+from mbusweb.locale import said
 
 
 class Clock(Answer):

@@ -20,9 +20,9 @@ from mbusmaster.web.actions.firmware import (
 from mbusmaster.web.api.callers import Calling
 from mbusmaster.web.api.models import Answer, body_of, pieces
 from mbusmaster.web.api.problems import declared, problem
-from mbusmaster.web.locale import gettext as _
-from mbusmaster.web.locale import said
 from mbusmaster.web.services import Services
+from mbusweb.locale import gettext as _
+from mbusweb.locale import said
 
 
 class InstalledRelease(Answer):

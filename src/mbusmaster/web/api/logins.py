@@ -11,9 +11,9 @@ from mbusmaster.web.api.problems import declared
 from mbusmaster.web.api.tokens import NewToken, Token
 from mbusmaster.web.api.users import User
 from mbusmaster.web.errors import NeedsUserError, NotAllowedError
-from mbusmaster.web.locale import gettext as _
 from mbusmaster.web.services import Services
 from mbusmaster.web.visitor import Visitor, visitor
+from mbusweb.locale import gettext as _
 
 CHECK: Final = without_login
 

@@ -25,12 +25,12 @@ from mbusmaster.web.api.models import (
     whole_body,
 )
 from mbusmaster.web.api.problems import declared, problem
-from mbusmaster.web.locale import gettext as _
 from mbusmaster.web.meter_import import buses_of
 from mbusmaster.web.meter_texts import column_text
 from mbusmaster.web.pages.door import Door
 from mbusmaster.web.phrases import phrase
 from mbusmaster.web.services import Services
+from mbusweb.locale import gettext as _
 
 DOOR: Final = Door.SETUP_OR_USER
 CSV: Final = "text/csv"

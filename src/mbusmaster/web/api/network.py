@@ -7,10 +7,10 @@ from mbusmaster.web.actions.network import ADDRESSES, begin_trial, keep_trial, l
 from mbusmaster.web.api.callers import Calling
 from mbusmaster.web.api.models import Answer, Given, Shown, ShownOrNot, Switch, Text
 from mbusmaster.web.api.problems import declared
-from mbusmaster.web.locale import said
 from mbusmaster.web.services import Services
 from mbusmaster.web.setting_changes import tried
 from mbusmaster.web.visitor import visitor
+from mbusweb.locale import said
 
 
 class AddressChange(Answer):

@@ -10,10 +10,10 @@ from mbusmaster.web.api.callers import Calling
 from mbusmaster.web.api.models import Given
 from mbusmaster.web.api.problems import declared
 from mbusmaster.web.errors import NotAllowedError
-from mbusmaster.web.locale import gettext as _
 from mbusmaster.web.pages.door import Door
 from mbusmaster.web.pages.panel_button import SPARE_SECONDS
 from mbusmaster.web.services import Services
+from mbusweb.locale import gettext as _
 
 DOOR: Final = Door.OPEN
 

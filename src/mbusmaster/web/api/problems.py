@@ -24,11 +24,11 @@ from mbusmaster.system.unavailable import NotAvailableError
 from mbusmaster.web.access_problems import access_problem
 from mbusmaster.web.error_pages import texts_of
 from mbusmaster.web.errors import NeedsLoginError, NeedsUserError, NotAllowedError
-from mbusmaster.web.locale import gettext as _
-from mbusmaster.web.locale import said
 from mbusmaster.web.phrases import phrase
 from mbusmaster.web.settings_form import problem_text, problem_texts
 from mbusmaster.web.trust_texts import trust_problem
+from mbusweb.locale import gettext as _
+from mbusweb.locale import said
 
 _MOST_FIELDS: Final = 100
 _LONGEST_TEXT: Final = 500

@@ -8,8 +8,8 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from mbusmaster.bus.health import BusState
+from mbusmaster.hosting.state import OperationalStatus
 from mbusmaster.system.clock import ClockQuality, TimeStatus
-from mbusmaster.system.hosted import OperationalStatus
 from mbusmaster.system.leds import Colour
 from mbusmaster.web.api.callers import Calling
 from mbusmaster.web.api.models import STREAM, Answer, event, stream

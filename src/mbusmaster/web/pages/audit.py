@@ -10,9 +10,9 @@ from mbusmaster.access import AuditKind
 from mbusmaster.web.actions.audit import audit_file
 from mbusmaster.web.audit_texts import kind_texts
 from mbusmaster.web.guard import Asking
-from mbusmaster.web.locale import gettext as _
 from mbusmaster.web.render import page
 from mbusmaster.web.services import Services
+from mbusweb.locale import gettext as _
 
 PATH: Final = "/audit"
 DOWNLOAD: Final = f"{PATH}/download"

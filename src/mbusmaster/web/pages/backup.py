@@ -25,8 +25,6 @@ from mbusmaster.web.actions.backup import (
 )
 from mbusmaster.web.forms import form_values
 from mbusmaster.web.guard import Asking
-from mbusmaster.web.locale import gettext as _
-from mbusmaster.web.locale import ngettext
 from mbusmaster.web.render import flash, go_to, page
 from mbusmaster.web.services import Services
 from mbusmaster.web.setting_changes import shown_changes
@@ -34,6 +32,8 @@ from mbusmaster.web.settings_form import problem_text, problem_texts
 from mbusmaster.web.trust_texts import trust_problem
 from mbusmaster.web.visitor import Visitor, visitor
 from mbusmaster.web.waiting_restore import WaitingRestores
+from mbusweb.locale import gettext as _
+from mbusweb.locale import ngettext
 
 PATH: Final = "/configuration/backup"
 DOWNLOAD: Final = f"{PATH}/download"

@@ -13,12 +13,12 @@ from mbusmaster.channels.trust import Bundle, TrustError
 from mbusmaster.web.actions import clients
 from mbusmaster.web.forms import form_values
 from mbusmaster.web.guard import Asking
-from mbusmaster.web.locale import gettext as _
-from mbusmaster.web.locale import ngettext
 from mbusmaster.web.pages.trusted_clients import PATH, trust_of
 from mbusmaster.web.render import page
 from mbusmaster.web.services import Services
 from mbusmaster.web.trust_texts import trust_problem
+from mbusweb.locale import gettext as _
+from mbusweb.locale import ngettext
 
 ISSUE: Final = f"{PATH}/issue"
 YEARS: Final = (1, 2, 5, 10, 20)

@@ -10,11 +10,11 @@ from mbusmaster.channels.trust import Kind, TrustError
 from mbusmaster.channels.trust.foreign import MAX_SIZE
 from mbusmaster.web.actions import clients
 from mbusmaster.web.guard import Asking
-from mbusmaster.web.locale import gettext as _
 from mbusmaster.web.pages.trusted_clients import PATH, trust_of
 from mbusmaster.web.render import flash, go_to, page
 from mbusmaster.web.services import Services
 from mbusmaster.web.trust_texts import kind_texts, trust_problem
+from mbusweb.locale import gettext as _
 
 ADD: Final = f"{PATH}/add"
 UPLOAD_LIMITS: Final = {ADD: MAX_SIZE + (1 << 16)}

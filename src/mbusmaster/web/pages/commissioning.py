@@ -10,8 +10,6 @@ from starlette.responses import Response
 from mbusmaster.access import AuditKind
 from mbusmaster.meterlist import Commissioning, Difference, Item, Kind, commissioning
 from mbusmaster.web.guard import Asking
-from mbusmaster.web.locale import format_datetime, ngettext
-from mbusmaster.web.locale import gettext as _
 from mbusmaster.web.meter_import import LARGEST_BODY, Target, add_import, buses_of
 from mbusmaster.web.meter_texts import Sign, advice, column_text, kind_sign, medium_text, status_sign
 from mbusmaster.web.meter_view import PATH as LIST
@@ -21,6 +19,8 @@ from mbusmaster.web.paging import paged
 from mbusmaster.web.phrases import phrase
 from mbusmaster.web.render import ask, flash, go_to, page
 from mbusmaster.web.services import Services
+from mbusweb.locale import format_datetime, ngettext
+from mbusweb.locale import gettext as _
 
 DOOR: Final = Door.SETUP_OR_USER
 PATH: Final = f"{LIST}/commissioning"

@@ -25,12 +25,12 @@ from mbusmaster.web.actions.firmware import (
 from mbusmaster.web.filled_form import filled_form
 from mbusmaster.web.forms import form_values
 from mbusmaster.web.guard import Asking
-from mbusmaster.web.locale import format_datetime, said
-from mbusmaster.web.locale import gettext as _
 from mbusmaster.web.render import flash, fragment, go_to, page
 from mbusmaster.web.services import Services
 from mbusmaster.web.settings_form import save_settings
 from mbusmaster.web.visitor import visitor
+from mbusweb.locale import format_datetime, said
+from mbusweb.locale import gettext as _
 from mbusweb.texts import Text
 
 PATH: Final = "/configuration/firmware"

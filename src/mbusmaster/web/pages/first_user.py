@@ -10,12 +10,12 @@ from mbusmaster.web.access_problems import access_problem
 from mbusmaster.web.errors import NeedsLoginError
 from mbusmaster.web.forms import form_values
 from mbusmaster.web.guard import Asking
-from mbusmaster.web.locale import gettext as _
 from mbusmaster.web.pages.door import Door
 from mbusmaster.web.pages.login import log_in_as, log_out_here
 from mbusmaster.web.render import go_to, page
 from mbusmaster.web.services import Services
 from mbusmaster.web.visitor import Visitor
+from mbusweb.locale import gettext as _
 
 DOOR: Final = Door.OPEN
 

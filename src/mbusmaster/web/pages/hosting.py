@@ -7,10 +7,10 @@ from starlette.responses import Response
 
 from mbusmaster.web.filled_form import filled_form
 from mbusmaster.web.forms import form_values
-from mbusmaster.web.locale import said
 from mbusmaster.web.render import go_to, page
 from mbusmaster.web.services import Services
 from mbusmaster.web.settings_form import save_settings
+from mbusweb.locale import said
 
 PATH: Final = "/configuration/hosting"
 SECTION: Final = "hosting"

@@ -8,13 +8,13 @@ from starlette.responses import Response
 
 from mbusmaster.web.forms import form_values
 from mbusmaster.web.guard import Asking
-from mbusmaster.web.locale import format_date, format_number, format_time, speaking
-from mbusmaster.web.locale import gettext as _
-from mbusmaster.web.locale.preferences import AUTO, CHOICES, LANGUAGES, Preferences
 from mbusmaster.web.pages.door import Door
 from mbusmaster.web.render import flash, go_to, page
 from mbusmaster.web.services import Services
 from mbusmaster.web.visitor import PREFERENCES_COOKIE
+from mbusweb.locale import format_date, format_number, format_time, speaking
+from mbusweb.locale import gettext as _
+from mbusweb.locale.preferences import AUTO, CHOICES, LANGUAGES, Preferences
 
 DOOR: Final = Door.OPEN
 YEAR: Final = 365 * 24 * 3600

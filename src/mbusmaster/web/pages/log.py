@@ -13,10 +13,10 @@ from mbusmaster.system.logs import Logs
 from mbusmaster.web.actions.logs import capture_debug, log_text, make_archive
 from mbusmaster.web.forms import form_values
 from mbusmaster.web.guard import Asking
-from mbusmaster.web.locale import gettext as _
-from mbusmaster.web.locale import ngettext
 from mbusmaster.web.render import flash, go_to, page
 from mbusmaster.web.services import Services
+from mbusweb.locale import gettext as _
+from mbusweb.locale import ngettext
 
 PATH: Final = "/configuration/log"
 DEBUG: Final = f"{PATH}/debug"

@@ -11,11 +11,11 @@ from mbusmaster.access import LoginError, Problem, Session
 from mbusmaster.web.access_problems import access_problem
 from mbusmaster.web.forms import form_values
 from mbusmaster.web.guard import Asking, local_path
-from mbusmaster.web.locale import gettext as _
 from mbusmaster.web.pages.door import Door
 from mbusmaster.web.render import Flash, go_to, page, renderer_of
 from mbusmaster.web.services import Services
 from mbusmaster.web.visitor import SESSION_COOKIE, VISIT_COOKIE, Visitor, cookie_name
+from mbusweb.locale import gettext as _
 
 DOOR: Final = Door.OPEN
 

@@ -12,10 +12,10 @@ from mbusmaster.settings import LineSettings, Parity
 from mbusmaster.web.filled_form import FilledForm, filled_form
 from mbusmaster.web.forms import form_values
 from mbusmaster.web.line_view import line_facts
-from mbusmaster.web.locale import gettext as _
 from mbusmaster.web.render import go_to, page
 from mbusmaster.web.services import Services
 from mbusmaster.web.settings_form import ShownField, save_settings
+from mbusweb.locale import gettext as _
 
 PATH: Final = "/configuration/mbus"
 BUS: Final = "bus"

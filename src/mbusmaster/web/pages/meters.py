@@ -11,7 +11,6 @@ from mbusmaster.meterlist import Sort, Status
 from mbusmaster.web.actions.meters import download_name
 from mbusmaster.web.events import Event, event_stream
 from mbusmaster.web.guard import Asking
-from mbusmaster.web.locale import gettext as _
 from mbusmaster.web.meter_import import buses_of
 from mbusmaster.web.meter_texts import column_text, medium_text, status_sign
 from mbusmaster.web.meter_view import (
@@ -29,6 +28,7 @@ from mbusmaster.web.scan_form import ScanForm, scan_form
 from mbusmaster.web.scan_view import jobs, shown_jobs
 from mbusmaster.web.services import Services
 from mbusmaster.web.visitor import Visitor
+from mbusweb.locale import gettext as _
 
 DOOR: Final = Door.SETUP_OR_USER
 EVENTS: Final = f"{PATH}/events"

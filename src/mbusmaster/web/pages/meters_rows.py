@@ -12,14 +12,14 @@ from mbusmaster.meterlist.meter import LONGEST_NOTE
 from mbusmaster.web.actions.meters import record_change
 from mbusmaster.web.forms import form_values
 from mbusmaster.web.guard import Asking, local_path
-from mbusmaster.web.locale import format_datetime, ngettext
-from mbusmaster.web.locale import gettext as _
 from mbusmaster.web.meter_texts import advice
 from mbusmaster.web.meter_view import PATH, address_text, moment_text, shown_meter
 from mbusmaster.web.pages.door import Door
 from mbusmaster.web.phrases import phrase
 from mbusmaster.web.render import ask, flash, go_to, page
 from mbusmaster.web.services import Services
+from mbusweb.locale import format_datetime, ngettext
+from mbusweb.locale import gettext as _
 
 DOOR: Final = Door.SETUP_OR_USER
 CLEAR: Final = f"{PATH}/clear"

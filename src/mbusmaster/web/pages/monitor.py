@@ -19,10 +19,10 @@ from mbusmaster.bus.traffic import MAX_ENTRIES, Entry, Watch
 from mbusmaster.web.events import Event, event_stream
 from mbusmaster.web.guard import Asking
 from mbusmaster.web.line_view import line_facts
-from mbusmaster.web.locale import ngettext
 from mbusmaster.web.render import page, renderer_of
 from mbusmaster.web.services import Services
 from mbusmaster.web.traffic_view import address_problem, read_meter, shown_entries, shown_entry, shown_users
+from mbusweb.locale import ngettext
 
 PATH: Final = "/monitor"
 EVENTS: Final = f"{PATH}/events"

@@ -9,10 +9,10 @@ from mbusmaster.system.button import VirtualButton
 from mbusmaster.system.hold import HOLD_SECONDS
 from mbusmaster.web.forms import form_values
 from mbusmaster.web.guard import require_setup
-from mbusmaster.web.locale import gettext as _
 from mbusmaster.web.pages.door import Door
 from mbusmaster.web.render import ask, flash, go_to
 from mbusmaster.web.services import Services
+from mbusweb.locale import gettext as _
 
 DOOR: Final = Door.OPEN
 SPARE_SECONDS: Final = 1.0

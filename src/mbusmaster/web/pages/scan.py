@@ -10,7 +10,6 @@ from starlette.responses import Response
 from mbusmaster.meterlist import Meter, MeterRefusedError, ScanBusyError
 from mbusmaster.web.forms import form_values
 from mbusmaster.web.guard import Asking, local_path
-from mbusmaster.web.locale import gettext as _
 from mbusmaster.web.meter_view import PATH, ListView, needs_check
 from mbusmaster.web.pages.door import Door
 from mbusmaster.web.pages.meters import list_page
@@ -19,6 +18,7 @@ from mbusmaster.web.render import flash, go_to
 from mbusmaster.web.scan_form import scan_form, scan_options
 from mbusmaster.web.scan_records import ScanRecords
 from mbusmaster.web.services import Services
+from mbusweb.locale import gettext as _
 
 DOOR: Final = Door.SETUP_OR_USER
 SCAN: Final = f"{PATH}/scan"

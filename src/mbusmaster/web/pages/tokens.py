@@ -10,11 +10,11 @@ from mbusmaster.access import AccessError, Token
 from mbusmaster.web.access_problems import access_problem
 from mbusmaster.web.forms import form_values
 from mbusmaster.web.guard import Asking
-from mbusmaster.web.locale import gettext as _
 from mbusmaster.web.own_password import OWN, own_password_problem
 from mbusmaster.web.render import ask, flash, go_to, page
 from mbusmaster.web.services import Services
 from mbusmaster.web.visitor import visitor
+from mbusweb.locale import gettext as _
 
 PATH: Final = "/tokens"
 REVOKE: Final = f"{PATH}/{{token}}/revoke"

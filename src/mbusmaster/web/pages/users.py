@@ -10,10 +10,10 @@ from mbusmaster.access.rows import MOST_USERS
 from mbusmaster.web.access_problems import access_problem
 from mbusmaster.web.forms import form_values
 from mbusmaster.web.guard import Asking
-from mbusmaster.web.locale import gettext as _
 from mbusmaster.web.own_password import OWN, own_password_problem
 from mbusmaster.web.render import flash, go_to, page
 from mbusmaster.web.services import Services
+from mbusweb.locale import gettext as _
 
 PATH: Final = "/users"
 ADD: Final = f"{PATH}/add"

@@ -6,8 +6,8 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Final
 
-from mbusmaster.web.locale.conventions import CONVENTIONS, Conventions
-from mbusmaster.web.locale.preferences import AUTO, Preferences
+from mbusweb.locale.conventions import CONVENTIONS, Conventions
+from mbusweb.locale.preferences import AUTO, Preferences
 
 formats_in_use: ContextVar[Preferences | None] = ContextVar("formats", default=None)
 Number = int | float | Decimal

@@ -1,10 +1,9 @@
 from datetime import UTC, datetime
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
-from mbusmaster.web.locale import (
+from mbusweb.locale import (
     Preferences,
     format_bytes,
     format_date,
@@ -12,25 +11,10 @@ from mbusmaster.web.locale import (
     format_time,
     speaking,
 )
-from mbusmaster.web.locale import gettext as _
-from mbusmaster.web.locale.extract import missing, template_catalogue
-from mbusmaster.web.locale.preferences import CHOICES, best_language
-from support.web import web_client
+from mbusweb.locale import gettext as _
+from mbusweb.locale.preferences import CHOICES, best_language
 
-COMPLETE = ("cs", "da", "de", "en", "es")
-"""Languages that are translated; a text without translation in one of them fails."""
 MOMENT = datetime(2026, 3, 5, 16, 7, 9, tzinfo=UTC)
-
-
-@pytest.mark.parametrize("language", COMPLETE)
-def test_no_text_is_without_translation(language: str) -> None:
-    assert missing(language) == []
-
-
-def test_texts_come_from_templates_modules_settings_and_system() -> None:
-    texts = {message.id for message in template_catalogue() if isinstance(message.id, str)}
-    assert {"Skip to the content", "You are logged out.", "Timeout [seconds]", "must be on or off"} <= texts
-    assert any(text.startswith("This release asks no time server") for text in texts)
 
 
 @pytest.mark.parametrize(
@@ -95,10 +79,3 @@ def test_sizes_are_short(count: int, text: str) -> None:
 
 def test_outside_of_a_request_texts_are_english() -> None:
     assert _("Status") == "Status"
-
-
-async def test_the_page_says_in_which_language_it_is(tmp_path: Path) -> None:
-    async with web_client(tmp_path) as client:
-        answer = await client.get("/status", headers={"accept-language": "de-AT,de;q=0.9"})
-        assert '<html lang="de">' in answer.text
-        assert answer.headers["vary"] == "Cookie, Accept-Language"

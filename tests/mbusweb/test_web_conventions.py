@@ -6,8 +6,8 @@ from decimal import Decimal
 import pytest
 from babel import dates, numbers
 
-from mbusmaster.web.locale import format_date, format_number, format_time, speaking
-from mbusmaster.web.locale.preferences import AUTO, CHOICES, LANGUAGES, Preferences
+from mbusweb.locale import format_date, format_number, format_time, speaking
+from mbusweb.locale.preferences import AUTO, CHOICES, LANGUAGES, Preferences
 
 LOCALES = {**{language: language for language in LANGUAGES}, "en": "en_GB"}
 MOMENTS = [datetime(2026, 3, 5, hour, 7, 9, tzinfo=UTC) for hour in (0, 1, 11, 12, 13, 23)]

@@ -3,20 +3,21 @@
 Texts in the code are English; `gettext` gives them in the language of the request being answered, which `speaking` sets.
 """
 
-from mbusmaster.web.locale.catalogue import LANGUAGES, gettext, ngettext, pgettext, speaking
-from mbusmaster.web.locale.formats import (
+from mbusweb.locale.catalogue import LANGUAGES, add_catalogues, gettext, ngettext, pgettext, speaking
+from mbusweb.locale.formats import (
     format_bytes,
     format_date,
     format_datetime,
     format_number,
     format_time,
 )
-from mbusmaster.web.locale.preferences import Preferences
+from mbusweb.locale.preferences import Preferences
 from mbusweb.texts import Text
 
 __all__ = [
     "LANGUAGES",
     "Preferences",
+    "add_catalogues",
     "format_bytes",
     "format_date",
     "format_datetime",

@@ -6,10 +6,10 @@ import pytest
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
-from mbusmaster.web import locale
-from mbusmaster.web.locale.pofile import read_catalogue
+from mbusweb import locale
+from mbusweb.locale.pofile import read_catalogue
 
-CATALOGUES = sorted(Path(locale.__file__).parent.glob("*/LC_MESSAGES/master.po"))
+CATALOGUES = sorted(Path(locale.__file__).parents[2].glob("*/**/locale/*/LC_MESSAGES/web.po"))
 HARD = r"""
 msgid ""
 msgstr ""
@@ -62,7 +62,9 @@ def as_babel_reads(text: str) -> GNUTranslations:
     return GNUTranslations(compiled)
 
 
-@pytest.mark.parametrize("path", CATALOGUES, ids=lambda path: path.parts[-3])
+@pytest.mark.parametrize(
+    "path", CATALOGUES, ids=lambda path: str(path.relative_to(Path(locale.__file__).parents[2]).parent)
+)
 def test_our_catalogues_are_read_as_babel_reads_them(path: Path) -> None:
     ours, theirs = read_catalogue(path.read_text()), as_babel_reads(path.read_text())
     # The first is the header, in which Babel counts for itself.

@@ -1,30 +1,55 @@
-"""Message catalogues: read when a language is first asked for, then kept."""
+"""Message catalogues: read when a language is first asked for, then kept.
+
+Each package has a folder of its own for its texts; what it does not say, the shared pages do.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from gettext import NullTranslations
-from importlib.resources import files
+from pathlib import Path
 from typing import Final
 
-from mbusmaster.web.locale.formats import formats_in_use
-from mbusmaster.web.locale.pofile import read_catalogue
-from mbusmaster.web.locale.preferences import LANGUAGES, Preferences
+from mbusweb.locale.formats import formats_in_use
+from mbusweb.locale.pofile import read_catalogue
+from mbusweb.locale.preferences import LANGUAGES, Preferences
 
+FILE: Final = "LC_MESSAGES/web.po"
+"""Below the folder of a language."""
 _translations: ContextVar[NullTranslations | None] = ContextVar("translations", default=None)
 _UNTRANSLATED: Final = NullTranslations()
+_folders: list[Path] = [Path(__file__).parent]
 
-__all__ = ["LANGUAGES", "catalogue_of", "gettext", "ngettext", "pgettext", "speaking"]
+__all__ = [
+    "FILE",
+    "LANGUAGES",
+    "add_catalogues",
+    "catalogue_of",
+    "gettext",
+    "ngettext",
+    "pgettext",
+    "speaking",
+]
+
+
+def add_catalogues(folder: Path) -> None:
+    """Let pages speak with the catalogues of a folder too; of a text that several have, those that came first count."""
+    if folder not in _folders:
+        _folders.append(folder)
+        catalogue_of.cache_clear()
 
 
 @cache
 def catalogue_of(language: str) -> NullTranslations:
     """Give the texts of a language; English is the language of the code and needs none."""
-    source = files("mbusmaster.web.locale") / language / "LC_MESSAGES" / "master.po"
-    if language == "en" or not source.is_file():
+    found = [file for folder in _folders if (file := folder / language / FILE).is_file()]
+    if language == "en" or not found:
         return _UNTRANSLATED
-    return read_catalogue(source.read_text(encoding="utf-8"))
+    first, *others = (read_catalogue(file.read_text(encoding="utf-8")) for file in found)
+    for other in others:
+        first.add_fallback(other)
+    return first
 
 
 @contextmanager
