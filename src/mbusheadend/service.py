@@ -17,6 +17,7 @@ from mbusheadend.server import Server
 from mbusheadend.settings import Settings, url_of
 from mbusheadend.state import utc_now
 from mbusheadend.store import Store
+from mbusheadend.upkeep import Upkeep
 
 LOOK_SECONDS: Final = 3600.0
 """Between two looks at the age of the server's certificate."""
@@ -27,6 +28,7 @@ _log = logging.getLogger(__name__)
 class HeadEnd:
     """A running head-end; construct it in the event loop.
 
+    :ivar upkeep: looks after the store.
     :param now: gives the time.
     """
 
@@ -43,7 +45,8 @@ class HeadEnd:
         self._context = authority.server_context(self._names, now())
         app = create_app([*est.routes(), *self._api.routes()])
         self._server = Server(app, self._context, self._api.close)
-        self._keeper: asyncio.Task[None] | None = None
+        self.upkeep = Upkeep(store, settings.keep, now)
+        self._tasks: list[asyncio.Task[None]] = []
 
     @property
     def url(self) -> str:
@@ -53,15 +56,18 @@ class HeadEnd:
     def start(self) -> None:
         """Begin to listen. Raise `HeadEndError`."""
         self._server.start(self._settings.places)
-        self._keeper = asyncio.create_task(self._keep_certificate())
+        self._tasks = [
+            asyncio.create_task(self._keep_certificate()),
+            asyncio.create_task(self.upkeep.run()),
+        ]
         _log.info("masters call %s", self.url)
 
     async def stop(self) -> None:
         """End; the store is left open."""
-        if self._keeper is not None:
-            self._keeper.cancel()
+        for task in self._tasks:
+            task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._keeper
+                await task
         await self._server.stop()
 
     async def _keep_certificate(self) -> None:

@@ -17,6 +17,19 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:\-\[\]]{1,253}$"
 Listen = Annotated[str, StringConstraints(pattern=r"^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.\-]+):[0-9]{1,5}$")]
 
 
+class Keep(BaseModel):
+    """How long what was read is kept, counted from when it came.
+
+    :ivar raw_months: raw telegrams, from which values can be decoded again; 0 for ever.
+    :ivar reading_years: values and all else of a reading; 0 for ever. Raw telegrams never stay longer.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    raw_months: Annotated[int, Field(ge=0, le=1200)] = 25
+    reading_years: Annotated[int, Field(ge=0, le=100)] = 0
+
+
 class Settings(BaseModel):
     """All of them.
 
@@ -36,6 +49,7 @@ class Settings(BaseModel):
     )
     names: Annotated[tuple[Name, ...], Field(max_length=32)] = ()
     master_days: Annotated[int, Field(ge=1, le=3650)] = MASTER_DAYS
+    keep: Keep = Keep()
 
     @property
     def places(self) -> tuple[tuple[str, int], ...]:

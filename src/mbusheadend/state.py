@@ -5,11 +5,14 @@ from pathlib import Path
 from typing import Final
 
 from mbusheadend.authority import Authority, open_authority
+from mbusheadend.decoding.keys import KeyFileError, Vault
 from mbusheadend.errors import HeadEndError
 from mbusheadend.store import Store, StoreError
 
 DATABASE: Final = "headend.sqlite"
 AUTHORITY_FOLDER: Final = "authority"
+KEY_FILE: Final = "meter-keys"
+"""Opens the keys of encrypted meters, which lie in the store; no backup has it unless a passphrase protects it."""
 
 
 def utc_now() -> datetime:
@@ -24,12 +27,12 @@ def open_store(state: Path) -> Store:
 
     try:
         state.mkdir(mode=0o750, parents=True, exist_ok=True)
-        return SqliteStore(state / DATABASE)
+        return SqliteStore(state / DATABASE, Vault.from_file(state / KEY_FILE))
     except OSError as error:
         raise HeadEndError(
             f"cannot use the state folder {state}: {error.strerror}; name another one with --state"
         ) from error
-    except StoreError as error:
+    except (StoreError, KeyFileError) as error:
         raise HeadEndError(str(error)) from error
 
 

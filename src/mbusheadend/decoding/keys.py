@@ -3,6 +3,7 @@
 Whoever has the store, or a backup of it, without that file has no key of any meter.
 """
 
+import contextlib
 import os
 import secrets
 from pathlib import Path
@@ -12,7 +13,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from mbus.application.security import KEY_SIZE
-from mbusio.files import write_atomically
+from mbusio.files import sync_folder, write_atomically
 
 FILE_SIZE: Final = 32
 _NONCE: Final = 12
@@ -38,8 +39,9 @@ class Vault:
         """Open a key file, which is made where there is none; raise `KeyFileError`."""
         try:
             if not path.exists():
-                write_atomically(path, secrets.token_bytes(FILE_SIZE))
-            return cls(path.read_bytes())
+                _make(path)
+            with path.open("rb") as file:
+                return cls(file.read(FILE_SIZE + 1))
         except OSError as error:
             raise KeyFileError(f"the key file {path} cannot be used: {error}") from error
 
@@ -56,3 +58,15 @@ class Vault:
             return self._cipher.decrypt(closed[:_NONCE], closed[_NONCE:], identity.encode())
         except (InvalidTag, ValueError):
             raise KeyFileError(f"the key file does not open the key of the meter {identity}") from None
+
+
+def _make(path: Path) -> None:
+    """Make a key file, unless another process was quicker."""
+    made = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        write_atomically(made, secrets.token_bytes(FILE_SIZE))
+        with contextlib.suppress(FileExistsError):
+            os.link(made, path)
+        sync_folder(path.parent)
+    finally:
+        made.unlink(missing_ok=True)

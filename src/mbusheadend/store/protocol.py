@@ -220,8 +220,11 @@ class Upkeep(Protocol):
         Raise `UnknownError`, and `StoreRefusedError` where it is no key or there is no key file.
         """
 
+    async def closed_keys(self) -> int:
+        """Count the stored keys that the key file does not open: it is not the one with which they were stored."""
+
     async def redecode(self, limit: int = 500) -> Redecoded:
-        """Make the values of the next readings again that another version of the decoder has made.
+        """Make the values of the next readings again that another version of the decoder has made. Raise `KeyFileError`.
 
         Where it stopped is stored; done twice, it changes nothing the second time. Readings without raw telegrams stay as they
         are.
@@ -230,7 +233,7 @@ class Upkeep(Protocol):
     async def redecode_meter(
         self, meter: int, after: Cursor | None = None, limit: int = 500
     ) -> tuple[Redecoded, Cursor | None]:
-        """Make values of a meter again, whatever made them; go on with the cursor until there is none."""
+        """Make values of a meter again, whatever made them; go on with the cursor until there is none. Raise `KeyFileError`."""
 
     async def prune(
         self, *, raw_before: datetime | None, readings_before: datetime | None, limit: int = 500

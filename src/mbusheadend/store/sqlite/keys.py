@@ -57,6 +57,17 @@ class Keys:
         connection.execute("UPDATE meter SET secret = ? WHERE id = ?", (closed, meter))
         self._known.clear()
 
+    def closed(self, connection: sqlite3.Connection) -> int:
+        """Count the stored keys that the key file does not open."""
+        rows = connection.execute("SELECT identity, secret FROM meter WHERE secret IS NOT NULL")
+        return sum(not self._opens(row["secret"], row["identity"]) for row in rows)
+
+    def _opens(self, closed: bytes, identity: str) -> bool:
+        try:
+            return self._vault is not None and bool(self._vault.open(closed, identity))
+        except KeyFileError:
+            return False
+
     def clear(self) -> None:
         """Forget what may have been undone."""
         self._known.clear()

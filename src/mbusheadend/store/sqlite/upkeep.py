@@ -32,6 +32,10 @@ class SqliteUpkeep:
         """See the protocol."""
         await self._database.write(lambda connection: self._keys.put(connection, meter, key))
 
+    async def closed_keys(self) -> int:
+        """See the protocol."""
+        return await self._database.read(self._keys.closed)
+
     async def redecode(self, limit: int = CHUNK) -> Redecoded:
         """See the protocol."""
 

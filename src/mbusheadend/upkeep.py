@@ -1,0 +1,200 @@
+"""What the head-end does in the background for its store: decoding again, giving up what is old, giving room back.
+
+All in pieces, with a pause after each that is as long as the piece took: masters that deliver meanwhile never wait for long.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from mbusheadend.decoding.keys import KeyFileError
+from mbusheadend.settings import Keep
+from mbusheadend.store import Cursor, Store, StoreError
+from mbusweb.texts import NO_TEXT, Text, mark
+
+FIRST_SECONDS: Final = 60.0
+"""After the start, when masters have delivered what waited."""
+BETWEEN_SECONDS: Final = 3600.0
+LAPSED_DAYS: Final = 90
+"""For so long people can see tokens that were used or expired, and certificates that lapsed."""
+IDLE_DAYS: Final = 31
+"""Age counts from the newest reading where nothing came for so long: a clock that jumped ahead must not delete everything."""
+DECODING: Final = mark("decoding readings again that an older version decoded")
+PRUNING: Final = mark("giving up what is older than the settings say")
+TIDYING: Final = mark("forgetting lapsed tokens and certificates")
+SHRINKING: Final = mark("giving room back to the disk")
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class UpkeepReport:
+    """What a turn did.
+
+    :ivar ended: None while it is at work.
+    :ivar step: what it does now; NO_TEXT when it has ended.
+    :ivar decoded: readings looked at again, `changed` those that say something else now.
+    :ivar raw: readings whose raw telegrams were given up, `readings` those given up wholly, with `quarantined` ones.
+    :ivar forgotten: tokens and certificates.
+    :ivar freed: bytes that went back to the disk.
+    :ivar closed_keys: keys of meters that the key file does not open.
+    :ivar error: what went wrong, empty if nothing did.
+    """
+
+    began: datetime
+    ended: datetime | None = None
+    step: Text = NO_TEXT
+    decoded: int = 0
+    changed: int = 0
+    raw: int = 0
+    readings: int = 0
+    quarantined: int = 0
+    forgotten: int = 0
+    freed: int = 0
+    closed_keys: int = 0
+    error: str = ""
+
+
+class Upkeep:
+    """Looks after a store.
+
+    :ivar report: of the turn under way, or else of the last one; None before the first.
+    :param now: gives the time.
+    :param pause: waits so many seconds.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        keep: Keep,
+        now: Callable[[], datetime],
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._store = store
+        self._keep = keep
+        self._now = now
+        self._pause = pause
+        self._is_decoded = False
+        self._wanted = asyncio.Event()
+        self.report: UpkeepReport | None = None
+
+    def stir(self) -> None:
+        """Do a turn now, or one more after that which is under way."""
+        self._wanted.set()
+
+    async def run(self) -> None:
+        """Do a turn after the start and then every hour, until cancelled."""
+        seconds = FIRST_SECONDS
+        while True:
+            try:
+                async with asyncio.timeout(seconds):
+                    await self._wanted.wait()
+            except TimeoutError:
+                pass
+            self._wanted.clear()
+            await self.turn()
+            seconds = BETWEEN_SECONDS
+
+    async def turn(self) -> UpkeepReport:
+        """Do all that is to be done; what goes wrong stands in the report and in the log."""
+        report = UpkeepReport(self._now())
+        for step, work in (
+            (DECODING, self._decode),
+            (PRUNING, self._prune),
+            (TIDYING, self._tidy),
+            (SHRINKING, self._shrink),
+        ):
+            self.report = report = replace(report, step=Text(step))
+            try:
+                await work()
+            except (StoreError, KeyFileError) as error:
+                _log.error("%s: %s", step, error)
+                self._note(error=str(error))
+            report = self.report
+        self.report = report = replace(report, step=NO_TEXT, ended=self._now())
+        return report
+
+    def _note(self, **facts: int | str) -> None:
+        """Add numbers to the report."""
+        assert self.report is not None, "a turn is under way"
+        sums = {
+            name: fact if isinstance(fact, str) else getattr(self.report, name) + fact
+            for name, fact in facts.items()
+        }
+        self.report = replace(self.report, **sums)  # type: ignore[arg-type]
+
+    async def _decode(self) -> None:
+        closed = await self._store.closed_keys()
+        if closed:
+            self._note(closed_keys=closed)
+            _log.error("the key file does not open the keys of %d meters: import them again", closed)
+        # Another decoder comes with another program only.
+        while not self._is_decoded:
+            began = time.monotonic()
+            piece = await self._store.redecode()
+            self._note(decoded=piece.done, changed=piece.changed)
+            self._is_decoded = piece.is_complete
+            await self._rest(began)
+
+    async def _prune(self) -> None:
+        now = self._now()
+        newest = (await self._store.extent()).newest
+        if newest is not None:
+            now = min(now, newest + timedelta(days=IDLE_DAYS))
+        readings_before = months_before(now, 12 * self._keep.reading_years)
+        raw_before = months_before(now, self._keep.raw_months)
+        is_complete = raw_before is None and readings_before is None
+        while not is_complete:
+            began = time.monotonic()
+            piece = await self._store.prune(raw_before=raw_before, readings_before=readings_before)
+            self._note(raw=piece.raw, readings=piece.readings, quarantined=piece.quarantined)
+            is_complete = piece.is_complete
+            await self._rest(began)
+
+    async def _tidy(self) -> None:
+        self._note(forgotten=await self._store.forget_lapsed(self._now() - timedelta(days=LAPSED_DAYS)))
+
+    async def _shrink(self) -> None:
+        unused = (await self._store.extent()).unused
+        while unused:
+            began = time.monotonic()
+            left = await self._store.shrink()
+            if left >= unused:
+                break
+            self._note(freed=unused - left)
+            unused = left
+            await self._rest(began)
+
+    async def _rest(self, began: float) -> None:
+        await self._pause(time.monotonic() - began)
+
+
+def months_before(moment: datetime, months: int) -> datetime | None:
+    """Give the moment so many months earlier, on the 28th at the latest; None for no month at all."""
+    if months == 0:
+        return None
+    there = moment.astimezone(UTC)
+    year, month = divmod(there.year * 12 + there.month - 1 - months, 12)
+    return there.replace(year=year, month=month + 1, day=min(there.day, 28))
+
+
+async def decode_meter_again(
+    store: Store, meter: int, progress: Callable[[int], None] = lambda done: None
+) -> int:
+    """Decode all readings of a meter again, as after its key was stored; give how many say something else now.
+
+    :param progress: is told how many are done.
+    """
+    done = changed = 0
+    after: Cursor | None = None
+    while True:
+        piece, after = await store.redecode_meter(meter, after)
+        done, changed = done + piece.done, changed + piece.changed
+        progress(done)
+        if after is None:
+            return changed
+        await asyncio.sleep(0)
