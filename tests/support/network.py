@@ -21,6 +21,7 @@ class PlayedNetwork:
     :ivar why: template and values of why nothing can be changed, without a manager.
     :ivar refusal: template of the next refusal of a trial.
     :ivar asked: what was asked for, in order.
+    :ivar breaks_off: it fails once it has kept what was on trial.
     """
 
     manager: str = "NetworkManager"
@@ -32,6 +33,7 @@ class PlayedNetwork:
     trial: dict[str, Any] | None = None
     last: dict[str, Any] | None = None
     asked: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
+    breaks_off: bool = False
 
     def ends(self, outcome: str = "rolled back") -> None:
         """Let the time of the trial be over."""
@@ -58,6 +60,9 @@ class PlayedNetwork:
 
     async def keep(self, arguments: Mapping[str, Any], tell: Tell) -> Mapping[str, Any]:
         self.asked.append(("keep", arguments))
+        if self.breaks_off:
+            self.ends(outcome="kept")
+            raise OSError("gone")
         self.trial = None
         return {}
 

@@ -212,10 +212,21 @@ class NetworkChanger:
     async def keep(self) -> EthernetSettings:
         """Keep what is on trial and give it; raise `TrialError` or `HelperError`."""
         trial = self._on_trial()
-        await self._helper.do("network.keep", {"id": trial.id})
         assert trial.wanted is not None, "a trial of this run has its settings"
-        self._end(NetworkChange(TrialPhase.KEPT, trial.wanted, interface=trial.interface, id=trial.id))
+        try:
+            await self._helper.do("network.keep", {"id": trial.id})
+        except HelperError:
+            if not await self._was_kept():
+                raise
+        else:
+            self._end(NetworkChange(TrialPhase.KEPT, trial.wanted, interface=trial.interface, id=trial.id))
         return trial.wanted
+
+    async def _was_kept(self) -> bool:
+        """Tell whether a helper that broke off had kept the addresses before."""
+        with contextlib.suppress(HelperError):
+            await self._look()
+        return self._change.phase is TrialPhase.KEPT
 
     async def take_back(self) -> None:
         """End the trial with the old addresses; raise `TrialError` or `HelperError`."""

@@ -214,3 +214,11 @@ async def test_a_helper_that_is_gone_when_it_should_keep_leaves_the_trial_to_its
         with pytest.raises(HelperGoneError):
             await one.changer.keep()
         assert one.changer.change.phase is TrialPhase.TRIAL
+
+
+async def test_what_a_helper_kept_before_it_broke_off_is_given_as_kept(tmp_path: Path) -> None:
+    async with bench(tmp_path, PlayedNetwork(breaks_off=True)) as one:
+        one.changer.begin(STATIC, "eth0")
+        await one.in_phase(TrialPhase.TRIAL)
+        assert await one.changer.keep() == STATIC
+        assert one.changer.change.phase is TrialPhase.KEPT
