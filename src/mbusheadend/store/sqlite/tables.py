@@ -122,5 +122,8 @@ CREATE TABLE filled (
     body TEXT NOT NULL, PRIMARY KEY (meter, slot, schedule)
 ) STRICT, WITHOUT ROWID;
 """
-MIGRATIONS: Final = (_FLEET + _ENROLMENT + _READINGS, _WATCHING)
+_LOCAL: Final = """
+CREATE TABLE local_master (master INTEGER PRIMARY KEY REFERENCES master ON DELETE CASCADE, place TEXT NOT NULL) STRICT;
+"""
+MIGRATIONS: Final = (_FLEET + _ENROLMENT + _READINGS, _WATCHING, _LOCAL)
 """A step that was released is never changed: the next one follows it."""
