@@ -11,8 +11,8 @@ from ipaddress import IPv4Address, IPv4Interface, IPv6Address, ip_address
 from pathlib import Path
 from typing import Final
 
+from mbusmaster.addresses import Interface, addresses_of
 from mbusmaster.settings.schema import SETUP_NETWORK
-from mbusmaster.system.addresses import Interface, addresses_of
 
 TRAFFIC_SECONDS: Final = 3.0
 """Bytes that were counted in a longer time do not say that there is traffic now."""

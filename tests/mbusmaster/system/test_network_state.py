@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mbusmaster.system.addresses import Interface
+from mbusmaster.addresses import Interface
 from mbusmaster.system.network import EthernetState, Network
 
 ROUTES = "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT\n"

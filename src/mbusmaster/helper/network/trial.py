@@ -15,17 +15,18 @@ no trial.
 
 import asyncio
 import logging
+import socket
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Interface
 from typing import Any, Final
 
+from mbusmaster.addresses import addresses_of
 from mbusmaster.helper.errors import RefusedError
 from mbusmaster.helper.network import phrases
 from mbusmaster.helper.network.arp import Wire
 from mbusmaster.helper.network.backend import Backend, Change, InForce, Standing
-from mbusmaster.helper.network.here import addresses_of
 from mbusmaster.helper.network.memory import Ended, Memory, Outcome, Phase, Remembered, Trial, ended_facts
 from mbusmaster.helper.network.plan import (
     LEAST_SECONDS,
@@ -44,6 +45,14 @@ DHCP_SECONDS: Final = 25.0
 RETRY_SECONDS: Final = 5.0
 
 _log = logging.getLogger(__name__)
+
+
+def _addresses_of_kernel(interface: str) -> tuple[IPv4Address, ...]:
+    try:
+        index = socket.if_nametoindex(interface)
+    except OSError:
+        return ()
+    return tuple(one.ip for one in addresses_of(index) if isinstance(one, IPv4Interface))
 
 
 class Trials:
@@ -66,7 +75,7 @@ class Trials:
         *,
         dhcp_seconds: float = DHCP_SECONDS,
         least_seconds: float = LEAST_SECONDS,
-        addresses: Callable[[str], Sequence[IPv4Address]] = addresses_of,
+        addresses: Callable[[str], Sequence[IPv4Address]] = _addresses_of_kernel,
     ) -> None:
         self._backends = {backend.name: backend for backend in backends}
         self._memory = memory

@@ -2,7 +2,7 @@ import socket
 import struct
 from ipaddress import ip_address, ip_interface
 
-from mbusmaster.system.addresses import addresses_of, parse_answer
+from mbusmaster.addresses import addresses_of, parse_answer
 
 DONE = struct.pack("=IHHIII", 20, 3, 2, 1, 0, 0)
 
