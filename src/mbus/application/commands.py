@@ -15,7 +15,7 @@ from mbus.application.encode_values import bcd, type_f, type_g, type_i, unsigned
 from mbus.application.headed import headed_frame
 from mbus.application.header import Header
 from mbus.errors import AddressError, EncodeError
-from mbus.link.fields import FCB, REQ_SKE, REQ_UD1, REQ_UD2, SND_NKE, SND_UD, SND_UD2
+from mbus.link.fields import FCB, REQ_SKE, REQ_UD1, REQ_UD2, SND_NKE, SND_UD, SND_UD2, function_of
 from mbus.link.frames import LongFrame, ShortFrame
 from mbus.link.timing import BAUD_RATES
 
@@ -27,6 +27,8 @@ CI_REQUEST_APPLICATION: Final = (0x54, None, 0x55)
 """Request of the selected application, by header as above."""
 CI_SELECT: Final = 0x52
 """Selection by secondary address."""
+SELECTION_CI: Final = frozenset((CI_SELECT, 0x56))
+"""The second one is out of use: last byte first."""
 CI_SYNCHRONISE: Final = 0x5C
 """All do now what they were told to do later."""
 CI_BAUD_300: Final = 0xB8
@@ -168,6 +170,21 @@ def select_records(address: int, records: bytes = ALL_RECORDS, *, fcb: bool = Fa
 def synchronise(address: int = BROADCAST, *, fcb: bool = False) -> LongFrame:
     """Let slaves carry out now what waits for it (CI 5C), mostly all of them at once."""
     return LongFrame(_counted(SND_UD, fcb), _destination(address), CI_SYNCHRONISE)
+
+
+def is_selection(frame: ShortFrame | LongFrame) -> bool:
+    """Tell whether a frame selects slaves by secondary address."""
+    return (
+        isinstance(frame, LongFrame)
+        and frame.ci in SELECTION_CI
+        and frame.address == SELECTED
+        and function_of(frame.control) == SND_UD
+    )
+
+
+def is_initialisation(frame: ShortFrame | LongFrame) -> bool:
+    """Tell whether a frame is SND_NKE."""
+    return function_of(frame.control) == SND_NKE
 
 
 def _counted(function: int, fcb: bool) -> int:

@@ -65,6 +65,11 @@ class Silence:
 
 
 @dataclass(frozen=True, slots=True)
+class Unasked(Silence):
+    """Silence that says nothing about any meter: the request did not reach the bus, or the bus was lost under it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Garbled:
     """Something came that is no answer to this request."""
 

@@ -23,10 +23,32 @@ from enum import Enum
 from typing import Final
 
 from mbus.link import timing
-from mbus.link.answer import Ack, Expects, Fault, Garbled, Outcome, Reply, Silence, judge, looks_complete
+from mbus.link.answer import (
+    Ack,
+    Expects,
+    Fault,
+    Garbled,
+    Outcome,
+    Reply,
+    Silence,
+    Unasked,
+    judge,
+    looks_complete,
+)
 from mbus.link.frames import MAX_FRAME, LongFrame, ShortFrame
 
-__all__ = ["Ack", "Expects", "Fault", "Garbled", "Outcome", "Reply", "Silence", "Timing", "Transaction"]
+__all__ = [
+    "Ack",
+    "Expects",
+    "Fault",
+    "Garbled",
+    "Outcome",
+    "Reply",
+    "Silence",
+    "Timing",
+    "Transaction",
+    "Unasked",
+]
 
 LOCAL_GAP: Final = 0.050
 """Pause inside an answer that a local adapter may make; the wire itself allows none (MBUS.md 1.5)."""

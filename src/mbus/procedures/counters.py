@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass
 
+from mbus.application.commands import SELECTION_CI
 from mbus.link.fields import REQ_UD1, REQ_UD2, SND_NKE, SND_UD, SND_UD2, function_of
 from mbus.link.frames import LongFrame
 from mbus.link.transaction import Garbled, Outcome, Silence
 from mbus.procedures.steps import Request
-
-SELECTION_CI = frozenset((0x52, 0x56))
 
 
 @dataclass(slots=True)

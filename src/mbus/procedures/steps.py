@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from mbus.link.frames import LongFrame, ShortFrame
-from mbus.link.transaction import Ack, Expects, Garbled, Outcome, Reply, Silence
+from mbus.link.transaction import Ack, Expects, Garbled, Outcome, Reply, Silence, Unasked
 
 __all__ = [
     "Ack", "BaudChange", "Expects", "Garbled", "Note", "Outcome", "Pause", "Procedure", "Reply", "Request", "Silence", "Step",
-    "ask", "tell",
+    "Unasked", "ask", "tell",
 ]  # fmt: skip
 
 

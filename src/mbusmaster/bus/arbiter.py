@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Final, Protocol
 
 from mbus.addressing import SELECTED
-from mbus.application.commands import snd_nke
+from mbus.application.commands import is_selection, snd_nke
 from mbus.link.frames import LongFrame
 from mbus.link.transaction import Expects, Garbled, Outcome, Silence
 from mbus.procedures.steps import Request
@@ -22,7 +22,7 @@ from mbusio.barrier import Verdict
 from mbusio.errors import BusIOError, TransportClosedError
 from mbusmaster.bus.answers import Gate
 from mbusmaster.bus.carried import Carried
-from mbusmaster.bus.requests import MasterFrame, Refusal, Withheld, is_selection
+from mbusmaster.bus.requests import MasterFrame, Refusal, Withheld
 from mbusmaster.bus.seats import Seat, Turn
 from mbusmaster.bus.sharing import Carry, Sharing
 from mbusmaster.bus.switches import Switch, Switches, switch_back

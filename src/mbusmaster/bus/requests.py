@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, TypeGuard
 
-from mbus.addressing import BROADCAST, LAST_PRIMARY, SELECTED, TEST
+from mbus.addressing import BROADCAST, LAST_PRIMARY, TEST
+from mbus.application.commands import is_selection
 from mbus.link.fields import (
     FCB,
     REQ_SKE,
@@ -20,9 +21,7 @@ from mbus.link.fields import (
     is_from_master,
 )
 from mbus.link.frames import LongFrame, ShortFrame
-from mbus.link.transaction import Silence
-from mbus.procedures.counters import SELECTION_CI
-from mbus.procedures.steps import Expects, Request
+from mbus.procedures.steps import Expects, Request, Unasked
 from mbusio.barrier import Verdict
 
 MasterFrame = ShortFrame | LongFrame
@@ -50,8 +49,8 @@ class Refusal(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Withheld(Silence):
-    """Silence that says nothing about any meter: the request did not reach the bus, or the bus was lost under it.
+class Withheld(Unasked):
+    """It did not reach the bus, or the bus was lost under it.
 
     :ivar verdict: what a client hears that asks whether silence was silence.
     """
@@ -78,26 +77,11 @@ def refusal(frame: MasterFrame, *, allow_writes: bool, allow_baud_switch: bool =
     return Refusal.BROADCAST if frame.address in (BROADCAST, TEST) else Refusal.WRITE
 
 
-def is_selection(frame: MasterFrame) -> bool:
-    """Tell whether a frame selects slaves by secondary address."""
-    return (
-        isinstance(frame, LongFrame)
-        and frame.ci in SELECTION_CI
-        and frame.address == SELECTED
-        and function_of(frame.control) == SND_UD
-    )
-
-
 def is_baud_switch(frame: MasterFrame) -> TypeGuard[LongFrame]:
     """Tell whether a frame tells a meter to use another rate."""
     return (
         isinstance(frame, LongFrame) and frame.ci in BAUD_CI and function_of(frame.control) in _LONG_FUNCTIONS
     )
-
-
-def is_initialisation(frame: MasterFrame) -> bool:
-    """Tell whether a frame is SND_NKE."""
-    return function_of(frame.control) == SND_NKE
 
 
 def leaves_no_trace(frame: MasterFrame) -> bool:

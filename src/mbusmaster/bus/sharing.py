@@ -36,20 +36,13 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from mbus.addressing import BROADCAST, SELECTED, TEST
-from mbus.application.commands import req_ud2, snd_nke
+from mbus.application.commands import is_initialisation, is_selection, req_ud2, snd_nke
 from mbus.link.fields import FCB, counts
 from mbus.link.frames import LongFrame
 from mbus.link.transaction import Ack, Outcome, Reply, Silence
 from mbus.procedures.steps import Expects, Request
 from mbusmaster.bus.answers import fits_selection, more_follows
-from mbusmaster.bus.requests import (
-    MasterFrame,
-    count_bit,
-    is_initialisation,
-    is_one_slave,
-    is_selection,
-    leaves_no_trace,
-)
+from mbusmaster.bus.requests import MasterFrame, count_bit, is_one_slave, leaves_no_trace
 
 ClientId = int
 

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 from mbus.addressing import LAST_PRIMARY, SELECTED, WILDCARD, SecondaryAddress
+from mbus.application.commands import is_selection
 from mbus.application.header import identity_of
 from mbus.link.frames import LongFrame
 from mbus.link.transaction import Reply
 from mbusmaster.bus.answers import are_apart, mask_of
 from mbusmaster.bus.carried import Carried
-from mbusmaster.bus.requests import is_selection
 
 MeterName = int | SecondaryAddress
 """How somebody names a meter: by primary address, or by secondary address, which may have wildcards."""

@@ -25,7 +25,7 @@ from enum import Enum
 from typing import Final
 
 from mbus.addressing import LAST_PRIMARY, SELECTED, WILDCARD, SecondaryAddress
-from mbus.application.commands import req_ud2, set_baud, snd_nke
+from mbus.application.commands import is_selection, req_ud2, set_baud, snd_nke
 from mbus.application.header import fits, identity_of
 from mbus.link.frames import LongFrame
 from mbus.link.timing import BAUD_RATES
@@ -33,14 +33,7 @@ from mbus.link.transaction import Ack, Expects, Outcome, Reply, Silence
 from mbus.procedures.baud import SETTLING
 from mbus.procedures.steps import BaudChange, Pause, Procedure, Request, ask, tell
 from mbusmaster.bus.answers import are_apart, mask_of
-from mbusmaster.bus.requests import (
-    BAUD_CI,
-    MasterFrame,
-    Refusal,
-    is_baud_switch,
-    is_one_slave,
-    is_selection,
-)
+from mbusmaster.bus.requests import BAUD_CI, MasterFrame, Refusal, is_baud_switch, is_one_slave
 from mbusmaster.bus.sharing import ClientId
 
 MAX_SWITCHES: Final = 16

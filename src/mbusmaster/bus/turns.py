@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, Generic, TypeVar
 
+from mbus.application.commands import is_initialisation, is_selection
 from mbus.link.transaction import Ack, Outcome, Reply
 from mbusmaster.bus.answers import more_follows
-from mbusmaster.bus.requests import MasterFrame, is_initialisation, is_selection
+from mbusmaster.bus.requests import MasterFrame
 
 PATIENT_TURNS: Final = 4
 TIMER_SLACK: Final = 1e-6

@@ -11,7 +11,7 @@ from typing import Final, TypeGuard
 
 from mbus.addressing import BROADCAST, SELECTED, TEST
 from mbus.application.ci import CI_FIELDS
-from mbus.application.commands import CI_COMMAND, GLOBAL_READOUT
+from mbus.application.commands import CI_COMMAND, GLOBAL_READOUT, is_selection
 from mbus.application.records import Record
 from mbus.application.telegram import decode_telegram
 from mbus.link.fields import SND_UD, SND_UD2, function_of
@@ -19,7 +19,7 @@ from mbus.link.frames import LongFrame
 from mbus.link.timing import BAUD_RATES
 from mbus.link.transaction import Ack, Garbled, Outcome, Reply, Silence
 from mbusmaster.bus.answers import mask_of
-from mbusmaster.bus.requests import BAUD_CI, MasterFrame, Withheld, is_selection
+from mbusmaster.bus.requests import BAUD_CI, MasterFrame, Withheld
 
 REFUSALS_A_MINUTE: Final = 10
 """So many refused writes of one source are reported one by one; the rest are counted."""

@@ -16,12 +16,13 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
+from mbus.application.commands import is_initialisation
 from mbus.link.decoder import Dropped, Event, StreamDecoder
 from mbus.link.frames import SingleCharacter
 from mbus.link.transaction import Silence
 from mbusio.barrier import BARRIER, Verdict
 from mbusmaster.bus.client import Client
-from mbusmaster.bus.requests import MasterFrame, Withheld, is_initialisation
+from mbusmaster.bus.requests import MasterFrame, Withheld
 
 READ_SIZE: Final = 4096
 PARTIAL_SECONDS: Final = 1.0

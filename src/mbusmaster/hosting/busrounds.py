@@ -12,6 +12,7 @@ from typing import Final
 from mbus.addressing import SELECTED
 from mbus.errors import MBusError
 from mbus.link.station import Stations
+from mbus.procedures.persistent import Manner, ReadOutcome, Result, rates_between, read_meter
 from mbus.procedures.read import release
 from mbushosting.readings import Outcome
 from mbusio.errors import BusIOError
@@ -22,10 +23,10 @@ from mbusmaster.errors import BusCrowdedError, BusDownError
 from mbusmaster.hosting.errors import HostingFileError
 from mbusmaster.hosting.meters import Memory
 from mbusmaster.hosting.outbox import Outbox
-from mbusmaster.hosting.reader import Manner, Result, Subject, rates_between, read_meter
+from mbusmaster.hosting.reader import Subject
+from mbusmaster.hosting.state import CLIENT
 from mbusmaster.hosting.taken import Taken
 
-CLIENT: Final = "hosted reading"
 STORE_AGAIN: Final = 10.0
 """Seconds before a reading that could not be stored is tried again; nobody reads on meanwhile."""
 LOOK_AGAIN: Final = 30.0
@@ -57,6 +58,7 @@ class Round:
     parts: int = 0
     asked: int = 0
     answered: int = 0
+    resets: int = 0
     finished: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -192,7 +194,7 @@ class BusRounds:
             result = await self._read(client, round, who, once=first)
             if result is None:
                 return
-            if first and result.outcome not in (Outcome.OK, Outcome.BUS_DOWN):
+            if first and result.outcome not in (ReadOutcome.OK, ReadOutcome.BUS_DOWN):
                 if self._done_with(part, who, first):
                     part.left.append(who)
                 return
@@ -236,7 +238,7 @@ class BusRounds:
                 self._stations.forget()
                 why = str(error)
         remark = why or self._engine.health.reason
-        return Result(Outcome.BUS_DOWN, 0, settings.default_baud, remark=remark[:256])
+        return Result(ReadOutcome.BUS_DOWN, 0, settings.default_baud, remark=remark[:256])
 
     async def _keep(self, round: Round, who: Subject, result: Result) -> None:
         """Store a reading, for as long as that takes."""
@@ -247,7 +249,7 @@ class BusRounds:
             round.slot,
             self._clock(),
             self._quality()[:32],
-            result.outcome,
+            Outcome(result.outcome),
             result.attempts,
             result.baud,
             result.frames,
@@ -263,6 +265,7 @@ class BusRounds:
                     return
                 await self._pause(STORE_AGAIN)
         round.asked += 1
+        round.resets += round.application_reset and result.attempts > 0
         if result.frames:
             self._memory.note_answer(who)
         if result.known is not None:

@@ -6,9 +6,10 @@ from datetime import UTC, date, datetime
 
 from mbus.addressing import SecondaryAddress, parse_address
 from mbus.errors import AddressError
+from mbus.procedures.persistent import Known
 from mbushosting.parts import MeterName
 from mbusmaster.hosting.database import Database, milliseconds_of
-from mbusmaster.hosting.reader import Known, Subject
+from mbusmaster.hosting.reader import Subject
 from mbusmaster.hosting.rows import answered_since, meter_number
 
 Name = tuple[str, str]
