@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from mbusheadend import schedule_options
 from mbusheadend.errors import HeadEndError
 
 DEFAULT_CONFIG: Final = Path("/etc/mbusheadend/mbusheadend.toml")
@@ -67,6 +68,8 @@ def _run(options: argparse.Namespace) -> int:
             work = _serve(lambda stop, ready: commands.serve(settings, stop, ready), as_json=options.json)
         case "token":
             work = commands.token(settings, options.days, options.note, as_json=options.json)
+        case "schedule":
+            work = commands.schedule(settings, options)
         case "masters":
             work = commands.masters(settings, as_json=options.json)
         case _:
@@ -149,7 +152,7 @@ def _parser() -> argparse.ArgumentParser:
             metavar="NAME",
             help="DNS name or address under which masters call, also more than once",
         )
-    for one in (serve, token, masters, revoke):
+    for one in (serve, token, masters, revoke, *schedule_options.add_parser(commands)):
         one.add_argument(
             "--config",
             type=Path,

@@ -1,5 +1,6 @@
 """What the commands do: serve, make tokens, list masters, revoke."""
 
+import argparse
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -8,6 +9,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from mbusheadend import schedule_command
 from mbusheadend.errors import HeadEndError
 from mbusheadend.settings import Settings, load_settings, url_of
 from mbusheadend.state import authority_of, open_store, utc_now
@@ -60,6 +62,12 @@ async def token(settings: Settings, days: int, note: str, *, as_json: bool) -> N
         return
     print(made)
     print(f"It takes one master in within {days} days. On the master: mbusmaster enrol {url} {made}")
+
+
+async def schedule(settings: Settings, options: argparse.Namespace) -> None:
+    """Add, list or delete schedules. Raise `HeadEndError`."""
+    async with _store(settings) as store:
+        await schedule_command.run(options, store)
 
 
 async def masters(settings: Settings, *, as_json: bool) -> None:
