@@ -17,6 +17,8 @@ from mbusio.files import sync_folder, write_atomically
 
 FILE_SIZE: Final = 32
 _NONCE: Final = 12
+_OTHER: Final = "secret of the "
+"""In front of purposes, so that none is the identity of a meter."""
 
 
 class KeyFileError(Exception):
@@ -49,8 +51,7 @@ class Vault:
         """Give the key of a meter as it may be stored; it opens for this meter only. Raise `ValueError`."""
         if len(key) != KEY_SIZE:
             raise ValueError(f"the key of a meter has {KEY_SIZE} bytes")
-        nonce = os.urandom(_NONCE)
-        return nonce + self._cipher.encrypt(nonce, key, identity.encode())
+        return self._closed(key, identity)
 
     def open(self, closed: bytes, identity: str) -> bytes:
         """Give the key of a meter; raise `KeyFileError` where it was stored under another file or for another meter."""
@@ -58,6 +59,21 @@ class Vault:
             return self._cipher.decrypt(closed[:_NONCE], closed[_NONCE:], identity.encode())
         except (InvalidTag, ValueError):
             raise KeyFileError(f"the key file does not open the key of the meter {identity}") from None
+
+    def seal(self, secret: bytes, purpose: str) -> bytes:
+        """Give another secret, a password, as it may be stored; it opens for this purpose only."""
+        return self._closed(secret, _OTHER + purpose)
+
+    def unseal(self, closed: bytes, purpose: str) -> bytes:
+        """Give what was sealed; raise `KeyFileError` where it was under another file or for another purpose."""
+        try:
+            return self._cipher.decrypt(closed[:_NONCE], closed[_NONCE:], (_OTHER + purpose).encode())
+        except (InvalidTag, ValueError):
+            raise KeyFileError(f"the key file does not open the secret of the {purpose}") from None
+
+    def _closed(self, content: bytes, purpose: str) -> bytes:
+        nonce = os.urandom(_NONCE)
+        return nonce + self._cipher.encrypt(nonce, content, purpose.encode())
 
 
 def _make(path: Path) -> None:

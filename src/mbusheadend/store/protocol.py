@@ -32,6 +32,7 @@ from mbusheadend.store.readings import (
     SeriesPage,
     StoredReading,
 )
+from mbusheadend.store.watching import Alarms, Filling, Judging, Notifying
 from mbushosting.contact import Command, Contact, Orders
 from mbushosting.readings import Batch, Receipt
 from mbushosting.schedules import Schedule
@@ -204,7 +205,8 @@ class Queries(Protocol):
     ) -> tuple[Completeness, ...]:
         """Compare for each meter the slots in this time with the sound readings, and name the gaps.
 
-        Only meters that something was expected of: at this master, among these. Slots to come count too: end the time now.
+        Only meters that something was expected of: at this master, among these. Slots to come count too: end the time now. A
+        slot for which the meter was read again later counts as received.
         """
 
     async def quarantine(self, limit: int = 100) -> tuple[Quarantined, ...]:
@@ -265,7 +267,7 @@ class Upkeep(Protocol):
         """
 
 
-class Store(Enrolment, Fleet, Wanted, Intake, Queries, Upkeep, Protocol):
+class Store(Enrolment, Fleet, Wanted, Intake, Queries, Upkeep, Alarms, Notifying, Judging, Filling, Protocol):
     """All of it.
 
     :ivar changes: tells whose orders have changed.

@@ -87,12 +87,14 @@ class Completeness:
 
     :ivar received: slots with a sound reading.
     :ivar gaps: of this meter, in the order of time.
+    :ivar recalled: slots without a reading for which the meter had stored values itself; they are in no gap.
     """
 
     meter: int
     expected: int
     received: int
     gaps: tuple[Gap, ...]
+    recalled: int = 0
 
 
 @dataclass(frozen=True, slots=True)

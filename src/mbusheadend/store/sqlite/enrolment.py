@@ -102,7 +102,7 @@ class SqliteEnrolment:
             rows = connection.execute(
                 "SELECT * FROM certificate WHERE serial = ? ORDER BY not_after DESC, number", (serial,)
             )
-            return tuple(_certificate(row) for row in rows)
+            return tuple(certificate_of(row) for row in rows)
 
         return await self._database.read(work)
 
@@ -130,7 +130,8 @@ def _token(row: sqlite3.Row) -> StoredToken:
     )
 
 
-def _certificate(row: sqlite3.Row) -> StoredCertificate:
+def certificate_of(row: sqlite3.Row) -> StoredCertificate:
+    """Read a row of `certificate`."""
     return StoredCertificate(
         row["serial"],
         int(row["number"], 16),

@@ -13,6 +13,7 @@ from typing import Final
 
 from pydantic import TypeAdapter
 
+from mbusheadend.filling.gaps import Source
 from mbusheadend.store.readings import Completeness, Gap
 from mbusheadend.store.sqlite.found import DAY, Reader, rows_of
 from mbusheadend.store.sqlite.intake import OUTCOMES
@@ -78,7 +79,8 @@ def completeness_of(
         outcome = OUTCOMES[row["outcome"]]
         if outcomes.get(key) is not Outcome.OK:
             outcomes[key] = outcome
-    expected = received = 0
+    recalled = _filled(connection, meter, begin, end, outcomes)
+    expected = received = from_memory = 0
     gaps: list[Gap] = []
     for schedule, slots in _expected(connection, meter, begin, end):
         run = _Run(schedule, [], None)
@@ -88,13 +90,33 @@ def completeness_of(
             if outcome_of_slot is Outcome.OK:
                 received += 1
                 _finish(run, meter, gaps)
+            elif (schedule, slot) in recalled:
+                from_memory += 1
+                _finish(run, meter, gaps)
             else:
                 run.slots.append(slot)
                 run.outcome = outcome_of_slot
         _finish(run, meter, gaps)
     return Completeness(
-        meter, expected, received, tuple(sorted(gaps, key=lambda gap: (gap.first, gap.schedule)))
+        meter, expected, received, tuple(sorted(gaps, key=lambda gap: (gap.first, gap.schedule))), from_memory
     )
+
+
+def _filled(
+    connection: sqlite3.Connection, meter: int, begin: int, end: int, outcomes: dict[tuple[str, int], Outcome]
+) -> set[tuple[str, int]]:
+    """Count slots for which the meter was read again as read; give those for which its memory was asked."""
+    rows = connection.execute(
+        "SELECT schedule, slot, source FROM filled WHERE meter = ? AND slot >= ? AND slot < ?",
+        (meter, begin, end),
+    )
+    recalled = set()
+    for row in rows:
+        if row["source"] == Source.READ_AGAIN:
+            outcomes[row["schedule"], row["slot"]] = Outcome.OK
+        else:
+            recalled.add((row["schedule"], row["slot"]))
+    return recalled
 
 
 def _finish(run: _Run, meter: int, gaps: list[Gap]) -> None:

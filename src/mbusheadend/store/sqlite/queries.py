@@ -1,7 +1,6 @@
 """What pages and exports ask about readings."""
 
 import sqlite3
-import zlib
 from collections.abc import Iterable
 from datetime import datetime
 from itertools import islice
@@ -21,7 +20,8 @@ from mbusheadend.store.sqlite.database import Database
 from mbusheadend.store.sqlite.expectations import completeness_of
 from mbusheadend.store.sqlite.found import DAY, Reader, rows_before, rows_of
 from mbusheadend.store.sqlite.interned import Readable
-from mbusheadend.store.sqlite.moments import moment_of, stored
+from mbusheadend.store.sqlite.judged import quarantined_of
+from mbusheadend.store.sqlite.moments import stored
 from mbusheadend.store.sqlite.rows import find_meter
 
 MAX_PAGE: Final = 10_000
@@ -151,16 +151,7 @@ class SqliteQueries:
             ORDER BY received DESC LIMIT ?
         """
         return await self._database.read(
-            lambda connection: tuple(
-                Quarantined(
-                    row["id"].hex(),
-                    row["serial"],
-                    moment_of(row["received"]),
-                    row["reason"],
-                    zlib.decompress(row["body"]),
-                )
-                for row in connection.execute(query, (limit,))
-            )
+            lambda connection: tuple(quarantined_of(row) for row in connection.execute(query, (limit,)))
         )
 
 

@@ -129,6 +129,10 @@ class SqliteUpkeep:
             connection.executemany("DELETE FROM reading WHERE number = ?", rows)
             if len(rows) < CHUNK:
                 connection.execute("DELETE FROM meter WHERE id = ?", (number,))
+                # The numbers at the end are given again: nothing may believe that it has been there already.
+                connection.execute(
+                    "UPDATE progress SET number = min(number, (SELECT coalesce(max(number), 0) FROM reading))"
+                )
                 self._taker.clear()
             return len(rows)
 

@@ -1,0 +1,200 @@
+"""Rules, secrets and messages on their way, in the file."""
+
+import sqlite3
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+
+from mbusheadend.alarms.alarm import AlarmNews
+from mbusheadend.alarms.outgoing import Outgoing, OutgoingState
+from mbusheadend.alarms.rules import MailServer, Rule
+from mbusheadend.decoding.keys import KeyFileError, Vault
+from mbusheadend.store.errors import StoreRefusedError, UnknownError
+from mbusheadend.store.sqlite.alarms import alarm_of
+from mbusheadend.store.sqlite.database import Database
+from mbusheadend.store.sqlite.moments import moment_of, stored
+from mbusheadend.store.sqlite.rows import groups_of
+
+_MAIL: Final = "mail server"
+_NEWS: Final = """
+SELECT alarm.*, alarm_event.id AS number, is_over, at, master.name AS master_name, identity, meter.name AS meter_name,
+    (SELECT group_concat(name, '\x1f') FROM (SELECT name FROM master_group WHERE master = master.id
+        UNION SELECT name FROM meter_group WHERE meter = alarm.meter)) AS groups
+FROM alarm_event JOIN alarm ON alarm.id = alarm_event.alarm LEFT JOIN master ON serial = alarm.master
+    LEFT JOIN meter ON meter.id = alarm.meter
+WHERE alarm_event.id > ? ORDER BY alarm_event.id LIMIT ?
+"""
+
+
+class SqliteNotifying:
+    """See `mbusheadend.store.watching.Notifying`."""
+
+    _database: Database
+    _vault: Vault | None
+
+    async def alarm_rules(self) -> tuple[Rule, ...]:
+        """See the protocol."""
+        rows = await self._database.read(
+            lambda connection: connection.execute("SELECT body FROM alarm_rule ORDER BY id").fetchall()
+        )
+        return tuple(Rule.model_validate_json(row["body"]) for row in rows)
+
+    async def put_alarm_rule(self, rule: Rule, secret: str | None) -> None:
+        """See the protocol."""
+        closed = self._close(secret, f"rule {rule.id}")
+        await self._database.write(
+            lambda connection: (
+                connection.execute(
+                    "INSERT INTO alarm_rule (id, body, secret, told)"
+                    " VALUES (?1, ?2, ?3, (SELECT coalesce(max(id), 0) FROM alarm_event))"
+                    " ON CONFLICT (id) DO UPDATE SET body = ?2, secret = coalesce(?3, secret)",
+                    (rule.id, rule.model_dump_json(), closed),
+                ).rowcount
+            )
+        )
+
+    async def delete_alarm_rule(self, id: str) -> None:
+        """See the protocol."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            if not connection.execute("DELETE FROM alarm_rule WHERE id = ?", (id,)).rowcount:
+                raise UnknownError(f"there is no rule {id}")
+            connection.execute("DELETE FROM outgoing WHERE rule = ? AND state = 'waiting'", (id,))
+
+        await self._database.write(work)
+
+    async def rule_secret(self, id: str) -> str | None:
+        """See the protocol."""
+        return await self._opened("SELECT secret FROM alarm_rule WHERE id = ?", id, f"rule {id}")
+
+    async def mail_server(self) -> MailServer | None:
+        """See the protocol."""
+        row = await self._database.read(
+            lambda connection: connection.execute("SELECT body FROM note WHERE name = ?", (_MAIL,)).fetchone()
+        )
+        return None if row is None else MailServer.model_validate_json(row["body"])
+
+    async def put_mail_server(self, server: MailServer | None, password: str | None) -> None:
+        """See the protocol."""
+        closed = self._close(password, _MAIL)
+
+        def work(connection: sqlite3.Connection) -> None:
+            if server is None:
+                connection.execute("DELETE FROM note WHERE name = ?", (_MAIL,))
+                return
+            connection.execute(
+                "INSERT INTO note (name, body, secret) VALUES (?1, ?2, ?3)"
+                " ON CONFLICT (name) DO UPDATE SET body = ?2, secret = coalesce(?3, secret)",
+                (_MAIL, server.model_dump_json(), closed),
+            )
+
+        await self._database.write(work)
+
+    async def mail_password(self) -> str | None:
+        """See the protocol."""
+        return await self._opened("SELECT secret FROM note WHERE name = ?", _MAIL, _MAIL)
+
+    async def rules_told(self) -> Mapping[str, int]:
+        """See the protocol."""
+        rows = await self._database.read(
+            lambda connection: connection.execute("SELECT id, told FROM alarm_rule").fetchall()
+        )
+        return {row["id"]: row["told"] for row in rows}
+
+    async def alarm_news(self, after: int, limit: int = 1000) -> tuple[AlarmNews, ...]:
+        """See the protocol."""
+        return await self._database.read(
+            lambda connection: tuple(_news(row) for row in connection.execute(_NEWS, (after, limit)))
+        )
+
+    async def put_outgoing(self, rule: str, told: int, message: Outgoing | None) -> None:
+        """See the protocol."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            known = connection.execute("UPDATE alarm_rule SET told = ? WHERE id = ?", (told, rule)).rowcount
+            if message is not None and known:
+                connection.execute(
+                    "INSERT INTO outgoing (id, rule, body, state, added, attempts, due, changed, error)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    (
+                        message.id, message.rule, message.body, message.state, stored(message.added),
+                        message.attempts, stored(message.due), stored(message.changed), message.error,
+                    ),
+                )  # fmt: skip
+
+        await self._database.write(work)
+
+    async def outgoing_due(self, now: datetime, limit: int = 100) -> tuple[Outgoing, ...]:
+        """See the protocol."""
+        query = "SELECT * FROM outgoing WHERE state = 'waiting' AND due <= ? ORDER BY due, id LIMIT ?"
+        return await self._database.read(
+            lambda connection: tuple(
+                _outgoing(row) for row in connection.execute(query, (stored(now), limit))
+            )
+        )
+
+    async def outgoing(self, limit: int = 100) -> tuple[Outgoing, ...]:
+        """See the protocol."""
+        query = "SELECT * FROM outgoing ORDER BY added DESC, id LIMIT ?"
+        return await self._database.read(
+            lambda connection: tuple(_outgoing(row) for row in connection.execute(query, (limit,)))
+        )
+
+    async def note_delivery(
+        self, id: str, state: OutgoingState, due: datetime, error: str, now: datetime
+    ) -> None:
+        """See the protocol."""
+        row = (state, stored(due), error, stored(now), id)
+        await self._database.write(
+            lambda connection: (
+                connection.execute(
+                    "UPDATE outgoing SET state = ?, due = ?, error = ?, changed = ?, attempts = attempts + 1 WHERE id = ?",
+                    row,
+                ).rowcount
+            )
+        )
+
+    def _close(self, secret: str | None, purpose: str) -> bytes | None:
+        if secret is None:
+            return None
+        if self._vault is None:
+            raise StoreRefusedError("there is no key file: without it no secret is stored")
+        return self._vault.seal(secret.encode(), purpose)
+
+    async def _opened(self, query: str, name: str, purpose: str) -> str | None:
+        row = await self._database.read(lambda connection: connection.execute(query, (name,)).fetchone())
+        if row is None or row["secret"] is None:
+            return None
+        if self._vault is None:
+            raise StoreRefusedError("there is no key file: without it no secret can be used")
+        try:
+            return self._vault.unseal(row["secret"], purpose).decode()
+        except KeyFileError as error:
+            raise StoreRefusedError(str(error)) from None
+
+
+def _news(row: sqlite3.Row) -> AlarmNews:
+    return AlarmNews(
+        row["number"],
+        moment_of(row["at"]),
+        bool(row["is_over"]),
+        alarm_of(row),
+        groups_of(row["groups"]),
+        row["master_name"] or "",
+        row["identity"] or "",
+        row["meter_name"] or "",
+    )
+
+
+def _outgoing(row: sqlite3.Row) -> Outgoing:
+    return Outgoing(
+        row["id"],
+        row["rule"],
+        row["body"],
+        OutgoingState(row["state"]),
+        moment_of(row["added"]),
+        row["attempts"],
+        moment_of(row["due"]),
+        moment_of(row["changed"]),
+        row["error"],
+    )
