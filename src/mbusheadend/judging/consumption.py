@@ -18,10 +18,15 @@ from itertools import pairwise
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from mbusheadend.decoding.registers import Register
 from mbusheadend.judging.counters import Fall, falls
 from mbusheadend.judging.points import Point, numbers
 
 MAX_PERIODS: Final = 10_000
+CUMULATING: Final = frozenset(
+    ("energy", "reactive_energy", "apparent_energy", "volume", "mass", "hca_units", "cumulation_counter")
+)
+"""Quantities that meters count up."""
 
 
 class Period(StrEnum):
@@ -50,6 +55,17 @@ class Consumption:
     end: Decimal | None
     is_interpolated: bool
     has_fall: bool
+
+
+def cumulates(register: Register) -> bool:
+    """Tell whether a register is a counter as it is now, with nothing special about it: one whose consumption is of interest."""
+    return (
+        register.quantity in CUMULATING
+        and register.function == "instantaneous"
+        and register.storage == 0
+        and not register.modifiers
+        and not register.occurrence
+    )
 
 
 def boundaries(period: Period, zone: str, since: datetime, until: datetime) -> tuple[datetime, ...]:

@@ -1,0 +1,25 @@
+"""What a meter's own clock told when it was read."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from mbusheadend.decoding.telegrams import Decoded
+
+
+def own_time(telegrams: Iterable[Decoded]) -> datetime | None:
+    """Give the meter's own time, without a zone, as it stands in its telegrams; None where none tells a sound one."""
+    for telegram in telegrams:
+        for register, value, status, _ in telegram.values:
+            if (
+                register.quantity == "date_time"
+                and register.function == "instantaneous"
+                and register.storage == 0
+                and not register.modifiers
+                and status is None
+                and isinstance(value, str)
+            ):
+                try:
+                    return datetime.fromisoformat(value).replace(tzinfo=None)
+                except ValueError:
+                    continue
+    return None
