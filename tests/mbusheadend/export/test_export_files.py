@@ -39,7 +39,7 @@ from support.headend_meters import METER, OTHER, telegram
 
 HOUR: Final = timedelta(hours=1)
 END: Final = START + timedelta(days=30)
-RICH: Final = bytes.fromhex("046D0F0A5B3B 0C13 45230100 02FD48 6A09 0DFD0B 04 322D3D2D".replace(" ", ""))
+RICH: Final = bytes.fromhex("046D0F0A5B3B 0C13 45230100 02FD48 6909 0DFD0B 04 322D3D2D".replace(" ", ""))
 """The meter's clock (2026-11-27 10:15), volume in litres as BCD, voltage in tenths, a text that a spreadsheet would obey."""
 
 
