@@ -18,12 +18,13 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from mbusmaster.access import add_user_offline
 from mbusmaster.channels.trust import Trust
 from mbusmaster.meterlist import MeterList
 from mbusmaster.settings import Settings, Store
 from mbusmaster.system.notify import VARIABLE
+from mbusmaster.users import RULES
 from mbusmaster.web.visitor import PREFERENCES_COOKIE
+from mbusweb.access import add_user_offline
 from support.system import END_SECONDS, running
 
 METERS: Final = 250
@@ -190,7 +191,7 @@ def prepare(folder: Path, meters: Sequence[str]) -> None:
     """
     state = folder / "state"
     state.mkdir()
-    add_user_offline(state, USER, PASSWORD)
+    add_user_offline(state, USER, PASSWORD, RULES)
     trust = Trust(state / "trust")
     try:
         (folder / BUNDLE).write_bytes(trust.issue(USER, None).pem())

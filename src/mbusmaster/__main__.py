@@ -99,6 +99,7 @@ def _administer(options: argparse.Namespace) -> int:
     from mbusmaster import administration
     from mbusmaster.errors import MasterError
     from mbusmaster.settings import Store
+    from mbusweb.errors import WebBaseError
 
     try:
         state = _state(options, Store(_config(options)).load().settings.state_folder)
@@ -109,11 +110,23 @@ def _administer(options: argparse.Namespace) -> int:
                 administration.add_user(state, options.name)
             case "client":
                 _client(options, state)
+            case "enrol":
+                _enrol(options, state)
             case "erase":
                 administration.erase(state, Store(_config(options)), sure=options.yes)
-    except MasterError as error:
+    except (MasterError, WebBaseError) as error:
         return _fail(str(error))
     return 0
+
+
+def _enrol(options: argparse.Namespace, state: Path) -> None:
+    from mbusmaster import administration
+    from mbusmaster.serial_number import serial_number
+    from mbusmaster.settings import Store
+
+    settings = Store(_config(options)).load().settings
+    number, _source = serial_number(settings.device.serial_number, as_anyone=True)
+    administration.enrol(state, options.url, options.token, number, settings.hosting)
 
 
 def _client(options: argparse.Namespace, state: Path) -> None:
@@ -185,6 +198,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_user.add_argument("name", metavar="NAME")
     _add_places(add_user)
+    enrol = commands.add_parser(
+        "enrol",
+        help="let a head-end take this master in",
+        description="Get a certificate from a head-end with a token that works once; a running gateway notices at once.",
+    )
+    enrol.add_argument("url", metavar="URL", help="of the head-end: https://name:port")
+    enrol.add_argument(
+        "token", metavar="TOKEN", help="as `mbusheadend token` prints it; - reads it from standard input"
+    )
+    _add_places(enrol)
     erase = commands.add_parser(
         "erase",
         help="erase all data",

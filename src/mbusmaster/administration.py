@@ -10,19 +10,20 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from mbusmaster.access import add_user_offline
-from mbusmaster.access import reset_users as reset
 from mbusmaster.channels.trust import Trust, TrustError
 from mbusmaster.settings import Store
+from mbusmaster.settings.sections.system import HostingSettings
 from mbusmaster.system.erase import Eraser, erase_if_asked, hold
+from mbusmaster.users import RULES
+from mbusweb.access import add_user_offline
+from mbusweb.access import reset_users as reset
 
 ERASE_WORD: Final = "erase"
-HOSTING_FOLDER: Final = "hosting"
 
 
 def reset_users(state: Path) -> None:
     """Delete all users, sessions and tokens; the default user is back. Raise `AccessStoreError`."""
-    aside = reset(state)
+    aside = reset(state, RULES)
     if aside is not None:
         print(f"the file of the users could not be used; it is kept as {aside}")
     print("all users, logins and API tokens are gone; the default user can log in from the setup interface")
@@ -30,7 +31,7 @@ def reset_users(state: Path) -> None:
 
 def add_user(state: Path, name: str, ask: Callable[[str], str] = getpass.getpass) -> None:
     """Add a user; the password is asked for, or is the first line of standard input. Raise an `AccessError`."""
-    added = add_user_offline(state, name, _password(f"Password for {name}: ", ask))
+    added = add_user_offline(state, name, _password(f"Password for {name}: ", ask), RULES)
     print(f"user {added} added")
 
 
@@ -74,25 +75,28 @@ def revoke_client(state: Path, client: str) -> None:
     print(f"client {revoked.name} is trusted no more")
 
 
-def enrol(state: Path, url: str, token: str, serial: str, proxy: str | None = None) -> None:
+def enrol(state: Path, url: str, token: str, serial: str, settings: HostingSettings) -> None:
     """Let a head-end take this master in; a running gateway calls it from its next contact on.
 
     :param token: as it was copied; ``-`` reads it from standard input, so that no list of processes shows it.
     :param serial: number of this machine, as the gateway knows it.
-    :param proxy: URL.
+    :param settings: of hosted reading.
 
-    Raise `PlaceError`, `EnrolmentError`, `HeadEndError` or `CredentialsError`.
+    Raise `mbusmaster.hosting.errors.SaidError`.
     """
+    from mbusmaster.hosting.credentials import FOLDER
     from mbusmaster.hosting.enrolment import enrol
 
     if token == "-":  # noqa: S105 - a place to read it from
         token = _password("Token: ", getpass.getpass)
     with _as_owner(state):
-        enrolled = enrol(url, token, serial, state / HOSTING_FOLDER, proxy)
+        enrolled = enrol(url, token, serial, state / FOLDER, settings.proxy)
     print(
         f"this master, {serial}, is enrolled at {enrolled.place}; its certificate is valid until "
         f"{enrolled.current.expires:%Y-%m-%d}, and is renewed by itself"
     )
+    if not settings.enabled:
+        print("hosting is switched off: the page Hosting switches it on, or enabled = true in [hosting]")
 
 
 def erase(state: Path, store: Store, *, sure: bool, ask: Callable[[str], str] = input) -> None:

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from mbusmaster.access import Access, AuditKind
+from mbusmaster.audit_kinds import AuditKind
 from mbusmaster.bus.engine import BusEngine
 from mbusmaster.bus.health import BusState
 from mbusmaster.bus.writes import WriteSeen
@@ -24,6 +24,7 @@ from mbusmaster.channels.rfc2217 import Rfc2217Channel
 from mbusmaster.channels.secured_tcp import SecuredTcpChannel
 from mbusmaster.channels.serial_port import SerialPortChannel
 from mbusmaster.channels.trust import ServerNames, open_trust, repair_trust
+from mbusmaster.head_end import HostedByHeadEnd, Surroundings
 from mbusmaster.helper.client import Helper
 from mbusmaster.machine import Clock, Machine, Wishes, machine_of, start_clock
 from mbusmaster.meterlist import MeterList, Scanner
@@ -43,6 +44,8 @@ from mbusmaster.system.notify import notify_stopping, stay_alive
 from mbusmaster.system.open_files import make_room
 from mbusmaster.system.panel import Panel
 from mbusmaster.system.restart import ANSWER_SECONDS, ExitReason, Restart, wind_down
+from mbusmaster.users import RULES
+from mbusweb.access import Access
 
 OTHER_FILES: Final = 300
 """Besides those of channels: browsers, logs, databases, buses."""
@@ -83,6 +86,7 @@ class Master:
         now = settings.running
         self._access = Access(
             state,
+            RULES,
             clock=_now,
             monotonic=time.monotonic,
             idle_minutes=lambda: settings.running.web.idle_minutes,
@@ -98,6 +102,7 @@ class Master:
         self._identity = identify(now.device.serial_number)
         self._network = Network(now.ethernet.interface, setup_interface=now.web.setup_interface)
         self._machine = self._services_of_machine(state, helper)
+        self._hosted = self._hosted_reading(state)
         self._pages_problem: str | None = None
         self._trust_folder = state / "trust"
         self._trust, self._trust_problem = open_trust(self._trust_folder, self._server_names, _now)
@@ -117,6 +122,7 @@ class Master:
         make_room(_files_of(self._settings.running.channels))
         with self._closing:
             self._access.on_change(self._doors.look)
+            self._access.on_change(self._hosted.look)
             for engine in self._engines:
                 engine.on_write(self._write_down)
             self._closing.callback(self._settings.subscribe(self._settings_changed))
@@ -133,6 +139,7 @@ class Master:
                         self._panel.run,
                         self._reset_button.run,
                         self._doors.run,
+                        self._hosted.run,
                         *self._clock.runs,
                     ):
                         tasks.create_task(service())
@@ -146,6 +153,7 @@ class Master:
                     self._check_something_is_open(self._pages_problem)
                     for engine in self._engines:
                         await engine.tried.wait()
+                    await self._hosted.prepare()
                     keep_small()
                     ready()
                     for service in (stay_alive, *self._machine.runs):
@@ -169,6 +177,35 @@ class Master:
             Wishes(self._works, self._is_quiet, self.restart.request, record, self._network_changed),
         )
 
+    def _hosted_reading(self, state: Path) -> HostedByHeadEnd:
+        def record(what: str, source: str) -> None:
+            self._access.audit.record(AuditKind.HOSTING, who="", source=source, detail=what)
+
+        return HostedByHeadEnd(
+            state,
+            Surroundings(
+                settings=lambda: self._settings.running,
+                may_open=self._may_open,
+                engines=self._engines,
+                meters=self._meters,
+                identity=self._identity,
+                panel=lambda: self._panel.state,
+                now=_now,
+                doubtful=self._clock.is_doubtful,
+                belief=lambda: self._clock.time.belief,
+                release=self._release,
+                problems=self._problems,
+                record=record,
+            ),
+        )
+
+    def _release(self) -> str:
+        installed = self._machine.update.state.installed
+        return "" if installed is None else installed.release
+
+    def _problems(self) -> tuple[str, ...]:
+        return self._access.problem, self._meters.problem, self._trust_problem, self._pages_problem or ""
+
     def _works(self) -> dict[str, bool]:
         buses = {f"bus {engine.name}": engine.health.state is not BusState.FAULT for engine in self._engines}
         return {"pages": self._pages_problem == "", **buses}
@@ -183,11 +220,14 @@ class Master:
         if change.reason:
             detail = f"{change.interface} {change.phase}: {change.reason}"
             self._access.audit.record(AuditKind.NETWORK, who="", source="", detail=detail)
+        self._hosted.look()
 
     def _settings_changed(self, changes: tuple[Change, ...]) -> None:
         paths = [change.path for change in changes]
         self._clock.settings_changed(paths)
         self._machine.settings_changed(paths)
+        if any(path.startswith("hosting.") for path in paths):
+            self._hosted.look()
 
     def _channels(self, settings: ChannelsSettings) -> Doors:
         channels: list[tuple[str, Channel]] = []
@@ -231,6 +271,7 @@ class Master:
             buses=tuple(engine.health for engine in self._engines),
             time_server=self._clock.time.state.is_reached,
             update_server=self._machine.update.state.server_reached,
+            head_end=self._hosted.is_reached,
             link=self._network.link(ethernet),
             traffic=self._network.traffic(ethernet, asyncio.get_running_loop().time()),
         )
@@ -242,8 +283,11 @@ class Master:
 
     async def _reset_users(self) -> None:
         await self._access.reset(who="reset button", source="front panel")
+        await self._hosted.note_users_reset()
 
     def _write_down(self, write: WriteSeen) -> None:
+        if self._hosted.takes(write):
+            return
         what = f"{write.meter}: {write.what}"
         more = f" ({write.left_out} more before it were left out)" if write.left_out else ""
         self._access.audit.record(
@@ -295,6 +339,7 @@ class Master:
             clock=self._clock.setter,
             now=_now,
             buses=self._engines,
+            hosted=self._hosted,
             network_applier=self._machine.network,
             update=self._machine.update,
             button=self._virtual_button,

@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from mbusio.files import write_atomically
-from mbusmaster.access import add_user_offline
 from mbusmaster.channels.trust import Trust
 from mbusmaster.settings import BusSettings, Settings, Store
 from mbusmaster.system.children import ends_with_parent, scratch_folder
 from mbusmaster.system.notify import READY, VARIABLE
+from mbusmaster.users import RULES
+from mbusweb.access import add_user_offline
 
 HOST: Final = "127.0.0.1"
 PORTS: Final = {"web": 8080, "plain_tcp": 2445, "secured_tcp": 1445, "rfc2217": 2217}
@@ -176,7 +177,7 @@ def _settings_file(scene: Scene, places: _Places, offers: dict[str, Any]) -> Pat
 def _take_into_use(places: _Places) -> None:
     """Do what a person does first: make a user in the place of the default one, and a client that the master trusts."""
     places.state.mkdir(mode=0o700)
-    add_user_offline(places.state, USER, places.password)
+    add_user_offline(places.state, USER, places.password, RULES)
     trust = Trust(places.state / "trust")
     try:
         key, certificate, _ = _pem_blocks(trust.issue(USER, None).pem())

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
 
-from mbusmaster.access import AuditKind
+from mbusmaster.audit_kinds import AuditKind
 from mbusmaster.settings.schema import WebSettings
 from mbusmaster.system.clock import ClockBelief, ClockChange, ClockQuality, TimeState, TimeStatus
 from mbusmaster.system.network import EthernetState

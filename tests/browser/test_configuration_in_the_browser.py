@@ -6,7 +6,8 @@ from pathlib import Path
 
 from playwright.async_api import Browser, expect
 
-from mbusmaster.access import add_user_offline
+from mbusmaster.users import RULES
+from mbusweb.access import add_user_offline
 from support.browser import Visit, Words, factory_site, visit
 
 CONFIGURATION = "/configuration"
@@ -125,7 +126,7 @@ async def test_after_a_restart_the_page_comes_back_by_itself_and_changes_are_in_
     browser: Browser, tmp_path: Path
 ) -> None:
     with factory_site(tmp_path) as site:
-        add_user_offline(tmp_path / "state", "anna", "correct horse battery")
+        add_user_offline(tmp_path / "state", "anna", "correct horse battery", RULES)
         async with visit(browser, site, Words("de")) as user:
             await user.open(f"{CONFIGURATION}/mbus")
             await user.fill_in_login("anna", "correct horse battery")

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from playwright.async_api import Browser, expect
 
-from mbusmaster.access import add_user_offline
+from mbusmaster.users import RULES
+from mbusweb.access import add_user_offline
 from support.browser import FACTORY, Words, factory_site, look_for_barriers, visit
 
 OWN = "a long passphrase"
@@ -12,7 +13,7 @@ OWN = "a long passphrase"
 
 async def test_after_the_own_password_the_master_comes_back_as_new(browser: Browser, tmp_path: Path) -> None:
     (tmp_path / "state").mkdir()
-    add_user_offline(tmp_path / "state", "petersen", OWN)
+    add_user_offline(tmp_path / "state", "petersen", OWN, RULES)
     with factory_site(tmp_path) as site:
         async with visit(browser, site, Words("en")) as user:
             await user.open("/configuration/restart")

@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, expect
 
-from mbusmaster.access import AuditKind
+from mbusmaster.audit_kinds import AuditKind
 from mbusmaster.releases import errors
 from mbusmaster.settings.schema import WebSettings
 from mbusmaster.web.app import create_app

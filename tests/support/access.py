@@ -8,7 +8,8 @@ from pathlib import Path
 
 from argon2 import Parameters, Type
 
-from mbusmaster.access import Access, Hasher
+from mbusmaster.users import RULES
+from mbusweb.access import Access, Hasher, Rules
 
 QUICK = Parameters(
     type=Type.ID, version=19, salt_len=16, hash_len=32, time_cost=1, memory_cost=8, parallelism=1
@@ -30,10 +31,11 @@ class Clocks:
         self.now += timedelta(seconds=seconds)
 
 
-def an_access(state: Path, clocks: Clocks, hasher: Hasher | None = None) -> Access:
+def an_access(state: Path, clocks: Clocks, hasher: Hasher | None = None, rules: Rules = RULES) -> Access:
     """Give one that is not open yet: 30 minutes idle, 12 hours at the longest."""
     return Access(
         state,
+        rules,
         clock=lambda: clocks.now,
         monotonic=lambda: clocks.seconds,
         idle_minutes=lambda: 30,
@@ -43,9 +45,11 @@ def an_access(state: Path, clocks: Clocks, hasher: Hasher | None = None) -> Acce
 
 
 @contextmanager
-def open_access(state: Path, clocks: Clocks | None = None, hasher: Hasher | None = None) -> Iterator[Access]:
+def open_access(
+    state: Path, clocks: Clocks | None = None, hasher: Hasher | None = None, rules: Rules = RULES
+) -> Iterator[Access]:
     """Open one for the length of the block."""
-    access = an_access(state, clocks or Clocks(), hasher)
+    access = an_access(state, clocks or Clocks(), hasher, rules)
     access.open()
     try:
         yield access

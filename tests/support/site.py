@@ -16,14 +16,16 @@ from typing import Any
 
 import httpx
 
-from mbusmaster.access import add_user_offline
 from mbusmaster.channels.trust import Trust
 from mbusmaster.settings import Settings, Store
 from mbusmaster.system.notify import READY, VARIABLE
+from mbusmaster.users import RULES
+from mbusweb.access import add_user_offline
 from support.system import END_SECONDS, running
 
 CHANNELS = ("secured_tcp", "plain_tcp", "rfc2217")
 READY_SECONDS = 30.0
+SERIAL = "TEST-1"
 USER, PASSWORD = "anna", "a long passphrase"
 
 
@@ -86,6 +88,21 @@ class Site:
                 self.stop()
                 raise AssertionError(f"the gateway was not ready:\n{self.log}") from None
 
+    def kill(self) -> None:
+        """End the gateway as a power cut would."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+    def enrol(self, url: str, token: str) -> str:
+        """Let a head-end take the gateway in by command; give what it says."""
+        command = [sys.executable, "-m", "mbusmaster", "enrol", url, token]
+        command += ["--config", str(self.folder / "master.toml")]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
     def stop(self) -> None:
         """End the gateway."""
         if self.process is not None:
@@ -128,18 +145,20 @@ class Site:
 
 
 @contextmanager
-def site(folder: Path, *, meters: int = 8, trusted: bool = True, **bus: Any) -> Iterator[Site]:
+def site(
+    folder: Path, *, meters: int = 8, trusted: bool = True, hosting: dict[str, Any] | None = None, **bus: Any
+) -> Iterator[Site]:
     """Run both until the block ends, with a user made, and a client that is trusted if `trusted`.
 
-    :param bus: settings of the bus.
+    :param hosting: settings of hosted reading; :param bus: those of the bus.
     """
     link = folder / "bus"
     arguments = ["--meters", str(meters), "--pty", str(link), "--control", "127.0.0.1:0", "--speed", "fast"]
     with running("mbussim", "serve", *arguments) as simulator:
         this = Site(folder, _free_ports("web", *CHANNELS), simulator.offers)
-        Store(folder / "master.toml").save(_settings(this, link, bus))
+        Store(folder / "master.toml").save(_settings(this, link, bus, hosting or {}))
         this.state.mkdir()
-        add_user_offline(this.state, USER, PASSWORD)
+        add_user_offline(this.state, USER, PASSWORD, RULES)
         if trusted:
             _trust(this)
         try:
@@ -149,7 +168,7 @@ def site(folder: Path, *, meters: int = 8, trusted: bool = True, **bus: Any) -> 
             this.stop()
 
 
-def _settings(this: Site, link: Path, bus: dict[str, Any]) -> Settings:
+def _settings(this: Site, link: Path, bus: dict[str, Any], hosting: dict[str, Any]) -> Settings:
     channels = {name: {"enabled": True, "port": this.ports[name], "bind": ["127.0.0.1"]} for name in CHANNELS}
     return Settings.model_validate(
         {
@@ -161,6 +180,8 @@ def _settings(this: Site, link: Path, bus: dict[str, Any]) -> Settings:
                 "discovery": False,
             },
             "web": {"setup_interface": "none0", "port": this.ports["web"]},
+            "device": {"serial_number": SERIAL},
+            "hosting": hosting,
             "panel": {"led_folder": str(this.folder / "leds")},
         }
     )

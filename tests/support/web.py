@@ -13,7 +13,6 @@ import httpx
 from argon2 import Parameters, Type
 from fastapi import FastAPI
 
-from mbusmaster.access import Access, Hasher
 from mbusmaster.meterlist import MeterList, Scanner
 from mbusmaster.settings import Settings, SettingsService, Store
 from mbusmaster.system.button import VirtualButton
@@ -22,9 +21,11 @@ from mbusmaster.system.identity import Identity, SerialSource
 from mbusmaster.system.leds import PanelFacts
 from mbusmaster.system.network import Network
 from mbusmaster.system.panel import Panel
+from mbusmaster.users import RULES
 from mbusmaster.web.app import create_app
 from mbusmaster.web.services import Services
 from mbusmaster.web.visitor import INTERFACE
+from mbusweb.access import Access, Hasher
 
 NOW = datetime(2026, 11, 22, 9, 8, 7, tzinfo=UTC)
 CHEAP = Parameters(Type.ID, 19, 16, 32, 1, 8, 1)
@@ -39,6 +40,7 @@ class Parts:
         self.settings = SettingsService(store, store.load())
         self.access = Access(
             folder,
+            RULES,
             clock=lambda: NOW,
             monotonic=time.monotonic,
             idle_minutes=lambda: 30,

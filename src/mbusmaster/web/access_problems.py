@@ -2,7 +2,7 @@
 
 import math
 
-from mbusmaster.access import AccessError, LoginError, Problem
+from mbusweb.access import AccessError, LoginError, Problem
 from mbusweb.locale import gettext as _
 from mbusweb.locale import ngettext
 
@@ -28,6 +28,8 @@ def _texts() -> dict[Problem, str]:
         Problem.NO_SUCH_USER: _("There is no such user any more."),
         Problem.TOO_MANY_USERS: _("There are five users already: delete one first."),
         Problem.LAST_USER: _("The last user cannot be deleted."),
+        Problem.LAST_ADMIN: _("One user who may do everything must stay."),
+        Problem.ROLE: _("This role is not possible here."),
         Problem.NOT_FACTORY: _("The first user has been made already."),
         Problem.PASSWORD_SHORT: _("A password has at least 12 characters."),
         Problem.PASSWORD_LONG: _("This password is too long."),

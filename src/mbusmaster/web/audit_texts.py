@@ -1,6 +1,6 @@
 """The kinds of the audit log, in the visitor's language."""
 
-from mbusmaster.access import AuditKind
+from mbusmaster.audit_kinds import AuditKind
 from mbusweb.locale import gettext as _
 
 
@@ -29,5 +29,6 @@ def kind_texts() -> dict[str, str]:
         AuditKind.FIRMWARE: _("Firmware"),
         AuditKind.CLOCK_SET: _("Clock set"),
         AuditKind.NETWORK: _("Network addresses"),
+        AuditKind.HOSTING: _("Hosted reading"),
         AuditKind.RESTART: _("Restart"),
     }

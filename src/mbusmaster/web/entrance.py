@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mbusmaster.access import Access
 from mbusmaster.web.guard import SAFE_METHODS
 from mbusmaster.web.visitor import (
     INTERFACE,
@@ -22,6 +21,7 @@ from mbusmaster.web.visitor import (
     Visitor,
     cookie_name,
 )
+from mbusweb.access import Access
 from mbusweb.locale import Preferences, speaking
 from mbusweb.locale import gettext as _
 

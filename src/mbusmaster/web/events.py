@@ -10,8 +10,8 @@ from fastapi import HTTPException, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from mbusmaster.access import Access
 from mbusmaster.web.visitor import Visitor, visitor
+from mbusweb.access import Access
 
 MAX_STREAMS: Final = 24
 MAX_OF_STRANGERS: Final = 8

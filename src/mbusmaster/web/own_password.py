@@ -4,11 +4,11 @@ from typing import Final
 
 from fastapi import Request
 
-from mbusmaster.access import LoginError, Problem
 from mbusmaster.web.access_problems import access_problem
 from mbusmaster.web.errors import NeedsLoginError
 from mbusmaster.web.services import Services
 from mbusmaster.web.visitor import visitor
+from mbusweb.access import LoginError, Problem
 from mbusweb.locale import gettext as _
 
 OWN: Final = "own"

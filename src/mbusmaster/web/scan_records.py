@@ -2,7 +2,7 @@
 
 import asyncio
 
-from mbusmaster.access import AuditKind
+from mbusmaster.audit_kinds import AuditKind
 from mbusmaster.meterlist import JobState, Mode, ScanJob
 from mbusmaster.web.actions import Actor
 from mbusmaster.web.services import Services

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from mbusmaster.access import Access, AuditLog
 from mbusmaster.bus.engine import BusEngine
 from mbusmaster.channels.doors import ChannelState
 from mbusmaster.channels.trust import Trust
@@ -20,6 +19,7 @@ from mbusmaster.system.network_change import NetworkApplier, NoNetworkApplier
 from mbusmaster.system.panel import Panel
 from mbusmaster.system.restart import Restart
 from mbusmaster.system.update import NoUpdateService, UpdateService
+from mbusweb.access import Access, AuditLog
 
 __all__ = ["ChannelState", "Services"]
 

@@ -6,12 +6,12 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from mbusmaster.access.audit import LONGEST_DETAIL
 from mbusmaster.settings import Change, Settings, SettingsError
 from mbusmaster.settings.assign import assign
 from mbusmaster.settings.problems import problems_of
 from mbusmaster.system.support import without_secrets
 from mbusmaster.web.setting_texts import setting_title
+from mbusweb.access.audit import LONGEST_DETAIL
 from mbusweb.locale import gettext as _
 
 _LONGEST_VALUE: Final = 100

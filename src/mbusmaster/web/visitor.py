@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from starlette.requests import HTTPConnection
 
-from mbusmaster.access import Session
+from mbusweb.access import Session
 from mbusweb.locale import Preferences
 
 Interface = Literal["setup", "lan"]

@@ -11,7 +11,6 @@ import pytest
 
 from mbusmaster import app
 from mbusmaster.__main__ import main
-from mbusmaster.access import add_user_offline
 from mbusmaster.administration import erase
 from mbusmaster.channels.trust import Trust
 from mbusmaster.meterlist import MeterList
@@ -28,6 +27,8 @@ from mbusmaster.system.erase import (
 )
 from mbusmaster.system.logs import Logs
 from mbusmaster.system.restart import ExitReason
+from mbusmaster.users import RULES
+from mbusweb.access import add_user_offline
 from support.access import Clocks
 
 USER, METER, CLIENT, LINE, PLACE = "petersen", "87654321", "boiler-room", "odd line 4711", "Harbour 12"
@@ -63,7 +64,7 @@ class Used:
         self.store = Store(folder / "master.toml")
         self.store.save(Settings.model_validate({**OURS, "device": {"name": f"old {PLACE}"}}))
         self.store.save(Settings.model_validate(OURS))
-        add_user_offline(self.state, USER, "a long passphrase")
+        add_user_offline(self.state, USER, "a long passphrase", RULES)
         meters = MeterList(self.state / "meters.db", clock=lambda: Clocks().now)
         meters.import_csv(f"identification,note\n{METER},cellar\n".encode(), bus="main")
         trust = Trust(self.state / "trust")

@@ -13,10 +13,11 @@ import pytest
 from cryptography.hazmat.primitives.serialization import pkcs12
 
 from mbus.application.commands import req_ud2
-from mbusmaster.access import FACTORY_PASSWORD, Access
 from mbusmaster.system.button import VirtualButton
 from mbusmaster.system.clock import ClockChange
 from mbusmaster.system.restart import ExitReason, Restart
+from mbusmaster.users import FACTORY_PASSWORD
+from mbusweb.access import Access
 from support.api import PASSWORD, api_client
 from support.certificates import Authority
 from support.web import NOW, web_client

@@ -4,7 +4,7 @@ from typing import Any
 import httpx
 import pytest
 
-from mbusmaster.access import LoginError
+from mbusweb.access import LoginError
 from support.web import WebClient, web_client
 
 OWN = "a long passphrase"

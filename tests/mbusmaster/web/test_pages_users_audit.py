@@ -1,14 +1,15 @@
 import csv
 from pathlib import Path
 
-from mbusmaster.access import AuditKind
+from mbusmaster.audit_kinds import AuditKind
 from mbusmaster.web.audit_texts import kind_texts
 from support.web import web_client
 
 
 def test_every_kind_has_a_text() -> None:
-    assert set(kind_texts()) == set(AuditKind)
-    assert len(set(kind_texts().values())) == len(AuditKind)
+    kinds = {kind for name in dir(AuditKind) if name.isupper() and (kind := getattr(AuditKind, name))}
+    assert set(kind_texts()) == kinds - {AuditKind.ROLE_CHANGED}, "the master has no roles"
+    assert len(set(kind_texts().values())) == len(kind_texts())
 
 
 async def test_the_newest_entries_come_first_a_page_at_a_time(tmp_path: Path) -> None:

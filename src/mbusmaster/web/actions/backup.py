@@ -5,16 +5,17 @@ from datetime import UTC
 from functools import partial
 from typing import Final
 
-from mbusmaster.access import AuditKind
-from mbusmaster.access.backup import unpack
+from mbusmaster.audit_kinds import AuditKind
 from mbusmaster.channels.trust.backup import unpack as unpack_trust
 from mbusmaster.settings import Change, Settings
 from mbusmaster.settings.backup import Restored, save
 from mbusmaster.settings.service import differences
 from mbusmaster.settings.tree import spot
+from mbusmaster.users import RULES
 from mbusmaster.web.actions import Actor
 from mbusmaster.web.services import Services
 from mbusmaster.web.setting_changes import audit_details
+from mbusweb.access.backup import unpack
 
 USERS: Final = "users"
 """Name of the secret with names and hashes of the users."""
@@ -53,7 +54,7 @@ def _secrets(services: Services) -> dict[str, bytes]:
 def users_in(restored: Restored) -> tuple[str, ...]:
     """Give the names of the users in a file; raise `AccessError` where they cannot be used."""
     data = restored.secrets.get(USERS)
-    return tuple(name for name, _hash in unpack(data)) if data else ()
+    return tuple(user.name for user in unpack(data, RULES)) if data else ()
 
 
 def clients_in(restored: Restored) -> int | None:

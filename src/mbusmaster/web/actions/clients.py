@@ -1,6 +1,6 @@
 """Who may come in through the secured channel: bundles that are issued and revoked, certificates that are added and removed."""
 
-from mbusmaster.access import AuditKind
+from mbusmaster.audit_kinds import AuditKind
 from mbusmaster.channels.trust import Bundle, Foreign, Kind, Trust, TrustedClient
 from mbusmaster.web.actions import Actor
 from mbusmaster.web.services import Services

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Mapping
 from typing import Final
 
-from mbusmaster.access import AuditKind
+from mbusmaster.audit_kinds import AuditKind
 from mbusmaster.releases.description import FILE_NAME
 from mbusmaster.system.update import MAX_SIZE, UNDER_WAY, UpdateState, UpdateStatus
 from mbusmaster.system.update_slots import ON_TRIAL, SHOWN_NAME

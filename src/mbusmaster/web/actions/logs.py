@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import tomli_w
 
-from mbusmaster.access import AuditKind
+from mbusmaster.audit_kinds import AuditKind
 from mbusmaster.bus.traffic import MAX_ENTRIES
 from mbusmaster.system.logs import LONGEST_CAPTURE, Logs
 from mbusmaster.system.support import SupportParts, archive_name, support_archive, without_secrets

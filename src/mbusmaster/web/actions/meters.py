@@ -3,7 +3,7 @@
 import re
 from datetime import UTC
 
-from mbusmaster.access import AuditKind
+from mbusmaster.audit_kinds import AuditKind
 from mbusmaster.meterlist import ImportReport
 from mbusmaster.web.actions import Actor
 from mbusmaster.web.services import Services

@@ -5,7 +5,7 @@ from typing import Final
 
 from starlette.requests import HTTPConnection
 
-from mbusmaster.access import AuditKind
+from mbusmaster.audit_kinds import AuditKind
 from mbusmaster.settings import Settings
 from mbusmaster.settings.schema import EthernetSettings
 from mbusmaster.system.network_change import TrialError, TrialPhase

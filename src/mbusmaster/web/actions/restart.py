@@ -2,7 +2,7 @@
 
 from starlette.background import BackgroundTask
 
-from mbusmaster.access import AuditKind
+from mbusmaster.audit_kinds import AuditKind
 from mbusmaster.system.restart import Restart
 from mbusmaster.web.actions import Actor
 from mbusmaster.web.services import Services

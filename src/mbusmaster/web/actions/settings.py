@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 
-from mbusmaster.access import AuditKind
+from mbusmaster.audit_kinds import AuditKind
 from mbusmaster.settings import Change
 from mbusmaster.web.actions import Actor
 from mbusmaster.web.services import Services

@@ -4,17 +4,23 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+from pydantic import AfterValidator
 from starlette.responses import Response, StreamingResponse
 
-from mbusmaster.access import AuditKind
-from mbusmaster.access.audit import MOST_AT_ONCE
 from mbusmaster.web.actions.audit import audit_file
 from mbusmaster.web.api.callers import Calling
 from mbusmaster.web.api.models import MOST_ROWS, Answer, file_of
+from mbusmaster.web.audit_texts import kind_texts
 from mbusmaster.web.services import Services
+from mbusweb.access.audit import MOST_AT_ONCE
 
 Who = Annotated[str | None, Query(max_length=64, description="Only what this user did.")]
-OneKind = Annotated[AuditKind | None, Query(description="Only entries of this kind.")]
+
+
+def _known(kind: str | None) -> str | None:
+    if kind is not None and kind not in kind_texts():
+        raise ValueError("there is no such kind")
+    return kind
 
 
 class AuditRow(Answer):
@@ -33,6 +39,11 @@ def router(services: Services) -> APIRouter:
     """Give the routes."""
     routes = APIRouter(tags=["system"])
     audit = services.audit
+    OneKind = Annotated[  # noqa: N806 - a type
+        str | None,
+        Query(description="Only entries of this kind.", json_schema_extra={"enum": sorted(kind_texts())}),
+        AfterValidator(_known),
+    ]
 
     @routes.get("/audit")
     async def list_audit(

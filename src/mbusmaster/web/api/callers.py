@@ -6,10 +6,10 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.security import APIKeyCookie, HTTPBearer
 
-from mbusmaster.access import Access
 from mbusmaster.web.errors import NeedsLoginError, NeedsUserError, NotAllowedError
 from mbusmaster.web.guard import CSRF_HEADER, SAFE_METHODS
 from mbusmaster.web.visitor import SESSION_COOKIE, Visitor, visitor
+from mbusweb.access import Access
 from mbusweb.locale import gettext as _
 
 # They only describe: the entrance has found out who it is.

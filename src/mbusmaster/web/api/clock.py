@@ -5,7 +5,7 @@ from datetime import datetime
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from mbusmaster.access import AuditKind
+from mbusmaster.audit_kinds import AuditKind
 from mbusmaster.system.clock import ClockQuality, ClockRefusedError, TimeStatus
 from mbusmaster.system.timetext import utc_text
 from mbusmaster.web.api.callers import Calling

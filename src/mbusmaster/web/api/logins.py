@@ -4,7 +4,7 @@ from typing import Final
 
 from fastapi import APIRouter, Request
 
-from mbusmaster.access import FACTORY_NAME, Problem, Session, UserError
+from mbusmaster.users import FACTORY_NAME
 from mbusmaster.web.api.callers import without_login
 from mbusmaster.web.api.models import Answer, Given, Moment, Text
 from mbusmaster.web.api.problems import declared
@@ -13,6 +13,7 @@ from mbusmaster.web.api.users import User
 from mbusmaster.web.errors import NeedsUserError, NotAllowedError
 from mbusmaster.web.services import Services
 from mbusmaster.web.visitor import Visitor, visitor
+from mbusweb.access import Problem, Session, UserError
 from mbusweb.locale import gettext as _
 
 CHECK: Final = without_login

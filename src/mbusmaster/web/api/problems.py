@@ -11,8 +11,6 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from mbusmaster.access import AccessError, LoginError
-from mbusmaster.access import Problem as Kind
 from mbusmaster.channels.trust import TrustError
 from mbusmaster.errors import MasterError
 from mbusmaster.helper.errors import HelperError
@@ -27,6 +25,8 @@ from mbusmaster.web.errors import NeedsLoginError, NeedsUserError, NotAllowedErr
 from mbusmaster.web.phrases import phrase
 from mbusmaster.web.settings_form import problem_text, problem_texts
 from mbusmaster.web.trust_texts import trust_problem
+from mbusweb.access import AccessError, LoginError
+from mbusweb.access import Problem as Kind
 from mbusweb.locale import gettext as _
 from mbusweb.locale import said
 
@@ -147,6 +147,10 @@ def handle_errors(api: FastAPI) -> None:
     async def needs_user(request: Request, error: NeedsUserError) -> Response:
         return problem(403, _("The default user may only make a user."))
 
+    @api.exception_handler(AccessError)
+    async def access_refused(request: Request, error: AccessError) -> Response:
+        return _access_refusal(error)
+
     @api.exception_handler(MasterError)
     async def refused(request: Request, error: MasterError) -> Response:
         return _refusal(error)
@@ -159,8 +163,6 @@ def handle_errors(api: FastAPI) -> None:
 def _refusal(error: MasterError) -> Response:
     """Answer what a part of the master does not do."""
     match error:
-        case AccessError():
-            return _access_refusal(error)
         case SettingsError():
             texts = problem_texts(error)
             return problem(422 if error.problems else 503, " ".join(_settings_lines(error)), errors=texts)

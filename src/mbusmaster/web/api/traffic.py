@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from mbus.addressing import LAST_PRIMARY, SecondaryAddress
 from mbus.errors import AddressError
-from mbusmaster.access import AuditKind
+from mbusmaster.audit_kinds import AuditKind
 from mbusmaster.bus.describing import as_text, describe
 from mbusmaster.bus.engine import BusEngine
 from mbusmaster.bus.stations import MeterName

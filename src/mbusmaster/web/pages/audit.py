@@ -6,7 +6,6 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request
 from starlette.responses import Response, StreamingResponse
 
-from mbusmaster.access import AuditKind
 from mbusmaster.web.actions.audit import audit_file
 from mbusmaster.web.audit_texts import kind_texts
 from mbusmaster.web.guard import Asking
@@ -66,7 +65,7 @@ def router(services: Services) -> APIRouter:
 
 
 def _filter(kind: str, who: str) -> tuple[str, str]:
-    return kind if kind in set(AuditKind) else "", who.strip()[:_LONGEST_NAME]
+    return kind if kind in kind_texts() else "", who.strip()[:_LONGEST_NAME]
 
 
 def _address(path: str, query: dict[str, str]) -> str:

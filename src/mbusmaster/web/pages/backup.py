@@ -9,7 +9,6 @@ from fastapi import APIRouter, Request
 from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
-from mbusmaster.access import AccessError
 from mbusmaster.channels.trust import TrustError
 from mbusmaster.settings import SettingsError
 from mbusmaster.settings.backup import MAX_SIZE, BackupError, Restored, restore
@@ -32,6 +31,7 @@ from mbusmaster.web.settings_form import problem_text, problem_texts
 from mbusmaster.web.trust_texts import trust_problem
 from mbusmaster.web.visitor import Visitor, visitor
 from mbusmaster.web.waiting_restore import WaitingRestores
+from mbusweb.access import AccessError
 from mbusweb.locale import gettext as _
 from mbusweb.locale import ngettext
 

@@ -7,7 +7,7 @@ from typing import Final
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from mbusmaster.access import AuditKind
+from mbusmaster.audit_kinds import AuditKind
 from mbusmaster.meterlist import Commissioning, Difference, Item, Kind, commissioning
 from mbusmaster.web.guard import Asking
 from mbusmaster.web.meter_import import LARGEST_BODY, Target, add_import, buses_of

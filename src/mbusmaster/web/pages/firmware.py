@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
-from mbusmaster.access import AuditKind
+from mbusmaster.audit_kinds import AuditKind
 from mbusmaster.errors import MasterError
 from mbusmaster.system.unavailable import NotAvailableError
 from mbusmaster.system.update import Outcome, ServerCheck, UpdateError, UpdateKind, UpdateState, UpdateStatus

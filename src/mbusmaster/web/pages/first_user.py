@@ -5,7 +5,6 @@ from typing import Final
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from mbusmaster.access import AccessError
 from mbusmaster.web.access_problems import access_problem
 from mbusmaster.web.errors import NeedsLoginError
 from mbusmaster.web.forms import form_values
@@ -15,6 +14,7 @@ from mbusmaster.web.pages.login import log_in_as, log_out_here
 from mbusmaster.web.render import go_to, page
 from mbusmaster.web.services import Services
 from mbusmaster.web.visitor import Visitor
+from mbusweb.access import AccessError
 from mbusweb.locale import gettext as _
 
 DOOR: Final = Door.OPEN

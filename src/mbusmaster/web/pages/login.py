@@ -7,7 +7,6 @@ from typing import Final
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from mbusmaster.access import LoginError, Problem, Session
 from mbusmaster.web.access_problems import access_problem
 from mbusmaster.web.forms import form_values
 from mbusmaster.web.guard import Asking, local_path
@@ -15,6 +14,7 @@ from mbusmaster.web.pages.door import Door
 from mbusmaster.web.render import Flash, go_to, page, renderer_of
 from mbusmaster.web.services import Services
 from mbusmaster.web.visitor import SESSION_COOKIE, VISIT_COOKIE, Visitor, cookie_name
+from mbusweb.access import LoginError, Problem, Session
 from mbusweb.locale import gettext as _
 
 DOOR: Final = Door.OPEN

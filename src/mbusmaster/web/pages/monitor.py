@@ -11,7 +11,7 @@ from fastapi import APIRouter, HTTPException, Request
 from starlette.responses import Response, StreamingResponse
 
 from mbus.errors import AddressError
-from mbusmaster.access import AuditKind
+from mbusmaster.audit_kinds import AuditKind
 from mbusmaster.bus.describing import as_text
 from mbusmaster.bus.engine import BusEngine
 from mbusmaster.bus.stations import MeterName

@@ -7,7 +7,7 @@ from typing import Final
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from mbusmaster.access import AuditKind
+from mbusmaster.audit_kinds import AuditKind
 from mbusmaster.settings import SettingsError
 from mbusmaster.system.clock import ClockRefusedError, TimeStatus
 from mbusmaster.system.timetext import utc_text

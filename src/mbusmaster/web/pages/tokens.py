@@ -6,7 +6,6 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
-from mbusmaster.access import AccessError, Token
 from mbusmaster.web.access_problems import access_problem
 from mbusmaster.web.forms import form_values
 from mbusmaster.web.guard import Asking
@@ -14,6 +13,7 @@ from mbusmaster.web.own_password import OWN, own_password_problem
 from mbusmaster.web.render import ask, flash, go_to, page
 from mbusmaster.web.services import Services
 from mbusmaster.web.visitor import visitor
+from mbusweb.access import AccessError, Token
 from mbusweb.locale import gettext as _
 
 PATH: Final = "/tokens"

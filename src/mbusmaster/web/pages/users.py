@@ -5,14 +5,13 @@ from typing import Final
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from mbusmaster.access import AccessError, User
-from mbusmaster.access.rows import MOST_USERS
 from mbusmaster.web.access_problems import access_problem
 from mbusmaster.web.forms import form_values
 from mbusmaster.web.guard import Asking
 from mbusmaster.web.own_password import OWN, own_password_problem
 from mbusmaster.web.render import flash, go_to, page
 from mbusmaster.web.services import Services
+from mbusweb.access import AccessError, User
 from mbusweb.locale import gettext as _
 
 PATH: Final = "/users"
@@ -31,7 +30,11 @@ def router(services: Services) -> APIRouter:
     async def show(request: Request) -> Response:
         users = access.users()
         return page(
-            request, "users.html", users=users, is_full=len(users) >= MOST_USERS, is_last=len(users) <= 1
+            request,
+            "users.html",
+            users=users,
+            is_full=len(users) >= access.rules.most_users,
+            is_last=len(users) <= 1,
         )
 
     @routes.get(ADD)

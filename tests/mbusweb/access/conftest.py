@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mbusmaster.access import Access
+from mbusweb.access import Access
 from support.access import Clocks, open_access
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from mbusmaster.access import (
-    FACTORY_PASSWORD,
+from mbusmaster.users import FACTORY_PASSWORD, RULES
+from mbusweb.access import (
     Access,
     AccessStoreError,
     Hasher,
@@ -24,9 +24,9 @@ from mbusmaster.access import (
     migrations,
     reset_users,
 )
-from mbusmaster.access import database as module
-from mbusmaster.access.access import WATCH_SECONDS
-from mbusmaster.access.database import DAMAGED_SUFFIX, FILE_NAME, connect
+from mbusweb.access import database as module
+from mbusweb.access.access import WATCH_SECONDS
+from mbusweb.access.database import DAMAGED_SUFFIX, FILE_NAME, connect
 from support.access import GOOD, OTHER, QUICK, Clocks, open_access
 from support.virtual_time import in_virtual_time
 
@@ -51,7 +51,7 @@ def test_only_the_owner_can_read_it(tmp_path: Path) -> None:
 
 def test_every_commit_is_on_the_disk_before_it_is_acknowledged(tmp_path: Path) -> None:
     with open_access(tmp_path):
-        connection = connect(tmp_path / FILE_NAME)
+        connection = connect(tmp_path / FILE_NAME, RULES.remedy)
         assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
         connection.close()
@@ -187,7 +187,7 @@ async def test_an_older_file_is_brought_up_to_date(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(migrations, "VERSION", len(steps))
     with open_access(tmp_path) as access:
         assert await access.log_in("a", GOOD, source=HERE, setup=True)
-    connection = connect(tmp_path / FILE_NAME)
+    connection = connect(tmp_path / FILE_NAME, RULES.remedy)
     assert connection.execute("SELECT shoe FROM users").fetchall() == [(43,)]
     connection.close()
 
@@ -207,10 +207,10 @@ async def test_a_step_that_fails_leaves_the_older_file(
 
 
 def test_two_that_make_the_file_at_once_make_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    add_user_offline(tmp_path, "a", GOOD, hasher=Hasher(QUICK))
+    add_user_offline(tmp_path, "a", GOOD, RULES, hasher=Hasher(QUICK))
     module.create(tmp_path / FILE_NAME)
     with pytest.raises(UserError):
-        add_user_offline(tmp_path, "a", GOOD, hasher=Hasher(QUICK))
+        add_user_offline(tmp_path, "a", GOOD, RULES, hasher=Hasher(QUICK))
 
 
 async def fill_the_disk(access: Access) -> None:
@@ -248,7 +248,7 @@ async def test_a_reset_by_another_process_is_noticed_at_the_next_question(tmp_pa
         _, secret = await access.create_token("a", "export")
         told: list[bool] = []
         access.on_change(lambda: told.append(access.is_factory))
-        assert reset_users(tmp_path) is None
+        assert reset_users(tmp_path, RULES) is None
         assert access.session(session.id) is None
         assert access.token(secret, source=HERE) is None
         assert told == [True]
@@ -258,14 +258,14 @@ async def test_a_reset_by_another_process_is_noticed_at_the_next_question(tmp_pa
 
 @in_virtual_time
 async def test_who_listens_is_told_of_it_within_seconds_though_nobody_asks(tmp_path: Path) -> None:
-    add_user_offline(tmp_path, "a", GOOD, hasher=Hasher(QUICK))
+    add_user_offline(tmp_path, "a", GOOD, RULES, hasher=Hasher(QUICK))
     with open_access(tmp_path) as access:
         watching = asyncio.create_task(access.watch())
         told = asyncio.Event()
         access.on_change(told.set)
         await asyncio.sleep(10 * WATCH_SECONDS)
         assert not told.is_set()
-        reset_users(tmp_path)
+        reset_users(tmp_path, RULES)
         asked_at = asyncio.get_running_loop().time()
         await told.wait()
         assert asyncio.get_running_loop().time() - asked_at <= WATCH_SECONDS
@@ -278,7 +278,7 @@ async def test_a_file_that_cannot_be_opened_for_a_while_is_opened_later(tmp_path
         watching = asyncio.create_task(access.watch())
         assert access.problem
         (tmp_path / "later").mkdir()
-        add_user_offline(tmp_path / "later", "a", GOOD, hasher=Hasher(QUICK))
+        add_user_offline(tmp_path / "later", "a", GOOD, RULES, hasher=Hasher(QUICK))
         await asyncio.sleep(WATCH_SECONDS + 1)
         assert not access.problem
         assert [user.name for user in access.users()] == ["a"]
@@ -290,7 +290,7 @@ async def test_a_reset_of_a_damaged_file_by_another_process_is_noticed(tmp_path:
     overwrite(path)
     with open_access(tmp_path) as access:
         assert access.problem
-        aside = reset_users(tmp_path)
+        aside = reset_users(tmp_path, RULES)
         assert aside is not None
         assert aside.name == f"{FILE_NAME}{DAMAGED_SUFFIX}"
         assert access.is_factory
@@ -302,7 +302,7 @@ async def test_a_reset_of_a_damaged_file_by_another_process_is_noticed(tmp_path:
 async def test_a_user_added_by_a_command_can_log_in_at_once(tmp_path: Path) -> None:
     with open_access(tmp_path) as access:
         assert access.is_factory
-        assert add_user_offline(tmp_path, "Jana", GOOD, hasher=Hasher(QUICK)) == "Jana"
+        assert add_user_offline(tmp_path, "Jana", GOOD, RULES, hasher=Hasher(QUICK)) == "Jana"
         assert not access.is_factory
         assert (await access.log_in("jana", GOOD, source=HERE, setup=False)).user == "Jana"
         kinds = [entry.kind for entry in access.audit.entries(who="command line")]
@@ -310,33 +310,33 @@ async def test_a_user_added_by_a_command_can_log_in_at_once(tmp_path: Path) -> N
 
 
 def test_a_command_works_before_the_first_start(tmp_path: Path) -> None:
-    add_user_offline(tmp_path, "a", GOOD, hasher=Hasher(QUICK))
+    add_user_offline(tmp_path, "a", GOOD, RULES, hasher=Hasher(QUICK))
     with open_access(tmp_path) as access:
         assert not access.is_factory
 
 
 @pytest.mark.parametrize(("name", "password"), [("user", OTHER), ("b", "short"), ("a", OTHER)])
 def test_a_command_refuses_what_the_pages_refuse(tmp_path: Path, name: str, password: str) -> None:
-    add_user_offline(tmp_path, "a", GOOD, hasher=Hasher(QUICK))
+    add_user_offline(tmp_path, "a", GOOD, RULES, hasher=Hasher(QUICK))
     with pytest.raises(UserError):
-        add_user_offline(tmp_path, name, password, hasher=Hasher(QUICK))
+        add_user_offline(tmp_path, name, password, RULES, hasher=Hasher(QUICK))
 
 
 def test_a_command_never_adds_a_user_to_a_damaged_file(tmp_path: Path) -> None:
     overwrite(tmp_path / FILE_NAME)
     with pytest.raises(AccessStoreError, match="reset-users"):
-        add_user_offline(tmp_path, "a", GOOD, hasher=Hasher(QUICK))
+        add_user_offline(tmp_path, "a", GOOD, RULES, hasher=Hasher(QUICK))
 
 
 def test_a_command_without_a_state_folder_says_so(tmp_path: Path) -> None:
     with pytest.raises(AccessStoreError, match="nowhere"):
-        reset_users(tmp_path / "nowhere")
+        reset_users(tmp_path / "nowhere", RULES)
 
 
 ADDER = """
 import asyncio, sys
 from pathlib import Path
-from mbusmaster.access.access import WATCH_SECONDS
+from mbusweb.access.access import WATCH_SECONDS
 from support.access import GOOD, open_access
 
 async def main():
@@ -379,7 +379,7 @@ def test_a_process_killed_while_it_makes_the_file_leaves_none_or_a_whole_one(tmp
         state = tmp_path / step
         state.mkdir()
         code = (
-            "import os, signal, sys\nfrom pathlib import Path\nfrom mbusmaster.access import database\n"
+            "import os, signal, sys\nfrom pathlib import Path\nfrom mbusweb.access import database\n"
             f"database.{step} = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
             "database.create(Path(sys.argv[1]))\n"
         )

@@ -2,7 +2,7 @@
 
 ::
 
-    MasterError
+    WebBaseError
     └── AccessError            has a kind, which a page translates, and the field it is about
         ├── UserError          a user cannot be added, changed or deleted
         ├── TokenError         an API token cannot be made or revoked
@@ -14,7 +14,7 @@ No message holds a password, a token, the id of a session or a name that somebod
 
 from enum import StrEnum
 
-from mbusmaster.errors import MasterError
+from mbusweb.errors import WebBaseError
 
 
 class Problem(StrEnum):
@@ -27,6 +27,8 @@ class Problem(StrEnum):
     NO_SUCH_USER = "no_such_user"
     TOO_MANY_USERS = "too_many_users"
     LAST_USER = "last_user"
+    LAST_ADMIN = "last_admin"
+    ROLE = "role"
     NOT_FACTORY = "not_factory"
     PASSWORD_SHORT = "password_short"  # noqa: S105 - a kind, no password
     PASSWORD_LONG = "password_long"  # noqa: S105
@@ -45,11 +47,11 @@ class Problem(StrEnum):
     SECRETS = "secrets"
 
 
-class AccessError(MasterError):
+class AccessError(WebBaseError):
     """Something about users was refused.
 
     :ivar kind: why; the same in every language.
-    :ivar field: of a form: "name", "password", "title", "expires"; empty where it is about none.
+    :ivar field: of a form: "name", "password", "role", "title", "expires"; empty where it is about none.
     """
 
     def __init__(self, message: str, kind: Problem, field: str = "") -> None:

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
+from mbusweb.access.rules import MOST_SESSIONS
+
 MOST_OF_A_USER: Final = 8
-MOST_SESSIONS: Final = 32
 _BITS: Final = 256
 _LONGEST_ID: Final = 64
 
@@ -27,6 +28,7 @@ class Session:
     :ivar csrf: what a form must send along with each change; a secret.
     :ivar created: UTC.
     :ivar source: from where the login came.
+    :ivar role: of the user at this moment; empty where the product has no roles.
     """
 
     id: str = field(repr=False)
@@ -35,6 +37,7 @@ class Session:
     csrf: str = field(repr=False)
     created: datetime
     source: str
+    role: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,7 @@ class Sessions:
     :param monotonic: seconds of a clock that never jumps.
     :param idle_minutes: after so long without use a session ends.
     :param longest_hours: so long it lasts at the most.
+    :param most: at a time.
     """
 
     def __init__(
@@ -74,10 +78,12 @@ class Sessions:
         monotonic: Callable[[], float],
         idle_minutes: Callable[[], float],
         longest_hours: Callable[[], float],
+        most: int = MOST_SESSIONS,
     ) -> None:
         self._monotonic = monotonic
         self._idle_minutes = idle_minutes
         self._longest_hours = longest_hours
+        self._most = most
         self._held: dict[bytes, _Held] = {}
 
     def start(self, holder: Holder, created: datetime, source: str) -> Session:
@@ -85,7 +91,7 @@ class Sessions:
         self.sweep()
         while sum(held.holder.user == holder.user for held in self._held.values()) >= MOST_OF_A_USER:
             self._drop_oldest([key for key, held in self._held.items() if held.holder.user == holder.user])
-        while len(self._held) >= MOST_SESSIONS:
+        while len(self._held) >= self._most:
             self._drop_oldest(list(self._held))
         identity, csrf = (secrets.token_urlsafe(_BITS // 8) for _ in range(2))
         now = self._monotonic()

@@ -11,14 +11,13 @@ from functools import cache
 from importlib import resources
 from typing import Final
 
-from mbusmaster.access.errors import Problem, UserError
-from mbusmaster.access.names import key_of
+from mbusweb.access.errors import Problem, UserError
+from mbusweb.access.names import key_of
 
 SHORTEST: Final = 12
 LONGEST: Final = 128
 LONGEST_BYTES: Final = 512
 LEAST_POINTS: Final = 6
-FACTORY_PASSWORD: Final = "Kamstrup1"  # noqa: S105 - printed in the guide 3.3, and of use only until somebody makes a user
 _LEAST_BESIDE_NAME: Final = 8
 _SHORTEST_NAME: Final = 3
 _SHORTEST_RUN: Final = 3

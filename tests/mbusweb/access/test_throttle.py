@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mbusmaster.access.throttle import (
+from mbusweb.access.throttle import (
     FIRST_DELAY,
     FORGOTTEN_AFTER,
     FREE,

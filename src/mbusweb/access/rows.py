@@ -3,13 +3,12 @@
 import sqlite3
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
-from mbusmaster.access.errors import Problem, TokenError, UserError
-from mbusmaster.access.names import key_of
+from mbusweb.access.errors import Problem, TokenError, UserError
+from mbusweb.access.names import key_of
+from mbusweb.access.rules import Rules
 
-MOST_USERS: Final = 5
-"""Guide 3.3."""
 MOST_TOKENS: Final = 20
 """Of one user."""
 
@@ -18,6 +17,7 @@ MOST_TOKENS: Final = 20
 class User:
     """A user, as a page shows one. Times are UTC.
 
+    :ivar role: what the user may; empty where the product has no roles. That of the bearer of a token is the lower one.
     :ivar last_login: None if there was none; does not make two users different.
     """
 
@@ -26,6 +26,7 @@ class User:
     created: datetime
     password_changed: datetime
     last_login: datetime | None = field(compare=False)
+    role: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ class Token:
     expires: datetime | None
     last_used: datetime | None
     last_source: str
+    role: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +62,22 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
+class PackedUser:
+    """A user as an encrypted backup has one."""
+
+    name: str
+    hash: str = field(repr=False)
+    role: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class TokenKey:
     """What is needed to let a program in."""
 
     id: int
     user: User
     expires: datetime | None
+    role: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,21 +104,21 @@ class Kept:
 
 
 def load(connection: sqlite3.Connection) -> Kept:
-    """Read it all: five users and a hundred tokens at the most."""
+    """Read it all, which is little."""
     connection.execute("BEGIN")
     try:
         generation, era, is_set_up = connection.execute(
             "SELECT generation, era, is_set_up FROM state WHERE id = 1"
         ).fetchone()
         rows = connection.execute(
-            "SELECT id, name, created, password_changed, last_login, key, epoch, hash FROM users ORDER BY key"
+            "SELECT id, name, created, password_changed, last_login, role, key, epoch, hash FROM users ORDER BY key"
         ).fetchall()
-        accounts = {row[5]: Account(_user(row), *row[5:]) for row in rows}
+        accounts = {row[6]: Account(_user(row), *row[6:]) for row in rows}
         users = {account.user.id: account.user for account in accounts.values()}
         tokens = {
-            digest: TokenKey(token, users[user], from_text(expires))
-            for digest, token, user, expires in connection.execute(
-                "SELECT digest, id, user, expires FROM tokens"
+            digest: TokenKey(token, users[user], from_text(expires), role)
+            for digest, token, user, expires, role in connection.execute(
+                "SELECT digest, id, user, expires, role FROM tokens"
             )
         }
     finally:
@@ -117,7 +129,7 @@ def load(connection: sqlite3.Connection) -> Kept:
 def users(connection: sqlite3.Connection) -> tuple[User, ...]:
     """List the users in the order of their names."""
     rows = connection.execute(
-        "SELECT id, name, created, password_changed, last_login FROM users ORDER BY key"
+        "SELECT id, name, created, password_changed, last_login, role FROM users ORDER BY key"
     )
     return tuple(map(_user, rows))
 
@@ -127,21 +139,23 @@ def add_user(
     name: str,
     hashed: str,
     at: datetime,
+    rules: Rules,
     *,
+    role: str = "",
     first: bool,
     further: bool = False,
 ) -> bool:
-    """Add a user; tell whether it is the first. Raise `UserError`.
+    """Add a user; tell whether it is the first, who must have the highest role. Raise `UserError`.
 
     :param first: it must be the first; :param further: it must not.
     """
     found = [row[0] for row in connection.execute("SELECT key FROM users")]
     if further and not found:
         raise UserError("all users were reset in the meantime", Problem.NOT_FACTORY, "name")
-    check_room(found, name, first=first)
+    check_room(found, name, rules, role, first=first)
     connection.execute(
-        "INSERT INTO users (key, name, hash, created, password_changed) VALUES (?, ?, ?, ?, ?)",
-        (key_of(name), name, hashed, as_text(at), as_text(at)),
+        "INSERT INTO users (key, name, hash, created, password_changed, role) VALUES (?, ?, ?, ?, ?, ?)",
+        (key_of(name), name, hashed, as_text(at), as_text(at), role),
     )
     if not found:
         connection.execute("UPDATE state SET is_set_up = 1, era = era + 1")
@@ -149,15 +163,36 @@ def add_user(
     return not found
 
 
-def check_room(found: list[str], name: str, *, first: bool) -> None:
+def check_room(found: list[str], name: str, rules: Rules, role: str, *, first: bool) -> None:
     """Raise `UserError` if a user of this name cannot come to those with the keys found."""
     if first and found:
         message = "somebody else has made the first user in the meantime; log in as that user"
         raise UserError(message, Problem.NOT_FACTORY, "name")
     if key_of(name) in found:
         raise UserError("there is a user of this name already", Problem.NAME_TAKEN, "name")
-    if len(found) >= MOST_USERS:
-        raise UserError(f"there are {MOST_USERS} users at the most; delete one first", Problem.TOO_MANY_USERS)
+    check_role(rules, role)
+    if not found and role != rules.highest:
+        raise UserError(f"the first user must have the role {rules.highest}", Problem.LAST_ADMIN, "role")
+    if len(found) >= rules.most_users:
+        message = f"there are {rules.most_users} users at the most; delete one first"
+        raise UserError(message, Problem.TOO_MANY_USERS)
+
+
+def check_role(rules: Rules, role: str) -> None:
+    """Raise `UserError` if the product has no such role."""
+    if role not in (rules.roles or ("",)):
+        raise UserError(f"a role is one of: {', '.join(rules.roles)}", Problem.ROLE, "role")
+
+
+def set_role(connection: sqlite3.Connection, name: str, role: str, rules: Rules) -> None:
+    """Give a user another role; one with the highest stays. Raise `UserError`."""
+    check_role(rules, role)
+    if role != rules.highest:
+        _keep_one_with_all_rights(connection, name, rules)
+    done = connection.execute("UPDATE users SET role = ? WHERE key = ?", (role, key_of(name)))
+    if not done.rowcount:
+        raise no_such_user()
+    _changed(connection)
 
 
 def set_password(connection: sqlite3.Connection, name: str, hashed: str, at: datetime) -> None:
@@ -177,13 +212,14 @@ def replace_hash(connection: sqlite3.Connection, user: int, old: str, new: str) 
     _changed(connection)
 
 
-def delete_user(connection: sqlite3.Connection, name: str) -> None:
-    """Delete a user with all tokens, but never the last one. Raise `UserError`."""
+def delete_user(connection: sqlite3.Connection, name: str, rules: Rules) -> None:
+    """Delete a user with all tokens, but never the last one, nor the last with the highest role. Raise `UserError`."""
     found = [row[0] for row in connection.execute("SELECT key FROM users")]
     if key_of(name) not in found:
         raise no_such_user()
     if len(found) == 1:
         raise UserError("the last user cannot be deleted; add another one first", Problem.LAST_USER)
+    _keep_one_with_all_rights(connection, name, rules)
     connection.execute("DELETE FROM users WHERE key = ?", (key_of(name),))
     _changed(connection)
 
@@ -200,17 +236,18 @@ def wipe(connection: sqlite3.Connection) -> None:
     _changed(connection)
 
 
-def restore(connection: sqlite3.Connection, accounts: list[tuple[str, str]], at: datetime) -> None:
-    """Put other users, as names and hashes, in the place of all; their tokens are gone."""
+def restore(connection: sqlite3.Connection, accounts: list[PackedUser], at: datetime, rules: Rules) -> None:
+    """Put other users in the place of all; their tokens are gone. Raise `UserError`."""
     wipe(connection)
-    for name, hashed in accounts:
-        add_user(connection, name, hashed, at, first=False)
+    # The first one must be one who may all.
+    for account in sorted(accounts, key=lambda one: one.role != rules.highest):
+        add_user(connection, account.name, account.hash, at, rules, role=account.role, first=False)
 
 
 def tokens(connection: sqlite3.Connection, user: str | None) -> tuple[Token, ...]:
     """List the tokens of a user, or of all."""
     rows = connection.execute(
-        "SELECT tokens.id, users.name, title, tokens.created, expires, last_used, last_source"
+        "SELECT tokens.id, users.name, title, tokens.created, expires, last_used, last_source, tokens.role"
         " FROM tokens JOIN users ON users.id = tokens.user WHERE ? IS NULL OR users.key = ? ORDER BY tokens.id",
         (user, user if user is None else key_of(user)),
     )
@@ -224,6 +261,7 @@ def add_token(
     digest: bytes,
     at: datetime,
     expires: datetime | None,
+    role: str,
 ) -> Token:
     """Add a token; those of the user that have ended make room. Raise `TokenError`, `UserError`."""
     owner = connection.execute("SELECT id, name FROM users WHERE key = ?", (key_of(user),)).fetchone()
@@ -235,11 +273,11 @@ def add_token(
         message = f"a user has {MOST_TOKENS} tokens at the most; revoke one first"
         raise TokenError(message, Problem.TOO_MANY_TOKENS)
     made = connection.execute(
-        "INSERT INTO tokens (user, title, digest, created, expires) VALUES (?, ?, ?, ?, ?)",
-        (owner[0], title, digest, as_text(at), expires and as_text(expires)),
+        "INSERT INTO tokens (user, title, digest, created, expires, role) VALUES (?, ?, ?, ?, ?, ?)",
+        (owner[0], title, digest, as_text(at), expires and as_text(expires), role),
     )
     _changed(connection)
-    return Token(int(made.lastrowid or 0), owner[1], title, at, expires, None, "")
+    return Token(int(made.lastrowid or 0), owner[1], title, at, expires, None, "", role)
 
 
 def delete_token(connection: sqlite3.Connection, user: str, token: int) -> str:
@@ -276,15 +314,23 @@ def no_such_user() -> UserError:
     return UserError("there is no such user", Problem.NO_SUCH_USER, "name")
 
 
+def _keep_one_with_all_rights(connection: sqlite3.Connection, name: str, rules: Rules) -> None:
+    if rules.roles:
+        others = "SELECT count(*) FROM users WHERE role = ? AND key != ?"
+        if not connection.execute(others, (rules.highest, key_of(name))).fetchone()[0]:
+            message = f"one user with the role {rules.highest} must stay"
+            raise UserError(message, Problem.LAST_ADMIN, "role")
+
+
 def _changed(connection: sqlite3.Connection) -> None:
     connection.execute("UPDATE state SET generation = generation + 1")
 
 
-def _user(row: tuple[int, str, str, str, str | None]) -> User:
+def _user(row: tuple[Any, ...]) -> User:
     created, changed = datetime.fromisoformat(row[2]), datetime.fromisoformat(row[3])
-    return User(row[0], row[1], created, changed, from_text(row[4]))
+    return User(row[0], row[1], created, changed, from_text(row[4]), row[5])
 
 
-def _token(row: tuple[int, str, str, str, str | None, str | None, str]) -> Token:
+def _token(row: tuple[Any, ...]) -> Token:
     created = datetime.fromisoformat(row[3])
-    return Token(row[0], row[1], row[2], created, from_text(row[4]), from_text(row[5]), row[6])
+    return Token(row[0], row[1], row[2], created, from_text(row[4]), from_text(row[5]), row[6], row[7])

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mbusmaster.access.errors import Problem, UserError
-from mbusmaster.access.passwords import LONGEST_BYTES, check_password, could_be_password, points
+from mbusweb.access.errors import Problem, UserError
+from mbusweb.access.passwords import LONGEST_BYTES, check_password, could_be_password, points
 
 
 def refusal_of(name: str, password: str) -> UserError | None:

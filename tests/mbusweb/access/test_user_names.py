@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mbusmaster.access.errors import Problem, UserError
-from mbusmaster.access.names import key_of, normal_name
+from mbusweb.access.errors import Problem, UserError
+from mbusweb.access.names import key_of, normal_name
 
 
 @pytest.mark.parametrize(

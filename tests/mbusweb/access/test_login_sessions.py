@@ -4,8 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from mbusmaster.access import Access
-from mbusmaster.access.sessions import MOST_OF_A_USER, MOST_SESSIONS, Holder, Session, Sessions
+from mbusweb.access import Access
+from mbusweb.access.rules import MOST_SESSIONS
+from mbusweb.access.sessions import MOST_OF_A_USER, Holder, Session, Sessions
 from support.access import GOOD, Clocks
 
 AT = datetime(2026, 1, 2, tzinfo=UTC)

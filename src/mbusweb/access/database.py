@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from mbusio.files import sync_file, sync_folder
-from mbusmaster.access import migrations
-from mbusmaster.access.errors import AccessError, AccessStoreError
+from mbusweb.access import migrations
+from mbusweb.access.errors import AccessError, AccessStoreError
 
 FILE_NAME: Final = "access.db"
 DAMAGED_SUFFIX: Final = ".damaged"
@@ -27,9 +27,6 @@ MOST_PENDING: Final = 1000
 """Changes that nobody waits for and that are not on the disk yet; more are dropped and counted."""
 _BESIDE: Final = ("-wal", "-shm")
 _DAMAGE: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-_REMEDY: Final = (
-    "`mbusmaster reset-users`, or the button held for 10 s, begins anew and keeps what is there aside"
-)
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
@@ -44,6 +41,7 @@ def create(path: Path, *, is_set_up: bool = False) -> None:
             _belong_to_owner_of_folder(new)
             with contextlib.closing(_connection(new)) as connection:
                 _migrate(connection, 0)
+                _add_columns(connection)
                 if is_set_up:
                     connection.execute("UPDATE state SET is_set_up = 1")
             sync_file(new)
@@ -69,46 +67,52 @@ def set_aside(path: Path) -> Path:
     return aside
 
 
-def connect(path: Path) -> sqlite3.Connection:
-    """Open the file and bring its tables up to date. Raise `AccessStoreError` if it is missing, damaged or too new."""
-    with _told("open", path):
+def connect(path: Path, remedy: str) -> sqlite3.Connection:
+    """Open the file and bring its tables up to date. Raise `AccessStoreError` if it is missing, damaged or too new.
+
+    :param remedy: what helps then, for the end of the message.
+    """
+    with _told("open", path, remedy):
         if not path.exists():
-            raise AccessStoreError(f"{path} is missing; {_REMEDY}", needs_reset=True)
+            raise AccessStoreError(f"{path} is missing; {remedy}", needs_reset=True)
         # SQLite takes an empty file for a new one: here it is one that lost its content.
         if path.stat().st_size == 0:
-            raise _damaged(path, "it is empty")
+            raise _damaged(path, "it is empty", remedy)
         connection = _connection(path)
         try:
-            _check(connection, path)
+            _check(connection, path, remedy)
         except BaseException:
             connection.close()
             raise
     return connection
 
 
-def _check(connection: sqlite3.Connection, path: Path) -> None:
+def _check(connection: sqlite3.Connection, path: Path, remedy: str) -> None:
     found = connection.execute("PRAGMA user_version").fetchone()[0]
     if found > migrations.VERSION:
-        newer = f"{path} was made by a newer version of this program; install that, or: {_REMEDY}"
+        newer = f"{path} was made by a newer version of this program; install that, or: {remedy}"
         raise AccessStoreError(newer, needs_reset=True)
     if found < 1:
-        raise _damaged(path, "it has no version")
+        raise _damaged(path, "it has no version", remedy)
     if connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
-        raise _damaged(path, "its check failed")
+        raise _damaged(path, "its check failed", remedy)
     _migrate(connection, found)
+    _add_columns(connection)
     try:
         if connection.execute("SELECT generation, era, is_set_up FROM state WHERE id = 1").fetchone() is None:
-            raise _damaged(path, "its state is missing")
+            raise _damaged(path, "its state is missing", remedy)
         connection.execute("SELECT users.id, tokens.id, audit.id FROM users, tokens, audit LIMIT 0")
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
             raise
-        raise _damaged(path, str(error)) from error
+        raise _damaged(path, str(error), remedy) from error
 
 
-def transact(connection: sqlite3.Connection, job: Callable[[sqlite3.Connection], T], path: Path) -> T:
+def transact(
+    connection: sqlite3.Connection, job: Callable[[sqlite3.Connection], T], path: Path, remedy: str
+) -> T:
     """Do a job in one transaction; when this returns, all of it is on the disk, and when it raises, nothing is."""
-    with _told("write", path):
+    with _told("write", path, remedy):
         connection.execute("BEGIN IMMEDIATE")
         try:
             result = job(connection)
@@ -120,14 +124,14 @@ def transact(connection: sqlite3.Connection, job: Callable[[sqlite3.Connection],
         return result
 
 
-def ensure(path: Path) -> None:
+def ensure(path: Path, remedy: str) -> None:
     """Make the file where there is none and nothing says that there was one. Raise `AccessStoreError`."""
     with _told("find", path):
         if path.exists():
             return
         if os.path.lexists(f"{path}-wal"):
             raise AccessStoreError(
-                f"{path} is missing, only what belongs to it is there; {_REMEDY}", needs_reset=True
+                f"{path} is missing, only what belongs to it is there; {remedy}", needs_reset=True
             )
     create(path)
 
@@ -135,11 +139,13 @@ def ensure(path: Path) -> None:
 class Database:
     """The file as a running gateway uses it: read in the thread of the loop, written in a thread of its own.
 
+    :param remedy: what helps where it cannot be used.
     :ivar trouble: why it cannot be used; None when it can.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, remedy: str) -> None:
         self.path = path
+        self._remedy = remedy
         self.trouble: AccessStoreError | None = AccessStoreError(f"{path} has not been opened")
         self._reader: sqlite3.Connection | None = None
         self._writer: tuple[sqlite3.Connection, tuple[int, int]] | None = None
@@ -158,9 +164,9 @@ class Database:
         self._close_reader()
         try:
             if make:
-                ensure(self.path)
+                ensure(self.path, self._remedy)
             self._identity = _identity(self.path)
-            self._reader = connect(self.path)
+            self._reader = connect(self.path, self._remedy)
         except AccessStoreError as error:
             self._fail(error)
             return
@@ -189,7 +195,7 @@ class Database:
     def read(self, job: Callable[[sqlite3.Connection], T]) -> T:
         """Give what a job reads. Raise `AccessStoreError`; a damaged file is closed."""
         try:
-            with _told("read", self.path), self._reading:
+            with _told("read", self.path, self._remedy), self._reading:
                 if self._reader is None:
                     raise self.trouble or AccessStoreError(f"{self.path} is closed")
                 return job(self._reader)
@@ -230,9 +236,9 @@ class Database:
         if self._writer is not None and self._writer[1] != identity:
             self._close_writer()
         if self._writer is None:
-            connection = connect(self.path)
+            connection = connect(self.path, self._remedy)
             self._writer = (connection, identity or (0, 0))
-        return transact(self._writer[0], job, self.path)
+        return transact(self._writer[0], job, self.path, self._remedy)
 
     def _write_posted(self) -> None:
         """Do all that was posted until now in one transaction: many entries at once cost one flush of the disk."""
@@ -324,6 +330,25 @@ def _migrate(connection: sqlite3.Connection, version: int) -> None:
             raise
 
 
+def _add_columns(connection: sqlite3.Connection) -> None:
+    for table, column, kind in migrations.ADDED_COLUMNS:
+        if _has_column(connection, table, column):
+            continue
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            # Another process may have been quicker.
+            if not _has_column(connection, table, column):
+                connection.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind}")
+            connection.execute("COMMIT")
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+
+
+def _has_column(connection: sqlite3.Connection, table: str, column: str) -> bool:
+    return any(row[1] == column for row in connection.execute(f"PRAGMA table_info({table})"))
+
+
 def _identity(path: Path) -> tuple[int, int] | None:
     try:
         found = path.stat()
@@ -332,8 +357,8 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def _damaged(path: Path, why: str) -> AccessStoreError:
-    return AccessStoreError(f"{path} is damaged: {why}; {_REMEDY}", needs_reset=True)
+def _damaged(path: Path, why: str, remedy: str) -> AccessStoreError:
+    return AccessStoreError(f"{path} is damaged: {why}; {remedy}", needs_reset=True)
 
 
 def _is_damage(error: sqlite3.Error) -> bool:
@@ -342,7 +367,7 @@ def _is_damage(error: sqlite3.Error) -> bool:
 
 
 @contextlib.contextmanager
-def _told(what: str, path: Path) -> Iterator[None]:
+def _told(what: str, path: Path, remedy: str = "") -> Iterator[None]:
     """Turn what the system and SQLite say into one sentence."""
     try:
         yield
@@ -352,7 +377,7 @@ def _told(what: str, path: Path) -> Iterator[None]:
         raise AccessStoreError(f"cannot {what} {path}: {error.strerror or error}") from error
     except sqlite3.Error as error:
         if _is_damage(error):
-            raise _damaged(path, str(error)) from error
+            raise _damaged(path, str(error), remedy) from error
         raise AccessStoreError(f"cannot {what} {path}: {error}") from error
 
 

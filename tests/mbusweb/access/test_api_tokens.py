@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from mbusmaster.access import Access, AuditKind, Problem, TokenError, UserError
-from mbusmaster.access.database import FILE_NAME
-from mbusmaster.access.rows import MOST_TOKENS
+from mbusweb.access import Access, AccessKind, Problem, TokenError, UserError
+from mbusweb.access.database import FILE_NAME
+from mbusweb.access.rows import MOST_TOKENS
 from support.access import GOOD, OTHER, Clocks, open_access
 
 HERE = "192.168.1.7"
@@ -49,8 +49,8 @@ async def test_a_revoked_token_is_out_at_once(user: Access) -> None:
     assert user.token(secret, source=HERE) is None
     assert user.tokens("a") == ()
     assert [entry.kind for entry in user.audit.entries()][:2] == [
-        AuditKind.TOKEN_REVOKED,
-        AuditKind.TOKEN_CREATED,
+        AccessKind.TOKEN_REVOKED,
+        AccessKind.TOKEN_CREATED,
     ]
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from mbusmaster.access import AccessError, reset_users
+from mbusmaster.users import RULES
+from mbusweb.access import AccessError, reset_users
 from support.access import GOOD, OTHER, open_access
 
 TYPED_AS_NAME = "my-secret-lamp-77"
@@ -56,7 +57,7 @@ async def test_no_secret_gets_out(tmp_path: Path, caplog: pytest.LogCaptureFixtu
         seen += [repr(vars(access._sessions)), repr(vars(access._throttle)), repr(access.audit.entries())]
         seen += access.audit.csv()
         await access.delete_user("b")
-        reset_users(tmp_path)
+        reset_users(tmp_path, RULES)
         assert access.is_factory
         written = everything_in(tmp_path)
     seen += [caplog.text]

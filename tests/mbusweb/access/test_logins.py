@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from argon2 import Parameters, Type
 
-from mbusmaster.access import FACTORY_PASSWORD, Access, Hasher, LoginError, Problem, Session
-from mbusmaster.access.access import MOST_CHECKING
-from mbusmaster.access.hashing import PARAMETERS
+from mbusmaster.users import FACTORY_PASSWORD
+from mbusweb.access import Access, Hasher, LoginError, Problem, Session
+from mbusweb.access.access import MOST_CHECKING
+from mbusweb.access.hashing import PARAMETERS
 from support.access import GOOD, OTHER, QUICK, Clocks, an_access, open_access
 
 HERE = "192.168.1.7"

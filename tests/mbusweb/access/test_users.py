@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from mbusmaster.access import (
-    FACTORY_PASSWORD,
+from mbusmaster.users import FACTORY_PASSWORD
+from mbusweb.access import (
     Access,
     AccessError,
+    AccessKind,
     AccessStoreError,
-    AuditKind,
     LoginError,
     Problem,
     UserError,
@@ -52,7 +52,7 @@ async def test_the_first_own_user_takes_the_place_of_the_default_user_and_ends_i
     with pytest.raises(LoginError):
         await access.log_in("user", FACTORY_PASSWORD, source="10.0.0.2", setup=True)
     kinds = [entry.kind for entry in access.audit.entries()]
-    assert kinds[1:3] == [AuditKind.USER_DELETED, AuditKind.USER_ADDED]
+    assert kinds[1:3] == [AccessKind.USER_DELETED, AccessKind.USER_ADDED]
 
 
 async def test_of_two_who_make_the_first_user_at_once_one_is_told(access: Access) -> None:

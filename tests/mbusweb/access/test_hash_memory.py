@@ -7,7 +7,7 @@ import pytest
 
 CODE = """
 import asyncio
-from mbusmaster.access import Hasher
+from mbusweb.access import Hasher
 
 def memory(which):
     with open("/proc/self/status") as file:

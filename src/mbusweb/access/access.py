@@ -1,8 +1,8 @@
-"""Users, logins, sessions and API tokens of one master: what the pages, the API, the button and the channels ask.
+"""Users, logins, sessions and API tokens of one product: what its pages, its API and all else ask.
 
 Everything that decides about a login is kept in memory and read again when the file has changed, also by another process
-(``mbusmaster reset-users``): each question looks for that, and `watch` does every few seconds. Where the file cannot be used
-nobody can log in, the default user neither, and the rest of the master goes on; `reset` sets it aside.
+(a command): each question looks for that, and `watch` does every few seconds. Where the file cannot be used
+nobody can log in, a default user neither, and the rest goes on; `reset` sets it aside.
 """
 
 import asyncio
@@ -14,32 +14,33 @@ import os
 import secrets
 import sqlite3
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, TypeVar
 
-from mbusmaster.access import rows
-from mbusmaster.access.audit import AuditKind, AuditLog, AuditRow, audit_row, write_row
-from mbusmaster.access.backup import pack, unpack
-from mbusmaster.access.database import FILE_NAME, Database
-from mbusmaster.access.errors import AccessStoreError, LoginError, Problem, TokenError
-from mbusmaster.access.hashing import Hasher
-from mbusmaster.access.names import FACTORY_NAME, key_of, normal_name
-from mbusmaster.access.passwords import FACTORY_PASSWORD, check_password, could_be_password, normal_password
-from mbusmaster.access.rows import Account, Kept, Token, User
-from mbusmaster.access.sessions import Holder, Session, Sessions
-from mbusmaster.access.throttle import Throttle
+from mbusweb.access import rows
+from mbusweb.access.audit import AccessKind, AuditLog, AuditRow, audit_row, write_row
+from mbusweb.access.backup import pack, unpack
+from mbusweb.access.database import FILE_NAME, Database
+from mbusweb.access.errors import AccessStoreError, LoginError, Problem, TokenError
+from mbusweb.access.hashing import Hasher
+from mbusweb.access.names import key_of, normal_name
+from mbusweb.access.passwords import check_password, could_be_password, normal_password
+from mbusweb.access.rows import Account, Kept, PackedUser, Token, User
+from mbusweb.access.rules import Rules
+from mbusweb.access.sessions import Holder, Session, Sessions
+from mbusweb.access.throttle import Throttle
 
 WATCH_SECONDS: Final = 3.0
 MOST_CHECKING: Final = 16
 """Passwords that wait to be looked at, one after the other; more are sent away."""
 BUSY_SECONDS: Final = 2.0
-TOKEN_PREFIX: Final = "mbm_"  # noqa: S105 - what tokens begin with
 TOKEN_WRITE_SECONDS: Final = 60.0
 """The last use of a token is written no more often."""
 LONGEST_TITLE: Final = 64
 _TOKEN_BYTES: Final = 32
-_TOKEN_LENGTH: Final = len(TOKEN_PREFIX) + 43
+_TOKEN_LENGTH: Final = 43
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
@@ -49,6 +50,7 @@ class Access:
     """One facade over the file of the users. Call it from the thread of the event loop only.
 
     :param state: folder of the file.
+    :ivar rules: of the product.
     :param clock: the time, aware; :param monotonic: seconds of a clock that never jumps.
     :param idle_minutes: see `Sessions`, as is `longest_hours`.
     :ivar audit: the audit log, in the same file.
@@ -57,6 +59,7 @@ class Access:
     def __init__(
         self,
         state: Path,
+        rules: Rules,
         *,
         clock: Callable[[], datetime],
         monotonic: Callable[[], float],
@@ -64,12 +67,13 @@ class Access:
         longest_hours: Callable[[], float],
         hasher: Hasher | None = None,
     ) -> None:
-        self._database = Database(state / FILE_NAME)
+        self._database = Database(state / FILE_NAME, rules.remedy)
+        self.rules = rules
         self.audit = AuditLog(self._database, clock)
         self._clock = clock
         self._monotonic = monotonic
         self._hasher = hasher or Hasher()
-        self._sessions = Sessions(monotonic, idle_minutes, longest_hours)
+        self._sessions = Sessions(monotonic, idle_minutes, longest_hours, rules.most_sessions)
         self._throttle = Throttle()
         self._kept: Kept | None = None
         self._listeners: list[Callable[[], None]] = []
@@ -156,29 +160,52 @@ class Access:
             return ()
 
     async def add_user(
-        self, name: str, password: str, *, who: str = "", source: str = "", first: bool = False
+        self,
+        name: str,
+        password: str,
+        *,
+        role: str = "",
+        who: str = "",
+        source: str = "",
+        first: bool = False,
     ) -> User:
-        """Add a user; the first one takes the place of the default user. Once this returns, no power cut loses it.
+        """Add a user; the first one takes the place of a default user, and has the highest role.
+
+        Once this returns, no power cut loses it.
 
         :param first: for a session of the default user: it must still be there when the user is made.
 
         Raise `UserError` with the field it is about, `AccessStoreError`.
         """
-        normal = normal_name(name)
+        normal = normal_name(name, self.rules.default_name)
         good = check_password(normal, password)
         kept = self._usable()
-        rows.check_room(list(kept.accounts), normal, first=first)
+        rows.check_room(list(kept.accounts), normal, self.rules, role, first=first)
         hashed = await self._hasher.make(good)
         at = self._clock()
-        added = audit_row(at, AuditKind.USER_ADDED, who=who, source=source, detail=normal)
+        detail = f"{normal} ({role})" if role else normal
+        added = audit_row(at, AccessKind.USER_ADDED, who=who, source=source, detail=detail)
         gone = audit_row(
-            at, AuditKind.USER_DELETED, who=who, source=source, detail=f"{FACTORY_NAME} (default user)"
+            at,
+            AccessKind.USER_DELETED,
+            who=who,
+            source=source,
+            detail=f"{self.rules.default_name} (default user)",
         )
 
         def add(connection: sqlite3.Connection) -> None:
             # Whoever adds a second user must not make the first one of a master that was reset in the meantime.
-            is_first = rows.add_user(connection, normal, hashed, at, first=first, further=bool(kept.accounts))
-            for row in (added, gone) if is_first else (added,):
+            is_first = rows.add_user(
+                connection,
+                normal,
+                hashed,
+                at,
+                self.rules,
+                role=role,
+                first=first,
+                further=bool(kept.accounts),
+            )
+            for row in (added, gone) if is_first and self.rules.default_user else (added,):
                 write_row(connection, row)
 
         await self._write(add)
@@ -197,7 +224,7 @@ class Access:
         hashed = await self._hasher.make(check_password(account.user.name, password))
         account = self._account(name)
         at = self._clock()
-        row = audit_row(at, AuditKind.PASSWORD_CHANGED, who=who, source=source, detail=account.user.name)
+        row = audit_row(at, AccessKind.PASSWORD_CHANGED, who=who, source=source, detail=account.user.name)
         kept_id = keep.id if keep is not None and key_of(keep.user) == account.key else ""
         self._sessions.announce(kept_id, account.epoch + 1)
         try:
@@ -206,18 +233,31 @@ class Access:
             self._sessions.announce(kept_id, None)
             raise
 
-    async def delete_user(self, name: str, *, who: str = "", source: str = "") -> None:
-        """Delete a user, whose sessions and tokens end, but never the last one. Raise `UserError`, `AccessStoreError`."""
+    async def set_role(self, name: str, role: str, *, who: str = "", source: str = "") -> None:
+        """Give a user another role, which holds at once; tokens keep theirs but may no more than the user.
+
+        Raise `UserError`, also where nobody would be left who may all, and `AccessStoreError`.
+        """
         user = self._account(name).user
-        row = audit_row(self._clock(), AuditKind.USER_DELETED, who=who, source=source, detail=user.name)
-        await self._write(lambda connection: rows.delete_user(connection, name), row)
+        detail = f"{user.name}: {role}"
+        row = audit_row(self._clock(), AccessKind.ROLE_CHANGED, who=who, source=source, detail=detail)
+        await self._write(lambda connection: rows.set_role(connection, name, role, self.rules), row)
+
+    async def delete_user(self, name: str, *, who: str = "", source: str = "") -> None:
+        """Delete a user, whose sessions and tokens end, but never the last one, nor the last who may all.
+
+        Raise `UserError`, `AccessStoreError`.
+        """
+        user = self._account(name).user
+        row = audit_row(self._clock(), AccessKind.USER_DELETED, who=who, source=source, detail=user.name)
+        await self._write(lambda connection: rows.delete_user(connection, name, self.rules), row)
 
     async def reset(self, *, who: str = "", source: str = "") -> None:
-        """Delete all users, sessions and tokens: the default user is back. A file that cannot be used is set aside.
+        """Delete all users, sessions and tokens: a default user is back. A file that cannot be used is set aside.
 
         The audit log stays, with an entry about this, and so does `is_set_up`. Raise `AccessStoreError`.
         """
-        row = audit_row(self._clock(), AuditKind.RESET, who=who, source=source, detail="all users")
+        row = audit_row(self._clock(), AccessKind.RESET, who=who, source=source, detail="all users")
         try:
             await self._write(rows.wipe, row)
         except AccessStoreError as error:
@@ -235,13 +275,13 @@ class Access:
         """Begin a session.
 
         :param source: address of the visitor, as the socket knows it.
-        :param setup: the visitor comes through the setup interface; only there the default user exists.
+        :param setup: the visitor comes through the setup interface; only there a default user exists.
 
         Raise `LoginError`: the same for a wrong name as for a wrong password, after the same time.
         """
         holder = await self._check(name, password, source=source, setup=setup)
         at = self._clock()
-        row = audit_row(at, AuditKind.LOGIN, who=holder.name, source=source)
+        row = audit_row(at, AccessKind.LOGIN, who=holder.name, source=source)
 
         def remember(connection: sqlite3.Connection) -> None:
             if holder.user is not None:
@@ -261,13 +301,17 @@ class Access:
         :param is_use: a person does something; False for what a page asks by itself.
         """
         self.refresh()
-        return self._sessions.find(identity, is_use=is_use)
+        found = self._sessions.find(identity, is_use=is_use)
+        if found is None or self._kept is None or found.is_factory:
+            return found
+        account = self._kept.accounts.get(key_of(found.user))
+        return None if account is None else replace(found, role=account.user.role)
 
     def log_out(self, identity: str, *, source: str = "") -> None:
         """End a session."""
         ended = self._sessions.end(identity)
         if ended is not None:
-            self.audit.record(AuditKind.LOGOUT, who=ended.user, source=source or ended.source)
+            self.audit.record(AccessKind.LOGOUT, who=ended.user, source=source or ended.source)
 
     def log_out_user(self, name: str, *, who: str = "", source: str = "") -> int:
         """End all sessions of a user; give how many there were."""
@@ -275,7 +319,7 @@ class Access:
         ended = 0 if account is None else self._sessions.end_of(account.user.id)
         if account is not None and ended:
             detail = f"all {ended} sessions of {account.user.name}"
-            self.audit.record(AuditKind.LOGOUT, who=who or account.user.name, source=source, detail=detail)
+            self.audit.record(AccessKind.LOGOUT, who=who or account.user.name, source=source, detail=detail)
         return ended
 
     # API tokens
@@ -289,11 +333,18 @@ class Access:
             return ()
 
     async def create_token(
-        self, user: str, title: str, expires: datetime | None = None, *, source: str = ""
+        self,
+        user: str,
+        title: str,
+        expires: datetime | None = None,
+        *,
+        role: str = "",
+        source: str = "",
     ) -> tuple[Token, str]:
         """Make a token of a user; give it and its secret, which nobody can see again.
 
         :param title: 1 to 64 characters in one line; :param expires: aware, in the future; None for never.
+        :param role: at most the user's, which is taken where it is empty.
 
         Raise `TokenError` with the field it is about, `UserError`, `AccessStoreError`.
         """
@@ -303,11 +354,15 @@ class Access:
             raise TokenError(f"a title has 1 to {LONGEST_TITLE} characters", Problem.TITLE, "title")
         if expires is not None and expires <= at:
             raise TokenError("the end must be in the future", Problem.EXPIRES, "expires")
-        owner = self._account(user).user.name
-        secret = TOKEN_PREFIX + secrets.token_urlsafe(_TOKEN_BYTES)
-        row = audit_row(at, AuditKind.TOKEN_CREATED, who=owner, source=source, detail=title)
+        owned = self._account(user).user
+        owner, role = owned.name, role or owned.role
+        if self.rules.lower(role, owned.role) != role:
+            raise TokenError("a token may no more than its user", Problem.ROLE, "role")
+        secret = self.rules.token_prefix + secrets.token_urlsafe(_TOKEN_BYTES)
+        row = audit_row(at, AccessKind.TOKEN_CREATED, who=owner, source=source, detail=title)
         token = await self._write(
-            lambda connection: rows.add_token(connection, user, title, _digest(secret), at, expires), row
+            lambda connection: rows.add_token(connection, user, title, _digest(secret), at, expires, role),
+            row,
         )
         return token, secret
 
@@ -318,15 +373,16 @@ class Access:
         def revoke(connection: sqlite3.Connection) -> None:
             title = rows.delete_token(connection, user, token)
             write_row(
-                connection, audit_row(at, AuditKind.TOKEN_REVOKED, who=owner, source=source, detail=title)
+                connection, audit_row(at, AccessKind.TOKEN_REVOKED, who=owner, source=source, detail=title)
             )
 
         await self._write(revoke)
 
     def token(self, secret: str, *, source: str) -> User | None:
-        """Give the user whose token this is; None where it is none, has ended or was revoked."""
+        """Give the user whose token this is, with the role of the token; None where it is none, has ended or was revoked."""
         self.refresh()
-        if self._kept is None or len(secret) != _TOKEN_LENGTH or not secret.startswith(TOKEN_PREFIX):
+        prefix = self.rules.token_prefix
+        if self._kept is None or not secret.startswith(prefix) or len(secret) != len(prefix) + _TOKEN_LENGTH:
             return None
         found = self._kept.tokens.get(_digest(secret))
         at = self._clock()
@@ -341,26 +397,31 @@ class Access:
             self._database.post(
                 lambda connection: rows.token_used(connection, found.id, at, place), "last use of a token"
             )
-        return found.user
+        return replace(found.user, role=self.rules.lower(found.role, found.user.role))
 
     # For the encrypted backup
 
     def export_secrets(self) -> bytes:
         """Give names and hashes of all users, for a backup that is encrypted. Raise `AccessStoreError`."""
-        return pack([(account.user.name, account.hash) for account in self._usable().accounts.values()])
+        return pack(
+            [
+                PackedUser(account.user.name, account.hash, account.user.role)
+                for account in self._usable().accounts.values()
+            ]
+        )
 
     async def import_secrets(self, data: bytes, *, who: str = "", source: str = "") -> int:
         """Put the users of a backup in the place of all; sessions and tokens end. Give how many; 0 changes nothing.
 
         Raise `AccessError` where these are no users, `AccessStoreError`.
         """
-        accounts = unpack(data)
+        accounts = unpack(data, self.rules)
         if accounts:
             at = self._clock()
             row = audit_row(
-                at, AuditKind.USERS_RESTORED, who=who, source=source, detail=f"{len(accounts)} users"
+                at, AccessKind.USERS_RESTORED, who=who, source=source, detail=f"{len(accounts)} users"
             )
-            await self._write(lambda connection: rows.restore(connection, accounts, at), row)
+            await self._write(lambda connection: rows.restore(connection, accounts, at, self.rules), row)
         return len(accounts)
 
     async def _check(self, name: str, password: str, *, source: str, setup: bool) -> Holder:
@@ -406,9 +467,12 @@ class Access:
                 return None
             await self._renew_hash(account, given)
             return Holder(account.user.id, account.user.name, account.epoch)
-        if key != FACTORY_NAME or not hmac.compare_digest(given.encode(), FACTORY_PASSWORD.encode()):
+        default = self.rules.default_user
+        if default is None or key != key_of(default.name):
             return None
-        return None if self._kept is None else Holder(None, FACTORY_NAME, self._kept.era)
+        if not hmac.compare_digest(given.encode(), default.password.encode()):
+            return None
+        return None if self._kept is None else Holder(None, default.name, self._kept.era)
 
     async def _renew_hash(self, account: Account, password: str) -> None:
         """Make a new hash where the parameters have changed since."""
@@ -421,7 +485,7 @@ class Access:
 
     def _record_failure(self, who: str, source: str, what: str, wait_seconds: float) -> None:
         detail = f"{what}; next try in {math.ceil(wait_seconds)} s" if wait_seconds else what
-        self.audit.record(AuditKind.LOGIN_FAILED, who=who, source=source, detail=detail, outcome="refused")
+        self.audit.record(AccessKind.LOGIN_FAILED, who=who, source=source, detail=detail, outcome="refused")
 
     def _is_good(self, holder: Holder, announced: int | None) -> bool:
         """Tell whether a session of this holder can go on."""

@@ -11,13 +11,12 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import astuple, dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Final
 
 from mbusio.csvtext import CsvWriter
-from mbusmaster.access.database import Database
-from mbusmaster.access.errors import AccessStoreError
-from mbusmaster.access.rows import as_text
+from mbusweb.access.database import Database
+from mbusweb.access.errors import AccessStoreError
+from mbusweb.access.rows import as_text
 
 MOST_ENTRIES: Final = 10_000
 MOST_FAILED: Final = 2_000
@@ -29,32 +28,24 @@ _SPACE: Final = re.compile(r"\s+")
 _STEERING: Final = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 
 
-class AuditKind(StrEnum):
-    """The kinds that the master writes; a page has a text for each."""
+class AccessKind:
+    """The kinds that every product writes; a product derives its own from here, and a page has a text for each."""
 
-    LOGIN = "login"
-    LOGIN_FAILED = "login failed"
-    LOGOUT = "logout"
-    USER_ADDED = "user added"
-    USER_DELETED = "user deleted"
-    PASSWORD_CHANGED = "password changed"  # noqa: S105 - a kind, no password
-    TOKEN_CREATED = "token created"  # noqa: S105
-    TOKEN_REVOKED = "token revoked"  # noqa: S105
-    RESET = "reset"
-    USERS_RESTORED = "users restored"
-    SETTINGS_CHANGED = "settings changed"
-    BACKUP = "backup"
-    RESTORE = "restore"
-    SCAN_STARTED = "scan started"
-    SCAN_ENDED = "scan ended"
-    METERS_CHANGED = "meters changed"
-    DOWNLOAD = "download"
-    BUS_WRITE = "bus write"
-    CERTIFICATE = "certificate"
-    FIRMWARE = "firmware"
-    CLOCK_SET = "clock set"
-    NETWORK = "network"
-    RESTART = "restart"
+    LOGIN: Final = "login"
+    LOGIN_FAILED: Final = "login failed"
+    LOGOUT: Final = "logout"
+    USER_ADDED: Final = "user added"
+    USER_DELETED: Final = "user deleted"
+    PASSWORD_CHANGED: Final = "password changed"  # noqa: S105 - a kind, no password
+    ROLE_CHANGED: Final = "role changed"
+    TOKEN_CREATED: Final = "token created"  # noqa: S105
+    TOKEN_REVOKED: Final = "token revoked"  # noqa: S105
+    RESET: Final = "reset"
+    USERS_RESTORED: Final = "users restored"
+    SETTINGS_CHANGED: Final = "settings changed"
+    BACKUP: Final = "backup"
+    RESTORE: Final = "restore"
+    DOWNLOAD: Final = "download"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +99,7 @@ def write_row(connection: sqlite3.Connection, row: AuditRow) -> None:
         "DELETE FROM audit WHERE id <= (SELECT id FROM audit ORDER BY id DESC LIMIT 1 OFFSET ?)",
         (MOST_ENTRIES,),
     )
-    if row.kind == AuditKind.LOGIN_FAILED:
+    if row.kind == AccessKind.LOGIN_FAILED:
         connection.execute(
             "DELETE FROM audit WHERE kind = ?1"
             " AND id <= (SELECT id FROM audit WHERE kind = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)",
@@ -129,7 +120,7 @@ class AuditLog:
     def record(self, kind: str, *, who: str, source: str, detail: str = "", outcome: str = OK) -> None:
         """Write an entry; returns at once and never raises: what cannot be written is said in the system's log.
 
-        :param kind: one of `AuditKind`.
+        :param kind: one of the kinds of the product.
         :param who: the user, the client's name, or what else acts; empty where that is not known.
         :param source: an address, or where it came from.
         """

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from mbusmaster.access import Access, AuditKind, LoginError
-from mbusmaster.access import audit as module
-from mbusmaster.access.database import MOST_PENDING
+from mbusweb.access import Access, AccessKind, LoginError
+from mbusweb.access import audit as module
+from mbusweb.access.database import MOST_PENDING
 from support.access import GOOD, Clocks, open_access
 
 HERE = "192.168.1.7"
@@ -29,9 +29,9 @@ def test_entries_come_newest_first_page_by_page(access: Access) -> None:
 
 
 def test_entries_can_be_chosen_by_kind_and_by_who(access: Access, clocks: Clocks) -> None:
-    access.audit.record(AuditKind.SCAN_STARTED, who="a", source=HERE)
-    access.audit.record(AuditKind.SETTINGS_CHANGED, who="b", source=HERE, detail="time.zone: UTC")
-    access.audit.record(AuditKind.SETTINGS_CHANGED, who="a", source=HERE, outcome="refused")
+    access.audit.record(AccessKind.SETTINGS_CHANGED, who="a", source=HERE)
+    access.audit.record(AccessKind.SETTINGS_CHANGED, who="b", source=HERE, detail="time.zone: UTC")
+    access.audit.record(AccessKind.SETTINGS_CHANGED, who="a", source=HERE, outcome="refused")
     assert [entry.who for entry in access.audit.entries(kind="settings changed")] == ["a", "b"]
     (entry,) = access.audit.entries(kind="settings changed", who="b")
     assert (entry.at, entry.source, entry.detail, entry.outcome) == (clocks.now, HERE, "time.zone: UTC", "ok")
@@ -49,11 +49,11 @@ def test_the_oldest_go(access: Access, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_failed_logins_do_not_drive_out_the_rest(access: Access, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_FAILED", 5)
-    access.audit.record(AuditKind.BUS_WRITE, who="a", source=HERE)
+    access.audit.record(AccessKind.BACKUP, who="a", source=HERE)
     for _ in range(30):
-        access.audit.record(AuditKind.LOGIN_FAILED, who="", source=HERE)
+        access.audit.record(AccessKind.LOGIN_FAILED, who="", source=HERE)
     kinds = [entry.kind for entry in access.audit.entries()]
-    assert kinds == ["login failed"] * 5 + ["bus write"]
+    assert kinds == ["login failed"] * 5 + ["backup"]
 
 
 def test_nothing_in_an_entry_steers_what_shows_it(access: Access) -> None:

@@ -3,21 +3,20 @@
 import unicodedata
 from typing import Final
 
-from mbusmaster.access.errors import Problem, UserError
+from mbusweb.access.errors import Problem, UserError
 
 LONGEST: Final = 32
-FACTORY_NAME: Final = "user"
-"""Name of the default user (guide 3.3)."""
 _LONGEST_INPUT: Final = 128
 _KINDS: Final = ("L", "M", "Nd")
 _SIGNS: Final = "._-"
 
 
-def normal_name(text: str) -> str:
+def normal_name(text: str, reserved: str = "") -> str:
     """Give the form in which a name is kept (NFKC); raise `UserError` for what cannot be a name.
 
-    1 to 32 letters, digits, dots, underlines and hyphens, a letter or digit first. The name of the default user stays with it:
-    where "user" is shown, it means the factory state.
+    1 to 32 letters, digits, dots, underlines and hyphens, a letter or digit first.
+
+    :param reserved: the name of the default user, which stays with it; empty where there is none.
     """
     name = unicodedata.normalize("NFKC", text) if len(text) <= _LONGEST_INPUT else text
     if not 1 <= len(name) <= LONGEST:
@@ -28,9 +27,9 @@ def normal_name(text: str) -> str:
             Problem.NAME_CHARACTERS,
             "name",
         )
-    if key_of(name) == FACTORY_NAME:
+    if reserved and key_of(name) == key_of(reserved):
         raise UserError(
-            f"the name {FACTORY_NAME} belongs to the default user; choose another one",
+            f"the name {reserved} belongs to the default user; choose another one",
             Problem.NAME_RESERVED,
             "name",
         )

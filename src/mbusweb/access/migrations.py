@@ -44,3 +44,8 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     """,
 )
 VERSION: Final = len(MIGRATIONS)
+ADDED_COLUMNS: Final = (
+    ("users", "role", "TEXT NOT NULL DEFAULT ''"),
+    ("tokens", "role", "TEXT NOT NULL DEFAULT ''"),
+)
+"""Table, column and kind of what came later and leaves the version as it is: a release that is taken back must find its users."""

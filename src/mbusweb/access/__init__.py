@@ -1,0 +1,43 @@
+"""Who may use the pages of a product: users, logins, sessions, API tokens, and the audit log.
+
+`access` is the facade; what differs between products is in `rules`. `names`, `passwords`, `hashing` and `throttle` say what is
+good, `sessions` is kept in memory, `rows`, `audit` and `migrations` belong to the file of `database`, `offline` is for commands,
+`backup` for the encrypted backup.
+"""
+
+from mbusweb.access.access import Access
+from mbusweb.access.audit import AccessKind, AuditEntry, AuditLog
+from mbusweb.access.errors import (
+    AccessError,
+    AccessStoreError,
+    LoginError,
+    Problem,
+    TokenError,
+    UserError,
+)
+from mbusweb.access.hashing import Hasher
+from mbusweb.access.offline import add_user_offline, reset_users
+from mbusweb.access.rows import Token, User
+from mbusweb.access.rules import DefaultUser, Rules
+from mbusweb.access.sessions import Session
+
+__all__ = [
+    "Access",
+    "AccessError",
+    "AccessKind",
+    "AccessStoreError",
+    "AuditEntry",
+    "AuditLog",
+    "DefaultUser",
+    "Hasher",
+    "LoginError",
+    "Problem",
+    "Rules",
+    "Session",
+    "Token",
+    "TokenError",
+    "User",
+    "UserError",
+    "add_user_offline",
+    "reset_users",
+]
