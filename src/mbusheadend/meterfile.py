@@ -1,67 +1,15 @@
-"""The list of meters as the master's CSV file (`mbusio.meterfile`): read for import, and written."""
+"""The list of meters as the master's CSV file (`mbusio.meterfile`): read for import (`mbusio.meterimport`), and written."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Final
 
 from mbus.addressing import ANY_MANUFACTURER, ANY_MEDIUM, ANY_VERSION, SecondaryAddress, manufacturer_letters
 from mbus.errors import AddressError
 from mbus.tables.media import medium_name
 from mbusheadend.store.fleet import Meter
-from mbusio.meterfile import BUS_COLUMN, COLUMNS, ImportReport, Problem, read_lines, write_table
-from mbusio.meterline import LineReader, primary_of_cell
+from mbusio.meterfile import BUS_COLUMN, COLUMNS, write_table
+from mbusio.meterimport import DEFAULT_BUS, ImportedMeter, ImportFile, read_meters
 
-DEFAULT_BUS: Final = "main"
-"""Of lines that name none: a master with one bus does not name it."""
-
-
-@dataclass(frozen=True, slots=True)
-class ImportedMeter:
-    """A meter as a line of a file names it.
-
-    :ivar address: as in `mbusheadend.store.Place`: 16 hex digits, or a primary address where there is no secondary one.
-    """
-
-    bus: str
-    address: str
-    primary: int | None
-    note: str
-
-
-@dataclass(frozen=True, slots=True)
-class ImportFile:
-    """A file that was read: the meters of its good lines, and what is wrong with the others."""
-
-    meters: tuple[ImportedMeter, ...]
-    report: ImportReport
-
-
-def read_meters(data: bytes) -> ImportFile:
-    """Read a file; what is wrong with it stands in the report, never in an exception. It may take a while: use a thread."""
-    lines, report = read_lines(data)
-    meters: dict[tuple[str, str], ImportedMeter] = {}
-    problems: list[Problem] = []
-    for line in lines:
-        reader = LineReader(line)
-        meter = _meter(reader)
-        if meter is not None and (meter.bus, meter.address) in meters:
-            reader.complain("", "its meter stands in an earlier line already")
-        elif meter is not None:
-            meters[meter.bus, meter.address] = meter
-        problems += reader.problems
-    return ImportFile(tuple(meters.values()), report.with_problems(problems))
-
-
-def _meter(reader: LineReader) -> ImportedMeter | None:
-    if not reader.names_a_meter:
-        return None
-    secondary = reader.secondary()
-    primary = reader.read("primary_address", primary_of_cell)
-    if reader.problems:
-        return None
-    cells = reader.line.cells
-    address = str(primary) if secondary is None else str(secondary)
-    return ImportedMeter(cells.get(BUS_COLUMN, DEFAULT_BUS), address, primary, cells.get("note", ""))
+__all__ = ["DEFAULT_BUS", "ImportFile", "ImportedMeter", "read_meters", "write_meters"]
 
 
 def write_meters(meters: Iterable[Meter]) -> bytes:

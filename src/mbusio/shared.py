@@ -118,3 +118,8 @@ class SharedBus:
         transaction.expire(float("inf"))
         assert transaction.outcome is not None
         return transaction.outcome
+
+
+def bus_of(line: Line) -> Line | SharedBus:
+    """Give what procedures run on: the line itself, or with care for other clients where it leads to a gateway."""
+    return SharedBus(line) if line.transport.adaptive else line

@@ -64,16 +64,22 @@ class ScriptedMeter:
 
 
 class ScriptedBus:
-    """All meters hear every request; answers that come together are joined by AND, as on the wire."""
+    """All meters hear every request; answers that come together are joined by AND, as on the wire.
+
+    :ivar hangs_up_at: closes the connection as soon as these bytes come.
+    """
 
     def __init__(self, meters: list[ScriptedMeter]) -> None:
         self.meters = meters
         self.heard: list[LongFrame | ShortFrame] = []
         self.port = 0
+        self.hangs_up_at: bytes | None = None
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         decoder = StreamDecoder()
         while data := await reader.read(1000):
+            if self.hangs_up_at is not None and self.hangs_up_at in data:
+                break
             for event in decoder.feed(data):
                 if isinstance(event, LongFrame | ShortFrame):
                     self.heard.append(event)

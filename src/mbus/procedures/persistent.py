@@ -3,7 +3,7 @@
 A meter is asked at the default baud rate. Where it does not answer, that is believed after *timeout* seconds, and it is asked
 again up to *max retries* times; then, where its primary address is known besides, once by that; then at the other rates from the
 lowest to the highest that may be used: the one that worked the last time first, then 2400, 9600, 300, 19200. Who asks may want
-the rate that worked the last time in front of all, or have silent meters asked once only at first and again at the end of a round.
+the rate that worked the last time in front of all, or have silent meters asked once only at first and again when a round ends.
 
 Whoever answers must be who was asked: `mbus.procedures.read` sees to it, and where a meter is known by its secondary address and
 asked by its primary one, this module. What comes from another meter is no reading.

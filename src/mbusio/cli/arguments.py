@@ -24,6 +24,10 @@ ADDRESS_HELP: Final = (
 )
 LONGEST_SEARCH: Final = 600.0
 """Seconds that `mbus discover` may take."""
+LONGEST_TIMEOUT: Final = 60.0
+"""Seconds that a meter may be waited for."""
+MOST_RETRIES: Final = 10
+LIST_OPTIONS: Final = ("output", "bus", "min_baud", "max_baud", "timeout", "retries")
 
 _NUMBER = re.compile(r"[0-9]{1,3}")
 _NO_METER: Final = {
@@ -42,7 +46,10 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for add in (_decode, _scan, _read, _set_address, _set_baud, _set_clock, _reset, _monitor, _discover):
         add(commands)
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.command == "read":
+        _check_list_options(parser, options)
+    return options
 
 
 _Commands = argparse._SubParsersAction  # argparse gives its type no public name
@@ -125,11 +132,19 @@ def _read(commands: "_Commands[argparse.ArgumentParser]") -> None:
         "read meters",
         "/dev/ttyUSB0 1\n"
         "tcp://gateway:2445 5 852467982D2C3504 --json\n"
-        "/dev/ttyUSB0 12345678 --csv > reading.csv",
+        "/dev/ttyUSB0 12345678 --csv > reading.csv\n"
+        "'tls://gateway:1445?bundle=me.pem' meters.csv --csv --output readings.csv",
     )
     _add_bus(parser)
-    parser.add_argument("addresses", nargs="+", type=_checked(_address), metavar="ADDRESS", help=ADDRESS_HELP)
+    parser.add_argument(
+        "addresses",
+        nargs="+",
+        type=_checked(_address_or_list),
+        metavar="ADDRESS|LIST.csv",
+        help=f"{ADDRESS_HELP}; or a list of meters, as a master or mbus scan --csv writes it, that is read with patience",
+    )
     _add_form(parser, "one JSON object per meter and line", "one line per data record")
+    _add_patience(parser)
     _add_key(parser)
     _add_trace(parser)
 
@@ -254,6 +269,46 @@ def _add_form(parser: argparse.ArgumentParser, json: str, csv: str) -> None:
     form.add_argument("--csv", action="store_true", help=f"CSV with a header, {csv}")
 
 
+def _add_patience(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("for a list of meters")
+    group.add_argument(
+        "--output", type=Path, metavar="FILE", help="write CSV or JSON lines there, meter by meter"
+    )
+    group.add_argument(
+        "--bus", metavar="NAME", help="read those on this bus only, where the list has several"
+    )
+    group.add_argument(
+        "--min-baud",
+        type=_checked(_baud),
+        metavar="N",
+        help="lowest rate to ask silent meters at (default: 300)",
+    )
+    group.add_argument("--max-baud", type=_checked(_baud), metavar="N", help="highest rate (default: 19200)")
+    group.add_argument(
+        "--timeout",
+        type=_checked(_timeout),
+        metavar="SECONDS",
+        help="how long an answer may take (default: 2; never less than the standard allows a meter)",
+    )
+    group.add_argument(
+        "--retries",
+        type=int,
+        choices=range(MOST_RETRIES + 1),
+        metavar="N",
+        help=f"how often to ask again at the default rate, 0 to {MOST_RETRIES} (default: 3)",
+    )
+
+
+def _check_list_options(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    """End the program where an option for lists stands without a list, or the other way round."""
+    if not any(isinstance(target, Path) for target in options.addresses):
+        given = [name for name in LIST_OPTIONS if getattr(options, name) is not None]
+        if given:
+            parser.error(f"--{given[0].replace('_', '-')} is for a list of meters; give its file")
+    elif options.output is not None and not (options.csv or options.json):
+        parser.error("--output wants --csv or --json: say which of them the file shall be")
+
+
 def _add_key(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--key",
@@ -293,6 +348,18 @@ def _address(text: str) -> "int | SecondaryAddress":
     if text.strip() in _NO_METER:
         raise ValueError(f"{text.strip()} names no meter: {_NO_METER[text.strip()]}")
     return TEST if text.strip() == str(TEST) else parse_address(text)
+
+
+def _address_or_list(text: str) -> "int | SecondaryAddress | Path":
+    from mbus.errors import AddressError
+
+    try:
+        return _address(text)
+    except AddressError as error:
+        path = Path(text)
+        if path.is_file() or text.lower().endswith(".csv"):
+            return path
+        raise ValueError(f"{error}; and there is no file of that name that lists meters") from error
 
 
 def _mask(text: str) -> "SecondaryAddress":
@@ -338,6 +405,13 @@ def _seconds(text: str) -> float:
     seconds = float(text)
     if not 0 < seconds <= LONGEST_SEARCH:
         raise ValueError(f"{text!r}: wait for more than 0 and at most {LONGEST_SEARCH:.0f} seconds")
+    return seconds
+
+
+def _timeout(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds <= LONGEST_TIMEOUT:
+        raise ValueError(f"{text!r}: wait for more than 0 and at most {LONGEST_TIMEOUT:.0f} seconds")
     return seconds
 
 

@@ -1,8 +1,10 @@
-"""``mbus read``: read meters."""
+"""``mbus read``: read meters by their addresses; lists of meters are read by `mbusio.cli.read_list`."""
 
 import argparse
 import asyncio
 import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Final
 
 from mbus.addressing import SecondaryAddress
@@ -13,9 +15,10 @@ from mbus.link.frames import LongFrame
 from mbus.link.station import Stations
 from mbus.procedures.read import read
 from mbus.procedures.reading import Reading, whole
-from mbusio.cli.session import bus_of, open_line
+from mbusio.cli.session import open_line
 from mbusio.csvtext import CsvWriter
 from mbusio.driver import run as run_procedure
+from mbusio.shared import bus_of
 
 Address = int | SecondaryAddress
 
@@ -43,6 +46,10 @@ COLUMNS: Final = (
 
 def run(options: argparse.Namespace) -> int:
     """Read every meter in turn; one that fails or gives no usable record is reported, the others go on, the exit code is 1."""
+    if any(isinstance(target, Path) for target in options.addresses):
+        from mbusio.cli.read_list import run as read_list
+
+        return read_list(options)
     return asyncio.run(_read_all(options))
 
 
@@ -66,11 +73,11 @@ async def _read_all(options: argparse.Namespace) -> int:
             else:
                 telegrams = whole(reading, key=options.key)
                 output.reading(address, reading, telegrams)
-                code |= not _is_usable(address, telegrams)
+                code |= not is_usable(address, telegrams)
     return code
 
 
-def _is_usable(address: Address, telegrams: tuple[Telegram, ...]) -> bool:
+def is_usable(address: object, telegrams: tuple[Telegram, ...]) -> bool:
     """Tell whether a reading is of any use, and a person what is wrong with it."""
     errors = [telegram.error for telegram in telegrams if telegram.error is not None]
     for error in dict.fromkeys(errors):
@@ -134,16 +141,25 @@ class CsvOutput(Output):
         """Write all records."""
         secondary = None if reading.secondary is None else str(reading.secondary)
         where = {"address": str(address), "secondary_address": secondary, "remark": reading.remark}
-        for number, telegram in enumerate(telegrams, 1):
-            for record in telegram.records:
-                shown = record_as_json(record) | {"modifiers": ", ".join(record.modifiers)}
-                self._writer.row({**where, "telegram": number, **shown})
-            if telegram.error is not None:
-                self._writer.row({**where, "telegram": number, "error": telegram.error})
+        for row in record_rows(telegrams):
+            self._writer.row(where | row)
 
     def failed(self, address: Address, error: MBusError) -> None:
         """Write a row with the reason."""
         self._writer.row({"address": str(address), "error": str(error)})
+
+
+def record_rows(telegrams: Iterable[Telegram]) -> Iterator[dict[str, object]]:
+    """Give the cells of each record, and of each error."""
+    for number, telegram in enumerate(telegrams, 1):
+        for record in telegram.records:
+            yield {
+                "telegram": number,
+                **record_as_json(record),
+                "modifiers": ", ".join(record.modifiers),
+            }
+        if telegram.error is not None:
+            yield {"telegram": number, "error": telegram.error}
 
 
 class TableOutput(Output):
@@ -156,12 +172,16 @@ class TableOutput(Output):
 
     def reading(self, address: Address, reading: Reading, telegrams: tuple[Telegram, ...]) -> None:
         """Print the tables."""
+        self.show(telegrams, reading.remark)
+
+    def show(self, telegrams: tuple[Telegram, ...], remark: str) -> None:
+        """Print a table for each telegram, and the remark."""
         from mbusio.cli.table import print_telegram
 
         for telegram in telegrams:
             print_telegram(self._console, telegram)
-        if reading.remark:
-            self._console.print(f"remark: {reading.remark}", markup=False)
+        if remark:
+            self._console.print(f"remark: {remark}", markup=False)
         self._console.print()
 
 

@@ -15,10 +15,11 @@ from mbus.procedures.search_primary import search_primary
 from mbus.procedures.search_secondary import search_secondary
 from mbus.procedures.steps import Note
 from mbusio.cli.progress import ProgressBar
-from mbusio.cli.session import bus_of, open_line
+from mbusio.cli.session import open_line
 from mbusio.csvtext import CsvWriter
 from mbusio.driver import run as run_procedure
 from mbusio.line import Line
+from mbusio.shared import bus_of
 
 COLUMNS: Final = (
     "primary",

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from mbusio.line import Line
-from mbusio.shared import SharedBus
 from mbusio.trace import Trace, Tracer
 from mbusio.transport.url import Endpoint, open_transport
 
@@ -23,11 +22,6 @@ async def open_line(endpoint: Endpoint, *, baud: int | None, trace: bool = False
         yield line
     finally:
         await line.close()
-
-
-def bus_of(line: Line) -> Line | SharedBus:
-    """Give what procedures run on: the line itself, or with care for other clients where it leads to a gateway."""
-    return SharedBus(line) if line.transport.adaptive else line
 
 
 def _tracer() -> Tracer:

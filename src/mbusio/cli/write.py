@@ -16,10 +16,11 @@ from mbus.procedures.clock import set_clock, set_clock_frames
 from mbus.procedures.reset import reset_application, reset_frames
 from mbus.procedures.steps import Procedure
 from mbusio.cli.failure import CommandError
-from mbusio.cli.session import bus_of, open_line
+from mbusio.cli.session import open_line
 from mbusio.describe import describe
 from mbusio.driver import run as run_procedure
 from mbusio.line import Line
+from mbusio.shared import bus_of
 
 Frames = Iterable[ShortFrame | LongFrame]
 
