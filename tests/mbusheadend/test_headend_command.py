@@ -16,6 +16,7 @@ import pytest
 from mbushosting.contact import CONTACT
 from mbusmaster import administration
 from mbusmaster.hosting.link import HeadEndRefusedError
+from mbusmaster.settings.sections.system import HostingSettings
 from support.headend import call
 from support.needs import program
 
@@ -86,7 +87,7 @@ def test_a_master_is_enrolled_calls_and_is_revoked(
     with serving(tmp_path) as here:
         token = told("token", "--note", "cellar", "--days", "1", state=here.state)["token"]
         (tmp_path / "M1").mkdir()
-        administration.enrol(tmp_path / "M1", here.url, token, "M1")
+        administration.enrol(tmp_path / "M1", here.url, token, "M1", HostingSettings())
         assert f"this master, M1, is enrolled at {here.url}" in capsys.readouterr().out
         status, orders = curl(tmp_path, "M1", here.url)
         assert (status, "version" in orders) == (200, True)
@@ -98,7 +99,7 @@ def test_a_master_is_enrolled_calls_and_is_revoked(
         status, refusal = curl(tmp_path, "M1", here.url)
         assert (status, refusal["code"]) == (403, "revoked")
         with pytest.raises(HeadEndRefusedError, match="used already"):
-            administration.enrol(tmp_path / "M1", here.url, token, "M1")
+            administration.enrol(tmp_path / "M1", here.url, token, "M1", HostingSettings())
         assert "revoked" in run("masters", state=here.state).stdout
         here.process.send_signal(signal.SIGTERM)
         assert here.process.wait(20) == 0
@@ -109,7 +110,7 @@ def test_a_token_made_before_the_first_start_is_good(tmp_path: Path) -> None:
     word = told("token", state=tmp_path / "head-end")["token"]
     with serving(tmp_path) as here:
         (tmp_path / "M1").mkdir()
-        administration.enrol(tmp_path / "M1", here.url, word, "M1")
+        administration.enrol(tmp_path / "M1", here.url, word, "M1", HostingSettings())
         assert curl(tmp_path, "M1", here.url)[0] == 200
 
 
@@ -117,7 +118,7 @@ def test_a_restart_changes_nothing_for_masters(tmp_path: Path) -> None:
     with serving(tmp_path) as here:
         word = told("token", state=here.state)["token"]
         (tmp_path / "M1").mkdir()
-        administration.enrol(tmp_path / "M1", here.url, word, "M1")
+        administration.enrol(tmp_path / "M1", here.url, word, "M1", HostingSettings())
         here.process.kill()
     with serving(tmp_path) as here:
         assert curl(tmp_path, "M1", here.url)[0] == 200

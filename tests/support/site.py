@@ -11,12 +11,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from mbusmaster.channels.trust import Trust
+from mbusmaster.meterlist import MeterList
 from mbusmaster.settings import Settings, Store
 from mbusmaster.system.notify import READY, VARIABLE
 from mbusmaster.users import RULES
@@ -150,7 +152,7 @@ def site(
 ) -> Iterator[Site]:
     """Run both until the block ends, with a user made, and a client that is trusted if `trusted`.
 
-    :param hosting: settings of hosted reading; :param bus: those of the bus.
+    :param hosting: settings of hosted reading, whose meters are listed then; :param bus: those of the bus.
     """
     link = folder / "bus"
     arguments = ["--meters", str(meters), "--pty", str(link), "--control", "127.0.0.1:0", "--speed", "fast"]
@@ -161,6 +163,8 @@ def site(
         add_user_offline(this.state, USER, PASSWORD, RULES)
         if trusted:
             _trust(this)
+        if hosting:
+            _list_meters(this)
         try:
             this.start()
             yield this
@@ -192,6 +196,14 @@ def _trust(this: Site) -> None:
     (this.folder / "client.pem").write_bytes(trust.issue(this.client, None).pem())
     (this.folder / "ca.pem").write_bytes(trust.authority_pem())
     trust.close()
+
+
+def _list_meters(this: Site) -> None:
+    listed = MeterList(this.state / "meters.db", clock=lambda: datetime.now(UTC))
+    rows = [f"main,{meter['secondary']},{meter['primary']}" for meter in this.offers["meters"]]
+    report = listed.import_csv("\n".join(["bus,secondary,primary", *rows]).encode())
+    assert not report.problems, report
+    listed.close()
 
 
 def _free_ports(*names: str) -> dict[str, int]:

@@ -12,15 +12,17 @@ import ssl
 import threading
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
 from mbusio.files import write_atomically
-from mbusmaster.hosting.errors import HostingError
+from mbusmaster.hosting.errors import SaidError
 from mbusmaster.hosting.places import Place
+from mbusmaster.hosting.state import NOT_ENROLLED, CredentialState, Standing
 from mbusweb.texts import NO_TEXT, Text, mark
 
+FOLDER: Final = "hosting"
+"""In the state folder."""
 FILE: Final = "head-end.json"
 IDENTITY: Final = "identity-*.pem"
 FORMAT: Final = 1
@@ -30,30 +32,13 @@ _DAMAGED: Final = mark(
 )
 _UNREADABLE: Final = mark("%(file)s cannot be read: %(why)s")
 _UNWRITABLE: Final = mark("%(file)s cannot be written: %(why)s")
-NOT_ENROLLED: Final = mark("This master is not enrolled at any head-end: a token is needed.")
 _LAPSED: Final = mark(
     "The certificate of this master lapsed on %(date)s: enrol it with a new token, unless its clock is wrong."
 )
 
 
-class CredentialsError(HostingError):
-    """The credentials cannot be used, read or written.
-
-    :ivar text: says why and what to do.
-    """
-
-    def __init__(self, text: Text) -> None:
-        super().__init__(str(text))
-        self.text = text
-
-
-class Standing(StrEnum):
-    """How things stand with the credentials."""
-
-    NONE = "none"
-    VALID = "valid"
-    LAPSED = "lapsed"
-    DAMAGED = "damaged"
+class CredentialsError(SaidError):
+    """The credentials cannot be used, read or written; says why and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,21 +82,6 @@ class Enrolled:
     def files(self) -> set[str]:
         """Names of the files of both identities."""
         return {one.file for one in (self.current, self.next) if one is not None}
-
-
-@dataclass(frozen=True, slots=True)
-class CredentialState:
-    """How things stand, for pages and API.
-
-    :ivar place: address of the head-end, as https://…
-    :ivar text: what is wrong; empty while nothing is.
-    """
-
-    standing: Standing
-    place: str = ""
-    serial_number: str = ""
-    expires: datetime | None = None
-    text: Text = NO_TEXT
 
 
 class Credentials:

@@ -25,7 +25,7 @@ from mbushosting.enrolment import EST, FINGERPRINT, TokenError, read_token
 from mbusio.certificates import UNREADABLE, Pair, pem_of
 from mbusmaster.hosting.connection import Answer, Connection
 from mbusmaster.hosting.credentials import Credentials, Enrolled, trusting
-from mbusmaster.hosting.errors import HostingError
+from mbusmaster.hosting.errors import SaidError
 from mbusmaster.hosting.explain import explain_answer, explain_failure, nonsense, wrong_authority
 from mbusmaster.hosting.places import Place, Proxy, read_place, read_proxy
 from mbusmaster.serial_number import UNKNOWN, is_serial_number
@@ -44,15 +44,8 @@ _NO_SERIAL: Final = mark(
 Clock = Callable[[], datetime]
 
 
-class EnrolmentError(HostingError):
-    """What enrolment needs is not there.
-
-    :ivar text: says what.
-    """
-
-    def __init__(self, text: Text) -> None:
-        super().__init__(str(text))
-        self.text = text
+class EnrolmentError(SaidError):
+    """What enrolment needs is not there; says what."""
 
 
 def utc_now() -> datetime:

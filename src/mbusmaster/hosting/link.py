@@ -21,7 +21,7 @@ from mbushosting.contact import CONTACT, Contact, Orders
 from mbushosting.parts import Message
 from mbushosting.readings import READINGS, Batch, Receipt
 from mbusmaster.hosting.connection import Answer, Connection
-from mbusmaster.hosting.credentials import NOT_ENROLLED, Credentials, CredentialsError, Enrolled, Identity
+from mbusmaster.hosting.credentials import Credentials, CredentialsError, Enrolled, Identity
 from mbusmaster.hosting.explain import explain_answer, explain_failure, nonsense
 from mbusmaster.hosting.link_errors import (
     HeadEndDistrustedError,
@@ -31,6 +31,7 @@ from mbusmaster.hosting.link_errors import (
     HeadEndUnreachableError,
 )
 from mbusmaster.hosting.places import Place, PlaceError, Proxy, read_proxy
+from mbusmaster.hosting.state import NOT_ENROLLED
 from mbusweb.texts import Text, mark
 
 __all__ = [

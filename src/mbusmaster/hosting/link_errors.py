@@ -2,7 +2,7 @@
 
 ::
 
-    MasterError
+    SaidError
     └── HeadEndError                     the head-end gave no usable answer
         ├── HeadEndUnreachableError      nothing was heard of it: name, network, proxy, time-out
         ├── HeadEndDistrustedError       who answers there is not our head-end, or this clock is wrong
@@ -10,20 +10,18 @@
         └── HeadEndOverloadedError       it cannot do it now; try again later
 """
 
-from mbusmaster.errors import MasterError
+from mbusmaster.hosting.errors import SaidError
 from mbusweb.texts import Text
 
 
-class HeadEndError(MasterError):
-    """The head-end gave no usable answer.
+class HeadEndError(SaidError):
+    """The head-end gave no usable answer; says what happened and what to do.
 
-    :ivar text: says what happened and what to do.
     :ivar retry_after: seconds that the head-end asks to wait; None where it does not say.
     """
 
     def __init__(self, text: Text, retry_after: float | None = None) -> None:
-        super().__init__(str(text))
-        self.text = text
+        super().__init__(text)
         self.retry_after = retry_after
 
 

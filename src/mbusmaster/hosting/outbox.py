@@ -29,6 +29,7 @@ from mbusmaster.hosting.database import Database, get_fact, milliseconds_of, mom
 from mbusmaster.hosting.errors import HostingFileError
 from mbusmaster.hosting.packing import Patterns
 from mbusmaster.hosting.rows import State
+from mbusmaster.hosting.state import Outgoing
 from mbusmaster.hosting.taken import Taken
 from mbusweb.texts import Text, mark
 
@@ -102,6 +103,12 @@ class Outbox:
     def waiting(self) -> int:
         """Readings that the head-end does not have."""
         return self._counts[State.WAITING]
+
+    @property
+    def kept(self) -> Outgoing:
+        """How many readings there are."""
+        history = self._counts[State.KEPT] + self._counts[State.AGAIN]
+        return Outgoing(self.waiting, history, self._dropped)
 
     @property
     def outgoing(self) -> int:
@@ -227,7 +234,7 @@ class Outbox:
         return OutboxReport(
             waiting=self.waiting,
             oldest=None if oldest is None else moment_at(oldest),
-            kept=self._counts[State.KEPT] + self._counts[State.AGAIN],
+            kept=self.kept.kept,
             kept_since=None if kept_since is None else moment_at(kept_since),
             dropped=self._dropped,
         )

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from mbusmaster.errors import MasterError
+from mbusmaster.hosting.errors import SaidError
 from mbusweb.texts import Text, mark
 
 LONGEST_URL: Final = 255
@@ -18,15 +18,8 @@ _NO_PROXY: Final = mark(
 )
 
 
-class PlaceError(MasterError):
-    """The text names no head-end, or no proxy.
-
-    :ivar text: says what to write instead.
-    """
-
-    def __init__(self, text: Text) -> None:
-        super().__init__(str(text))
-        self.text = text
+class PlaceError(SaidError):
+    """The text names no head-end, or no proxy; says what to write instead."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from mbusmaster.hosting.orders import Orders
 from mbusmaster.hosting.outbox import Outbox
 from mbusmaster.hosting.plans import Plan
 from mbusmaster.hosting.reader import Subject
+from mbusmaster.hosting.state import RoundDone
 from mbusweb.texts import Text, mark
 
 PATIENCE: Final = timedelta(minutes=1)
@@ -42,7 +43,8 @@ class Rounds:
 
     :param meters: gives everybody who is listed, with every address that is known.
     :param clock: gives the time, UTC; :param quality: what is to be thought of it, in a word.
-    :param list_wanted: is told that a command wants the meter list; :param commands_done: that there is a result.
+    :param list_wanted: is told that a command wants the meter list; :param commands_done: that there is a result;
+    :param ended: each round that came to its end.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Rounds:
         quality: Callable[[], str] = lambda: "",
         list_wanted: Callable[[], None] = lambda: None,
         commands_done: Callable[[], None] = lambda: None,
+        ended: Callable[[RoundDone], None] = lambda done: None,
     ) -> None:
         self._buses = {
             engine.name: BusRounds(engine, outbox, memory, clock=clock, quality=quality) for engine in engines
@@ -71,6 +74,7 @@ class Rounds:
         self._clock = clock
         self._list_wanted = list_wanted
         self._commands_done = commands_done
+        self._ended = ended
         self._schedules: dict[str, Round] = {}
         self._urgent: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -190,6 +194,8 @@ class Rounds:
             "schedule %s, %s: %d meters read, %d answered", round.id, round.slot, round.asked, round.answered
         )
         del self._schedules[round.id]
+        plan = self._orders.plan(round.id)
+        self._tell_ended(round, "" if plan is None else plan.schedule.title)
         self._wake.set()
 
     def _drop(self, round: Round) -> None:
@@ -236,8 +242,16 @@ class Rounds:
             await self._commands.finish(command.id, "refused", "there is no such meter here")
             return
         await round.finished.wait()
+        self._tell_ended(round, "")
         detail = f"{round.answered} of {round.asked} meters answered"
         await self._commands.finish(command.id, "done" if round.answered or done else "failed", detail)
+
+    def _tell_ended(self, round: Round, title: str) -> None:
+        now = self._clock()
+        done = RoundDone(
+            round.id, title, round.slot, now, round.asked, round.answered, round.urgent, round.resets
+        )
+        self._ended(done)
 
     def _track(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)

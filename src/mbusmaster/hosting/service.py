@@ -8,9 +8,9 @@ import asyncio
 import contextlib
 import logging
 import random
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import Executor
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -27,8 +27,9 @@ from mbusmaster.hosting.orders import Orders
 from mbusmaster.hosting.outbox import Outbox
 from mbusmaster.hosting.report import MeterReports, Sources, contact_of
 from mbusmaster.hosting.rounds import Rounds
+from mbusmaster.hosting.state import HostingState, Planned, RoundDone
 from mbusmaster.settings.sections.system import HostingSettings
-from mbusweb.texts import NO_TEXT, Text, mark
+from mbusweb.texts import Text, mark
 
 OFF: Final = mark("Hosting is switched off.")
 CLOCK_OFF: Final = mark("The clocks of this master and of the head-end are %(minutes)s minutes apart.")
@@ -37,31 +38,11 @@ GOODBYE: Final = 10.0
 """Seconds for telling the head-end that hosting is off."""
 TOLERANCE: Final = timedelta(minutes=2)
 AGAIN: Final = 30.0
+ROUNDS_SHOWN: Final = 20
 _RESET: Final = "users_reset"
 _AUTHORITY: Final = "authority"
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class HostingState:
-    """How hosted reading stands.
-
-    :ivar on: as set; False also before anything may leave the master.
-    :ivar reached: the head-end answered the last time; `last_contact` says when that was.
-    :ivar reason: why it is off, or not reached; empty where all is well.
-    :ivar schedules: that are followed.
-    :ivar waiting: readings that the head-end does not have.
-    :ivar alarms: what must be looked at.
-    """
-
-    on: bool
-    reached: bool = False
-    reason: Text = NO_TEXT
-    last_contact: datetime | None = None
-    schedules: int = 0
-    waiting: int = 0
-    alarms: tuple[Text, ...] = ()
 
 
 class Hosting:
@@ -70,7 +51,8 @@ class Hosting:
     :param folder: for the file.
     :param is_on: whether it may work now; `look` says that this, or a setting, has changed.
     :param executor: uses the file, one job at a time; None is a thread of its own.
-    :param changed: is called when `state` may have changed.
+    :param changed: is called when `state` may have changed in something else than how many readings there are.
+    :param round_ended: is told each round.
     """
 
     def __init__(
@@ -86,6 +68,7 @@ class Hosting:
         chance: Callable[[], float] = random.random,
         executor: Executor | None = None,
         changed: Callable[[], None] = lambda: None,
+        round_ended: Callable[[RoundDone], None] = lambda done: None,
     ) -> None:
         self._path = folder / FILE_NAME
         self._engines = tuple(engines)
@@ -97,7 +80,9 @@ class Hosting:
         self._chance = chance
         self._executor = executor
         self._changed = changed
+        self._round_ended = round_ended
         self._alarms = Alarms(self._told_alarm)
+        self._users_reset = False
         self._look = asyncio.Event()
         self._work: _Work | None = None
 
@@ -112,8 +97,9 @@ class Hosting:
             work.agent.reached and self._is_on(),
             work.agent.reason if self._is_on() else Text(OFF),
             work.agent.last_contact,
-            len(work.orders.plans),
-            work.outbox.waiting,
+            work.plans(self._clock()),
+            tuple(work.rounds_done),
+            work.outbox.kept,
             self._alarms.texts,
         )
 
@@ -126,7 +112,11 @@ class Hosting:
             self._work.rounds_look()
 
     async def note_users_reset(self) -> None:
-        """All users were removed at the device: the head-end is told; raise `HostingFileError`."""
+        """All users were removed at the device: the head-end is told, later where it cannot be now.
+
+        Raise `HostingFileError`.
+        """
+        self._users_reset = self._work is None
         if self._work is not None:
             await self._work.note_users_reset()
 
@@ -134,9 +124,19 @@ class Hosting:
         """Work until cancelled."""
         database = await self._open()
         try:
-            work = _Work(database, self._engines, self._head_end, self._sources, self._alarms, self._clock)
+            work = _Work(
+                database,
+                self._engines,
+                self._head_end,
+                self._sources,
+                self._alarms,
+                self._clock,
+                self._ended_round,
+            )
             await work.open(self._settings().history_size << 20, self._chance, self._changed)
             self._work = work
+            if self._users_reset:
+                await self.note_users_reset()
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._keep_history(work))
                 tasks.create_task(self._on_and_off(work))
@@ -197,6 +197,10 @@ class Hosting:
                     _log.error("hosted reading: %s", error)
             await asyncio.sleep(PURGE_EVERY)
 
+    def _ended_round(self, done: RoundDone) -> None:
+        self._round_ended(done)
+        self._changed()
+
     def _told_alarm(self) -> None:
         self._changed()
         if self._work is not None:
@@ -216,8 +220,11 @@ class _Work:
         sources: Sources,
         alarms: Alarms,
         clock: Callable[[], datetime],
+        round_ended: Callable[[RoundDone], None],
     ) -> None:
         self.hosting = False
+        self.rounds_done: deque[RoundDone] = deque(maxlen=ROUNDS_SHOWN)
+        self._round_ended = round_ended
         self.orders = Orders(database, alarms)
         self._commands = Commands(database)
         self._memory = Memory(database)
@@ -271,11 +278,16 @@ class _Work:
             quality=self._sources.quality,
             list_wanted=self._want_list,
             commands_done=self._command_done,
+            ended=self._note_round,
         )
         try:
             await rounds.run()
         finally:
             self._rounds = None
+
+    def plans(self, now: datetime) -> tuple[Planned, ...]:
+        """Give the schedules that are followed."""
+        return tuple(Planned(plan.schedule, plan.next_at(now), plan.slot) for plan in self.orders.plans)
 
     def end_reading(self) -> bool:
         """Let `read` return after the meter that is being read; false where it is not at work."""
@@ -342,6 +354,10 @@ class _Work:
         await self._database.change(lambda file: set_fact(file, _AUTHORITY, authority))
         self._authority = authority
 
+    def _note_round(self, done: RoundDone) -> None:
+        self.rounds_done.appendleft(done)
+        self._round_ended(done)
+
     def _want_list(self) -> None:
         self._list_wanted = True
         self.agent.tell_soon()
@@ -356,6 +372,15 @@ class _Work:
             self._alarms.begin("clock", Text(CLOCK_OFF, {"minutes": minutes}))
         else:
             self._alarms.end("clock")
+
+
+async def keep_users_reset(folder: Path, clock: Callable[[], datetime]) -> None:
+    """Keep for the next contact that all users were removed, while hosted reading is not at work; raise `HostingFileError`."""
+    database = await Database.open(folder / FILE_NAME, clock=clock)
+    try:
+        await database.change(lambda file: set_fact(file, _RESET, "1"))
+    finally:
+        await database.close()
 
 
 async def _again_and_again(work: Callable[[], Awaitable[None]]) -> None:

@@ -5,7 +5,7 @@ Power     red    the master runs
 M-Bus     red    a bus has a fault or is cut off, for whatever reason: the converter is gone, over-current, short circuit,
                  temperature
 M-Bus     green  all buses work; flashing: a transaction is, or was a moment ago, on one of them
-Data      green  time server and update server were both reached
+Data      green  time server and update server were both reached, and while hosting is on the head-end too
 Overload  red    a bus is cut off because its driver is too hot
 Ethernet  green  there is a link; flashing: traffic
 ========  =====  ====================================================================================================
@@ -52,6 +52,7 @@ class PanelFacts:
     :ivar buses: the health of every bus.
     :ivar time_server: it was reached, and is who it should be.
     :ivar update_server: likewise.
+    :ivar head_end: it answered the last time; None while none is to be called.
     :ivar link: of the Ethernet interface.
     :ivar traffic: on the Ethernet interface, a moment ago.
     """
@@ -60,6 +61,7 @@ class PanelFacts:
     buses: tuple[Health, ...] = ()
     time_server: bool = False
     update_server: bool = False
+    head_end: bool | None = None
     link: bool = False
     traffic: bool = False
 
@@ -89,7 +91,7 @@ def panel_state(facts: PanelFacts) -> PanelState:
     return PanelState(
         power=RED,
         mbus=_mbus(facts.buses),
-        data=GREEN if facts.time_server and facts.update_server else DARK,
+        data=GREEN if facts.time_server and facts.update_server and facts.head_end is not False else DARK,
         overload=RED if any(map(is_too_hot, facts.buses)) else DARK,
         ethernet=(FLASHING if facts.traffic else GREEN) if facts.link else DARK,
     )

@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from mbushosting.enrolment import Token, read_token
-from mbusmaster.hosting.credentials import Credentials, CredentialsError, Standing
+from mbusmaster.hosting.credentials import Credentials, CredentialsError
 from mbusmaster.hosting.enrolment import EnrolmentError, enrol
 from mbusmaster.hosting.link import HeadEndDistrustedError, HeadEndRefusedError, HeadEndUnreachableError
 from mbusmaster.hosting.places import PlaceError
+from mbusmaster.hosting.state import Standing
 from support.certificates import Authority
 from support.headend import now, running
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from mbusmaster.hosting.state import HostedReading, NoHostedReading, OperationalStatus
 from mbusmaster.system.clock import (
     ClockSetter,
     NoClockSetter,
@@ -13,7 +14,6 @@ from mbusmaster.system.clock import (
     TimeState,
     TimeStatus,
 )
-from mbusmaster.system.hosted import HostedReading, NoHostedReading, OperationalStatus
 from mbusmaster.system.network_change import NetworkApplier, NoNetworkApplier
 from mbusmaster.system.unavailable import NotAvailableError
 from mbusmaster.system.update import NoUpdateService, UpdateService, UpdateState, UpdateStatus
@@ -29,7 +29,7 @@ def test_each_takes_the_place_of_the_real_service() -> None:
         str(time.state.reason),
         setter.unavailable,
         str(update.state.reason),
-        str(hosted.state.reason),
+        str(hosted.state.work.reason),
         str(network.unavailable),
     ):
         assert reason.startswith(("This release", "This installation"))
@@ -68,4 +68,4 @@ def test_an_update_is_busy_from_the_first_byte_until_it_is_installed() -> None:
 
 def test_without_hosted_reading_the_master_works_local() -> None:
     state = NoHostedReading().state
-    assert (state.status, state.reached) == (OperationalStatus.LOCAL, False)
+    assert (state.status, state.work.reached) == (OperationalStatus.LOCAL, False)
