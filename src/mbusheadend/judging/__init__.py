@@ -1,10 +1,14 @@
-"""What readings tell beyond their values, as pure functions of points and moments.
+"""What readings tell beyond their values, as functions of points and moments that ask nobody.
 
 ===============  ===========================================================================================
 points.py        values of a register over time
 consumption.py   what was used in each day, week, month or year
-counters.py      counters that were reset, rolled over, or stand still
+counters.py      counters that were reset or rolled over
 clocks.py        how the meter's own clock goes
 access.py        that somebody else reads the meter too
+standstill.py    that a meter stands still although it should move
+words.py         status byte, error flags and registers in words
+meter_state.py   what is remembered of a meter
+judge.py         judges readings as they come
 ===============  ===========================================================================================
 """

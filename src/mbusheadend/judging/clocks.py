@@ -55,9 +55,11 @@ def _drift(ahead: list[tuple[datetime, timedelta]]) -> timedelta | None:
     step = max(1, len(ahead) // MOST_PAIRS)
     spread = ahead[::step]
     half = len(spread) // 2
+    if not half:
+        return None
     slopes = [
         (late_ahead - early_ahead) / (late - early)
         for (early, early_ahead), (late, late_ahead) in zip(spread[:half], spread[-half:], strict=True)
-        if half and late - early >= SHORTEST
+        if late - early >= SHORTEST
     ]
     return timedelta(days=1) * median(slopes) if slopes else None

@@ -67,6 +67,7 @@ def test_a_few_readings_say_nothing_about_drift() -> None:
     state = clock_state(told(3, HOUR, 9 * SECOND))
     assert state is not None
     assert state.drift is None
+    assert clock_state(told(1, HOUR, 9 * SECOND)) is not None
     assert clock_state([]) is None
 
 

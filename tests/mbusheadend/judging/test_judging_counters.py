@@ -1,4 +1,4 @@
-"""Counters that fall, roll over or stand still, and what was used meanwhile."""
+"""Counters that fall or roll over, and what was used meanwhile."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mbus.application.datatypes import Value
 from mbusheadend.judging.consumption import MAX_PERIODS, Period, boundaries, consumption
-from mbusheadend.judging.counters import Frozen, falls, frozen
+from mbusheadend.judging.counters import falls
 from mbusheadend.judging.points import Point
 
 START: Final = datetime(2026, 3, 1, tzinfo=UTC)
@@ -40,22 +40,6 @@ def test_a_counter_that_was_reset_is_told_from_one_that_rolled_over() -> None:
     assert small.capacity is None
     (swapped,) = falls(points(99999990, 55000000))
     assert swapped.capacity is None
-
-
-def test_a_meter_that_says_the_same_for_long_is_frozen() -> None:
-    said = [(START + number * 6 * HOUR, "moves" if number < 2 else "stuck", "12:00") for number in range(8)]
-    assert frozen(said) == Frozen(START + 12 * HOUR, 6, is_sure=True)
-    going = [(taken, values, str(taken)) for taken, values, _ in said]
-    assert frozen(going) == Frozen(START + 12 * HOUR, 6, is_sure=False)
-    assert frozen([(taken, values, None) for taken, values, _ in said]) == Frozen(
-        START + 12 * HOUR, 6, is_sure=False
-    )
-
-
-def test_a_meter_that_was_read_often_in_a_short_time_is_not_frozen() -> None:
-    assert frozen([(START + number * HOUR, "same", None) for number in range(20)]) is None
-    assert frozen([(START + number * 20 * HOUR, "same", None) for number in range(3)]) is None
-    assert frozen([]) is None
 
 
 def test_edges_are_midnights_of_the_zone() -> None:
