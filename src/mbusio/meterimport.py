@@ -6,12 +6,10 @@ from typing import Final
 from mbus.addressing import SecondaryAddress
 from mbus.link.timing import BAUD_RATES
 from mbusio.meterfile import BUS_COLUMN, ImportReport, Problem, read_lines
-from mbusio.meterline import LineReader, primary_of_cell
+from mbusio.meterline import ADDRESS_DIGITS, LineReader, primary_of_cell
 
 DEFAULT_BUS: Final = "main"
 """Of lines that name none: a master with one bus does not name it."""
-
-SECONDARY_DIGITS: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +29,7 @@ class ImportedMeter:
     @property
     def secondary(self) -> SecondaryAddress | None:
         """By which it is selected; None where there is no secondary address."""
-        return SecondaryAddress.from_text(self.address) if len(self.address) == SECONDARY_DIGITS else None
+        return SecondaryAddress.from_text(self.address) if len(self.address) == ADDRESS_DIGITS else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from mbusio.meterfile import IDENTIFYING, Line, Problem
 
 T = TypeVar("T")
 
+ADDRESS_DIGITS: Final = 16
 _ROUNDED: Final = re.compile(r"\d+([.,]\d+)?[eE]\+?\d+")
 _IDENTIFICATION: Final = re.compile(r"[0-9A-Fa-f]{8}|[0-9]{1,7}")
 _WORDS: Final = frozenset((*MEDIA.values(), *fixed.MEDIA, medium_name(0xFF)))
@@ -103,7 +104,8 @@ def manufacturer_code_of(text: str) -> int:
 
 def _address(text: str) -> SecondaryAddress:
     text = text.strip()
-    if _ROUNDED.fullmatch(text):
+    # 1149037804770E16 is an address; spreadsheets write a sign or a point.
+    if _ROUNDED.fullmatch(text) and not (text.isalnum() and len(text) == ADDRESS_DIGITS):
         raise ValueError(
             f"{text} was an address before a spreadsheet took it for a number; let it keep the column as text"
         )

@@ -69,3 +69,9 @@ async def test_what_is_written_is_read_again_by_master_and_head_end(tmp_path: Pa
     entries = read_file(data, bus="main").entries
     assert [str(entry.secondary) if entry.secondary else entry.primary for entry in entries] == [ONE, TWO, 9]
     assert {entry.baud for entry in entries} == {2400}
+
+
+def test_an_address_that_looks_like_a_number_is_an_address_and_a_rounded_one_is_not() -> None:
+    read = read_meters(b"secondary_address\n1149037804770E16\n1.14904E+15\n")
+    assert [meter.address for meter in read.meters] == ["1149037804770E16"]
+    assert [problem.line for problem in read.report.problems] == [3]
