@@ -2,7 +2,13 @@
 
 from mbusheadend.store.changes import Changes, ChangesHere
 from mbusheadend.store.enrolling import StoredCertificate, StoredToken
-from mbusheadend.store.errors import StoreError, StoreRefusedError, UnknownError, WrongOwnerError
+from mbusheadend.store.errors import (
+    ChangedError,
+    StoreError,
+    StoreRefusedError,
+    UnknownError,
+    WrongOwnerError,
+)
 from mbusheadend.store.fleet import (
     Assignment,
     CommandState,
@@ -29,7 +35,7 @@ from mbusheadend.store.readings import (
 )
 
 __all__ = [
-    "Assignment", "Changes", "ChangesHere", "CommandState", "Completeness", "ContactFacts", "Cursor", "Enrolment",
+    "Assignment", "ChangedError", "Changes", "ChangesHere", "CommandState", "Completeness", "ContactFacts", "Cursor", "Enrolment",
     "Extent", "Fleet", "Gap", "Intake", "Master", "Meter", "Place", "Pruned", "Quarantined", "Queries", "ReadingPage",
     "Redecoded", "SeriesPage", "Stay", "Store", "StoreError", "StoreRefusedError", "StoredCertificate", "StoredCommand",
     "StoredReading", "StoredSchedule", "StoredToken", "UnknownError", "Upkeep", "Wanted", "WrongOwnerError",

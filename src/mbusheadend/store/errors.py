@@ -5,6 +5,7 @@
     StoreError                 the store could not do it: disk full, file damaged; nothing was changed
     └── StoreRefusedError      it would be wrong: the message says why, for a person
         ├── UnknownError       there is no such master, meter, schedule or command
+        ├── ChangedError       somebody else has changed it meanwhile
         └── WrongOwnerError    one master spoke for another
 """
 
@@ -19,6 +20,10 @@ class StoreRefusedError(StoreError):
 
 class UnknownError(StoreRefusedError):
     """There is no such thing."""
+
+
+class ChangedError(StoreRefusedError):
+    """Somebody else has changed it since it was looked at."""
 
 
 class WrongOwnerError(StoreRefusedError):

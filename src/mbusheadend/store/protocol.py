@@ -10,6 +10,7 @@ from typing import Protocol
 
 from mbusheadend.decoding.registers import Register
 from mbusheadend.judging.consumption import Consumption, Period
+from mbusheadend.store.browsing import Browsing
 from mbusheadend.store.changes import Changes
 from mbusheadend.store.enrolling import StoredCertificate, StoredToken
 from mbusheadend.store.fleet import (
@@ -117,8 +118,13 @@ class Wanted(Protocol):
     async def schedules(self) -> tuple[StoredSchedule, ...]:
         """Give all, by id."""
 
-    async def put_schedule(self, schedule: Schedule, assignment: Assignment, now: datetime) -> StoredSchedule:
-        """Add a schedule, or change the one of this id; the version is counted here. Tells the masters that it touches."""
+    async def put_schedule(
+        self, schedule: Schedule, assignment: Assignment, now: datetime, known: int | None = None
+    ) -> StoredSchedule:
+        """Add a schedule, or change the one of this id; the version is counted here. Tells the masters that it touches.
+
+        `known` is the version that was looked at, 0 that there was none; None takes any. Raise `ChangedError` for another one.
+        """
 
     async def delete_schedule(self, id: str) -> None:
         """Remove one; raise `UnknownError`."""
@@ -267,7 +273,9 @@ class Upkeep(Protocol):
         """
 
 
-class Store(Enrolment, Fleet, Wanted, Intake, Queries, Upkeep, Alarms, Notifying, Judging, Filling, Protocol):
+class Store(
+    Enrolment, Fleet, Wanted, Intake, Queries, Upkeep, Alarms, Notifying, Judging, Filling, Browsing, Protocol
+):
     """All of it.
 
     :ivar changes: tells whose orders have changed.

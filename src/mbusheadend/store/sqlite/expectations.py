@@ -5,11 +5,12 @@ schedule or meter go. So a schedule that was changed does not make gaps in the p
 """
 
 import sqlite3
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from pydantic import TypeAdapter
 
@@ -19,6 +20,7 @@ from mbusheadend.store.sqlite.found import DAY, Reader, rows_of
 from mbusheadend.store.sqlite.intake import OUTCOMES
 from mbusheadend.store.sqlite.moments import moment_of, stored
 from mbusheadend.store.sqlite.schedules import schedules_for
+from mbusheadend.store.viewing import Count
 from mbushosting.readings import Outcome
 from mbushosting.schedules import Schedule
 from mbushosting.slots import Rule, UnknownZoneError, slots_between
@@ -67,11 +69,74 @@ class _Run:
     outcome: Outcome | None
 
 
+def expected_meters(
+    connection: sqlite3.Connection,
+    since: datetime,
+    until: datetime,
+    serial: str | None,
+    chosen: frozenset[int] | None,
+) -> tuple[int, ...]:
+    """Give the meters that something was expected of in a time: at this master, among these."""
+    rows = connection.execute(
+        "SELECT DISTINCT meter FROM expectation WHERE since < ?1 AND (until IS NULL OR until > ?2)"
+        " AND (?3 IS NULL OR master = (SELECT id FROM master WHERE serial = ?3)) ORDER BY meter",
+        (stored(until), stored(since), serial),
+    )
+    return tuple(row["meter"] for row in rows.fetchall() if chosen is None or row["meter"] in chosen)
+
+
 def completeness_of(
     connection: sqlite3.Connection, meter: int, since: datetime, until: datetime
 ) -> Completeness:
     """Compare what was expected of a meter in a time with what came."""
-    begin, end = stored(since), stored(until)
+    expected = received = from_memory = 0
+    gaps: list[Gap] = []
+    for schedule, slots in _judged(connection, meter, stored(since), stored(until)):
+        run = _Run(schedule, [], None)
+        for slot in slots:
+            expected += 1
+            received += slot.is_received
+            from_memory += slot.is_recalled
+            if slot.is_received or slot.is_recalled:
+                _finish(run, meter, gaps)
+            else:
+                run.slots.append(slot.at)
+                run.outcome = slot.outcome
+        _finish(run, meter, gaps)
+    return Completeness(
+        meter, expected, received, tuple(sorted(gaps, key=lambda gap: (gap.first, gap.schedule))), from_memory
+    )
+
+
+def counts_of(connection: sqlite3.Connection, meter: int, edges: Sequence[datetime]) -> tuple[Count, ...]:
+    """Count what was expected of a meter and what came between each two edges."""
+    times = [stored(edge) for edge in edges]
+    counts = [[0, 0, 0] for _ in times[1:]]
+    for _, slots in _judged(connection, meter, times[0], times[-1]):
+        for slot in slots:
+            count = counts[bisect_right(times, slot.at) - 1]
+            count[0] += 1
+            count[1] += slot.is_received
+            count[2] += slot.is_recalled
+    return tuple(Count(*count) for count in counts)
+
+
+class _Slot(NamedTuple):
+    """A slot for which a reading was expected.
+
+    :ivar outcome: of the last attempt, None where nothing came at all.
+    """
+
+    at: int
+    outcome: Outcome | None
+    is_received: bool
+    is_recalled: bool
+
+
+def _judged(
+    connection: sqlite3.Connection, meter: int, begin: int, end: int
+) -> Iterator[tuple[str, Iterator[_Slot]]]:
+    """Give for each schedule what became of its slots, in order."""
     reader = Reader(connection)
     outcomes: dict[tuple[str, int], Outcome] = {}
     for row in rows_of(connection, meter, begin - DAY, end + LATE):
@@ -80,26 +145,15 @@ def completeness_of(
         if outcomes.get(key) is not Outcome.OK:
             outcomes[key] = outcome
     recalled = _filled(connection, meter, begin, end, outcomes)
-    expected = received = from_memory = 0
-    gaps: list[Gap] = []
-    for schedule, slots in _expected(connection, meter, begin, end):
-        run = _Run(schedule, [], None)
+
+    def judged(schedule: str, slots: tuple[int, ...]) -> Iterator[_Slot]:
         for slot in slots:
-            expected += 1
-            outcome_of_slot = outcomes.get((schedule, slot))
-            if outcome_of_slot is Outcome.OK:
-                received += 1
-                _finish(run, meter, gaps)
-            elif (schedule, slot) in recalled:
-                from_memory += 1
-                _finish(run, meter, gaps)
-            else:
-                run.slots.append(slot)
-                run.outcome = outcome_of_slot
-        _finish(run, meter, gaps)
-    return Completeness(
-        meter, expected, received, tuple(sorted(gaps, key=lambda gap: (gap.first, gap.schedule))), from_memory
-    )
+            outcome = outcomes.get((schedule, slot))
+            is_received = outcome is Outcome.OK
+            yield _Slot(slot, outcome, is_received, not is_received and (schedule, slot) in recalled)
+
+    for schedule, slots in _expected(connection, meter, begin, end):
+        yield schedule, judged(schedule, slots)
 
 
 def _filled(
@@ -138,13 +192,13 @@ def _expected(
     for row in rows.fetchall():
         begin = max(since, row["since"])
         end = until if row["until"] is None else min(until, row["until"])
-        found.setdefault(row["schedule"], set()).update(_slots(row["rule"], begin, end))
+        found.setdefault(row["schedule"], set()).update(slots_of_rule(row["rule"], begin, end))
     for schedule, slots in sorted(found.items()):
         yield schedule, tuple(sorted(slots))
 
 
 @lru_cache(4096)
-def _slots(rule: str, since: int, until: int) -> tuple[int, ...]:
+def slots_of_rule(rule: str, since: int, until: int) -> tuple[int, ...]:
     """Give the slots of a rule; none where this machine does not know its zone."""
     try:
         return tuple(

@@ -5,10 +5,13 @@ from pathlib import Path
 from mbusheadend.decoding.keys import Vault
 from mbusheadend.store.changes import Changes, ChangesHere
 from mbusheadend.store.sqlite.alarms import SqliteAlarms
+from mbusheadend.store.sqlite.arrivals import SqliteArrivals
+from mbusheadend.store.sqlite.browsing import SqliteBrowsing
 from mbusheadend.store.sqlite.database import Database
 from mbusheadend.store.sqlite.enrolment import SqliteEnrolment
 from mbusheadend.store.sqlite.filling import SqliteFilling
 from mbusheadend.store.sqlite.fleet import SqliteFleet
+from mbusheadend.store.sqlite.groups import SqliteGroups
 from mbusheadend.store.sqlite.intake import SqliteIntake, Taker
 from mbusheadend.store.sqlite.judged import SqliteJudging
 from mbusheadend.store.sqlite.keys import Keys
@@ -29,6 +32,9 @@ class SqliteStore(
     SqliteNotifying,
     SqliteJudging,
     SqliteFilling,
+    SqliteBrowsing,
+    SqliteArrivals,
+    SqliteGroups,
 ):
     """`mbusheadend.store.Store` in one file, which is made where there is none. Raise `StoreError` where it cannot be opened.
 

@@ -125,5 +125,10 @@ CREATE TABLE filled (
 _LOCAL: Final = """
 CREATE TABLE local_master (master INTEGER PRIMARY KEY REFERENCES master ON DELETE CASCADE, place TEXT NOT NULL) STRICT;
 """
-MIGRATIONS: Final = (_FLEET + _ENROLMENT + _READINGS, _WATCHING, _LOCAL)
+_BROWSING: Final = """
+CREATE INDEX command_by_id ON command (id);
+CREATE INDEX alarm_open_of_master ON alarm (master) WHERE cleared IS NULL;
+CREATE INDEX alarm_open_of_meter ON alarm (meter) WHERE cleared IS NULL;
+"""
+MIGRATIONS: Final = (_FLEET + _ENROLMENT + _READINGS, _WATCHING, _LOCAL, _BROWSING)
 """A step that was released is never changed: the next one follows it."""

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Final
 
 from mbusheadend.store.changes import Changes
-from mbusheadend.store.errors import UnknownError
+from mbusheadend.store.errors import ChangedError, UnknownError
 from mbusheadend.store.fleet import Assignment, CommandState, StoredCommand, StoredSchedule
 from mbusheadend.store.sqlite.database import Database
 from mbusheadend.store.sqlite.expectations import renew
@@ -37,11 +37,15 @@ class SqliteWanted:
         """See the protocol."""
         return await self._database.read(schedules_of)
 
-    async def put_schedule(self, schedule: Schedule, assignment: Assignment, now: datetime) -> StoredSchedule:
+    async def put_schedule(
+        self, schedule: Schedule, assignment: Assignment, now: datetime, known: int | None = None
+    ) -> StoredSchedule:
         """See the protocol."""
 
         def work(connection: sqlite3.Connection) -> tuple[StoredSchedule, frozenset[str]]:
             before = schedule_of(connection, schedule.id)
+            if known is not None and known != (0 if before is None else before.schedule.version):
+                raise ChangedError(f"somebody else has changed the schedule {schedule.id} meanwhile")
             version = 1 if before is None else before.schedule.version + 1
             put = StoredSchedule(
                 schedule.model_copy(update={"version": version}),
@@ -126,7 +130,7 @@ class SqliteWanted:
                 "SELECT * FROM command WHERE master = ? ORDER BY added DESC, id LIMIT ?",
                 (find_master(connection, serial)["id"], limit),
             )
-            return tuple(_command(serial, row) for row in rows)
+            return tuple(command_of(serial, row) for row in rows)
 
         return await self._database.read(work)
 
@@ -140,7 +144,7 @@ class SqliteWanted:
             ).fetchone()
             if row is None:
                 raise UnknownError(f"the master {serial} never had a command {id}")
-            return _command(serial, row)
+            return command_of(serial, row)
 
         return await self._database.read(work)
 
@@ -215,7 +219,8 @@ def _touched(connection: sqlite3.Connection, assignment: Assignment) -> frozense
     return frozenset(row["serial"] for row in rows)
 
 
-def _command(serial: str, row: sqlite3.Row) -> StoredCommand:
+def command_of(serial: str, row: sqlite3.Row) -> StoredCommand:
+    """Read a row of `command`."""
     return StoredCommand(
         serial,
         Command.model_validate_json(row["body"]),
