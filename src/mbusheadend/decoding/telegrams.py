@@ -1,6 +1,7 @@
 """What is kept of a decoded telegram beside the raw one: header, error, and the values by their layout."""
 
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -88,16 +89,26 @@ def pack_telegram(frame: bytes, key: bytes | None, layouts: LayoutNumbers, packe
 
 def unpack_telegrams(packed: bytes, layouts: Layouts) -> list[Decoded]:
     """Give what `pack_telegram` wrote of the telegrams of a reading; raise `PackedError`."""
+    return [
+        Decoded(access_number, status, error, unpack(layout, values))
+        for access_number, status, error, layout, values in _parts(packed, layouts)
+    ]
+
+
+def packed_telegrams(packed: bytes, layouts: Layouts) -> Iterator[tuple[int | None, Layout, bytes]]:
+    """Give of each telegram of a reading its status, layout and packed values; raise `PackedError`."""
+    return ((status, layout, values) for _, status, _, layout, values in _parts(packed, layouts))
+
+
+def _parts(packed: bytes, layouts: Layouts) -> Iterator[tuple[int | None, int | None, str, Layout, bytes]]:
     source = Source(packed)
-    found = []
     while not source.is_empty:
         marks = source.byte()
         access_number, status = (source.byte(), source.byte()) if marks & _HAS_HEADER else (None, None)
         error = source.counted().decode(errors="replace") if marks & _HAS_ERROR else ""
         number = source.number()
         layout = _inline(source.counted()) if number == INLINE else layouts.layout(number)
-        found.append(Decoded(access_number, status, error, unpack(layout, source.counted())))
-    return found
+        yield access_number, status, error, layout, source.counted()
 
 
 def _inline(packed: bytes) -> Layout:

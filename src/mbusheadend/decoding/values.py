@@ -16,6 +16,7 @@ from mbusheadend.decoding.registers import KEPT, Form, Kind, Layout, Register, l
 from mbusheadend.decoding.varint import Source
 
 _REAL: Final = struct.Struct("<d")
+REAL_SIZE: Final = _REAL.size
 _FIRST_SECOND: Final = datetime(2000, 1, 1)
 _FIRST_DAY: Final = date(2000, 1, 1)
 _SECOND: Final = timedelta(seconds=1)
@@ -69,7 +70,7 @@ def unpack(layout: Layout, packed: bytes) -> tuple[Measured, ...]:
     found = []
     for register, kind, exponent, has_status, labels in layout:
         status = _text(source) if has_status else None
-        found.append(Measured(register, _value(kind, exponent, source), status, labels))
+        found.append(Measured(register, value_of(kind, exponent, source), status, labels))
     if not source.is_empty:
         raise PackedError("there is more than the layout has values")
     return tuple(found)
@@ -156,7 +157,8 @@ def _append_counted(content: bytes, packed: bytearray) -> None:
     packed += content
 
 
-def _value(kind: Kind, exponent: int, source: Source) -> Value:
+def value_of(kind: Kind, exponent: int, source: Source) -> Value:
+    """Read one value; raise `PackedError`."""
     match kind:
         case Kind.NONE:
             return None

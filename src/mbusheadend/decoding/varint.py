@@ -62,6 +62,16 @@ class Source:
             if shift > MAX_BITS:
                 raise PackedError("a packed number is longer than any")
 
+    def skip_number(self) -> None:
+        """Step over what `append` or `append_signed` wrote."""
+        data, place = self._data, self._position
+        try:
+            while data[place] > 0x7F:
+                place += 1
+        except IndexError:
+            raise PackedError("the packed data end too early") from None
+        self._position = place + 1
+
     def signed(self) -> int:
         """Read what `append_signed` wrote."""
         number = self.number()

@@ -33,6 +33,7 @@ from mbusheadend.store.readings import (
     SeriesPage,
     StoredReading,
 )
+from mbusheadend.store.viewing import Viewing
 from mbusheadend.store.watching import Alarms, Filling, Judging, Notifying
 from mbushosting.contact import Command, Contact, Orders
 from mbushosting.readings import Batch, Receipt
@@ -274,7 +275,19 @@ class Upkeep(Protocol):
 
 
 class Store(
-    Enrolment, Fleet, Wanted, Intake, Queries, Upkeep, Alarms, Notifying, Judging, Filling, Browsing, Protocol
+    Enrolment,
+    Fleet,
+    Wanted,
+    Intake,
+    Queries,
+    Upkeep,
+    Alarms,
+    Notifying,
+    Judging,
+    Filling,
+    Browsing,
+    Viewing,
+    Protocol,
 ):
     """All of it.
 

@@ -17,7 +17,7 @@ from mbusheadend.store.readings import (
     StoredReading,
 )
 from mbusheadend.store.sqlite.database import Database
-from mbusheadend.store.sqlite.expectations import completeness_of
+from mbusheadend.store.sqlite.expectations import completeness_of, expected_meters
 from mbusheadend.store.sqlite.found import DAY, Reader, rows_before, rows_of
 from mbusheadend.store.sqlite.interned import Readable
 from mbusheadend.store.sqlite.judged import quarantined_of
@@ -131,16 +131,8 @@ class SqliteQueries:
         chosen = None if meters is None else frozenset(meters)
 
         def work(connection: sqlite3.Connection) -> tuple[Completeness, ...]:
-            rows = connection.execute(
-                "SELECT DISTINCT meter FROM expectation WHERE since < ?1 AND (until IS NULL OR until > ?2)"
-                " AND (?3 IS NULL OR master = (SELECT id FROM master WHERE serial = ?3)) ORDER BY meter",
-                (stored(until), stored(since), serial),
-            ).fetchall()
-            return tuple(
-                completeness_of(connection, row["meter"], since, until)
-                for row in rows
-                if chosen is None or row["meter"] in chosen
-            )
+            found = expected_meters(connection, since, until, serial, chosen)
+            return tuple(completeness_of(connection, meter, since, until) for meter in found)
 
         return await self._database.read(work)
 

@@ -18,6 +18,7 @@ from mbusheadend.store.sqlite.keys import Keys
 from mbusheadend.store.sqlite.notifying import SqliteNotifying
 from mbusheadend.store.sqlite.queries import SqliteQueries
 from mbusheadend.store.sqlite.upkeep import SqliteUpkeep
+from mbusheadend.store.sqlite.viewing import SqliteViewing
 from mbusheadend.store.sqlite.wanted import SqliteWanted
 
 
@@ -35,6 +36,7 @@ class SqliteStore(
     SqliteBrowsing,
     SqliteArrivals,
     SqliteGroups,
+    SqliteViewing,
 ):
     """`mbusheadend.store.Store` in one file, which is made where there is none. Raise `StoreError` where it cannot be opened.
 

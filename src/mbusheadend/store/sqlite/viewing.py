@@ -1,0 +1,64 @@
+"""What plots and overviews ask."""
+
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import Final
+
+from mbusheadend.decoding.picking import pick
+from mbusheadend.decoding.registers import Register
+from mbusheadend.store.sqlite.database import Database
+from mbusheadend.store.sqlite.expectations import counts_of, expected_meters
+from mbusheadend.store.sqlite.found import Reader, rows_of
+from mbusheadend.store.sqlite.moments import moment_of, stored
+from mbusheadend.store.viewing import Count, Track, TrackPage
+
+MAX_TRACKS: Final = 20_000
+
+
+class SqliteViewing:
+    """See `mbusheadend.store.viewing.Viewing`."""
+
+    _database: Database
+
+    async def tracks(
+        self,
+        meter: int,
+        registers: Sequence[Register],
+        since: datetime,
+        until: datetime,
+        *,
+        after: tuple[int, int] | None = None,
+        limit: int = 10_000,
+    ) -> TrackPage:
+        """See the protocol."""
+        wanted, limit = tuple(registers), min(limit, MAX_TRACKS)
+
+        def work(connection: sqlite3.Connection) -> TrackPage:
+            reader = Reader(connection)
+            rows = list(islice(rows_of(connection, meter, stored(since), stored(until), after), limit + 1))
+            page = tuple(_track(reader, row, wanted) for row in rows[:limit] if row["said"])
+            last = rows[limit - 1] if len(rows) > limit else None
+            return TrackPage(page, None if last is None else (last["taken"], last["number"]))
+
+        return await self._database.read(work)
+
+    async def counts(
+        self, edges: Sequence[datetime], *, serial: str | None = None, meters: Iterable[int] | None = None
+    ) -> Mapping[int, tuple[Count, ...]]:
+        """See the protocol."""
+        chosen = None if meters is None else frozenset(meters)
+
+        def work(connection: sqlite3.Connection) -> Mapping[int, tuple[Count, ...]]:
+            return {
+                meter: counts_of(connection, meter, edges)
+                for meter in expected_meters(connection, edges[0], edges[-1], serial, chosen)
+            }
+
+        return await self._database.read(work)
+
+
+def _track(reader: Reader, row: sqlite3.Row, registers: tuple[Register, ...]) -> Track:
+    picked = pick(row["said"], reader.readable, registers)
+    return Track(moment_of(row["taken"]), reader.word(row["clock"]), *picked)
