@@ -1,4 +1,5 @@
 import asyncio
+import hashlib
 import os
 import ssl
 import tty
@@ -54,6 +55,11 @@ async def serve_tls(pem: Pem, clients_of: Path | None = None) -> asyncio.Server:
     return await asyncio.start_server(say_ack, "127.0.0.1", 0, ssl=context)
 
 
+def pin(pem: Pem) -> str:
+    der = ssl.PEM_cert_to_DER_cert(pem.certificate.read_text())
+    return hashlib.sha256(der).hexdigest()
+
+
 def port_of(server: asyncio.Server) -> int:
     port: int = server.sockets[0].getsockname()[1]
     return port
@@ -85,6 +91,22 @@ async def test_a_gateway_that_refuses_us_shows_as_a_closed_transport(tmp_path: P
         with pytest.raises(TransportClosedError):
             await transport.read()
         await transport.close()
+
+
+async def test_a_gateway_with_the_pinned_certificate_is_trusted_without_an_authority(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    theirs, mine = authority.issue("gateway"), authority.issue("client")
+    server = await serve_tls(theirs, clients_of=authority.pem)
+    async with server:
+        url = f"tls://127.0.0.1:{port_of(server)}?cert={mine.certificate}&key={mine.key}"
+        transport = await open_transport(f"{url}&fingerprint={pin(theirs)}")
+        assert await transport.read() == b"\xe5"
+        await transport.close()
+        with pytest.raises(TransportOpenError, match=f"another one, with the fingerprint {pin(theirs)}"):
+            await open_transport(f"{url}&fingerprint={pin(mine)}")
+        # With an authority both must hold.
+        with pytest.raises(TransportOpenError, match="another one"):
+            await open_transport(f"{url}&ca={authority.pem}&fingerprint={pin(mine)}")
 
 
 async def test_a_port_without_tls_says_so(tmp_path: Path) -> None:

@@ -83,6 +83,7 @@ def test_files_of_certificates_are_settings_of_tls() -> None:
         ("tls://gateway?ca=", "names nothing"),
         ("tls://gateway?key=k.pem", "needs cert="),
         ("tls://gateway?bundle=b.p12&cert=c.pem", "leave cert= out"),
+        ("tls://gateway?fingerprint=12AB", "SHA-256 of a certificate, 64 hex digits"),
     ],
 )
 def test_a_wrong_url_says_what_is_wrong_and_what_is_right(text: str, says: str) -> None:

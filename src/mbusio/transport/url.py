@@ -26,12 +26,13 @@ _WIRE = ("dtr", "parity", "rts")
 _SETTINGS: Final[dict[Kind, tuple[str, ...]]] = {
     "serial": (*_COMMON, *_WIRE),
     "tcp": _COMMON,
-    "tls": (*_COMMON, "bundle", "ca", "cert", "key", "name"),
+    "tls": (*_COMMON, "bundle", "ca", "cert", "fingerprint", "key", "name"),
     "rfc2217": (*_COMMON, *_WIRE),
 }
 _COM = re.compile(r"(\\\\\.\\)?COM\d+", re.IGNORECASE)
 _HOST_AND_PORT = re.compile(r"([^\s/:\[\]]+|\[[0-9A-Fa-f:]+\]):\d+")
 """As the simulator and others write where they listen."""
+_FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 _SWITCH = {"1": True, "on": True, "true": True, "0": False, "off": False, "false": False}
 
 
@@ -45,6 +46,7 @@ class Endpoint:
     :ivar gap: seconds; None leaves it to the transport.
     :ivar dtr: state of that line, None leaves it to the transport.
     :ivar name: what a server's certificate must carry, where it is not the host.
+    :ivar fingerprint: SHA-256 of the certificate that the server must have, 64 hex digits.
     :ivar passphrase: of key or bundle, never in the text; None takes it from the environment.
     """
 
@@ -63,6 +65,7 @@ class Endpoint:
     key: str | None = None
     bundle: str | None = None
     name: str | None = None
+    fingerprint: str | None = None
     passphrase: str | None = field(default=None, repr=False)
 
 
@@ -127,6 +130,11 @@ def _setting(text: str, name: str, value: str) -> object:
         if value.lower() not in _SWITCH:
             raise TransportURLError(f"{text!r}: {name} is on or off, not {value!r}")
         return _SWITCH[value.lower()]
+    if name == "fingerprint":
+        digits = re.sub(r"[:\s]", "", value).lower()
+        if not _FINGERPRINT.fullmatch(digits):
+            raise TransportURLError(f"{text!r}: fingerprint is the SHA-256 of a certificate, 64 hex digits")
+        return digits
     if name in ("allowance", "gap"):
         try:
             seconds = float(value)
@@ -173,15 +181,23 @@ async def _open(endpoint: Endpoint, baud: int) -> Transport:
         return await open_tcp(name, endpoint.target, endpoint.port, baud=baud)
     if endpoint.kind == "tls":
         from mbusio.transport.bundle import passphrase_in_environment
-        from mbusio.transport.tls import client_context, open_tls
+        from mbusio.transport.tls import client_context, open_tls, trust_whoever_is_pinned
 
         passphrase = endpoint.passphrase or passphrase_in_environment()
         # A bundle's passphrase takes its time on purpose.
         context = await asyncio.to_thread(
             client_context, endpoint.ca, endpoint.cert, endpoint.key, endpoint.bundle, passphrase
         )
+        if endpoint.fingerprint is not None and endpoint.ca is None:
+            trust_whoever_is_pinned(context)
         return await open_tls(
-            name, endpoint.target, endpoint.port, context, baud=baud, server_name=endpoint.name
+            name,
+            endpoint.target,
+            endpoint.port,
+            context,
+            baud=baud,
+            server_name=endpoint.name,
+            fingerprint=endpoint.fingerprint,
         )
     wire = Wire(baud, endpoint.parity, endpoint.dtr, endpoint.rts)
     if endpoint.kind == "rfc2217":
