@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from mbusheadend import schedule_options
+from mbusheadend import administration, schedule_options
 from mbusheadend.errors import HeadEndError
 
 DEFAULT_CONFIG: Final = Path("/etc/mbusheadend/mbusheadend.toml")
@@ -72,6 +72,8 @@ def _run(options: argparse.Namespace) -> int:
             work = commands.schedule(settings, options)
         case "masters":
             work = commands.masters(settings, as_json=options.json)
+        case _ if "work" in options:
+            work = options.work(settings, options)
         case _:
             work = commands.revoke(settings, options.serial)
     try:
@@ -152,7 +154,14 @@ def _parser() -> argparse.ArgumentParser:
             metavar="NAME",
             help="DNS name or address under which masters call, also more than once",
         )
-    for one in (serve, token, masters, revoke, *schedule_options.add_parser(commands)):
+    for one in (
+        serve,
+        token,
+        masters,
+        revoke,
+        *schedule_options.add_parser(commands),
+        *administration.add_parsers(commands),
+    ):
         one.add_argument(
             "--config",
             type=Path,

@@ -3,8 +3,7 @@
 import argparse
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -12,8 +11,7 @@ from pydantic import ValidationError
 from mbusheadend import schedule_command
 from mbusheadend.errors import HeadEndError
 from mbusheadend.settings import Settings, load_settings, url_of
-from mbusheadend.state import authority_of, open_store, utc_now
-from mbusheadend.store import Store
+from mbusheadend.state import authority_of, stored_in, utc_now
 from mbusheadend.tokens import make_token
 
 
@@ -42,7 +40,7 @@ async def serve(settings: Settings, stop: asyncio.Event, ready: Callable[[str], 
     # What serves is big; the other commands do without it.
     from mbusheadend.service import HeadEnd
 
-    async with _store(settings) as store:
+    async with stored_in(settings.state_folder) as store:
         head_end = HeadEnd(settings, authority_of(settings.state_folder), store)
         head_end.start()
         try:
@@ -54,7 +52,7 @@ async def serve(settings: Settings, stop: asyncio.Event, ready: Callable[[str], 
 
 async def token(settings: Settings, days: int, note: str, *, as_json: bool) -> None:
     """Make a token and print it."""
-    async with _store(settings) as store:
+    async with stored_in(settings.state_folder) as store:
         made = str(await make_token(store, authority_of(settings.state_folder), utc_now(), days, note))
     url = url_of(settings, settings.places[0][1])
     if as_json:
@@ -66,13 +64,13 @@ async def token(settings: Settings, days: int, note: str, *, as_json: bool) -> N
 
 async def schedule(settings: Settings, options: argparse.Namespace) -> None:
     """Add, list or delete schedules. Raise `HeadEndError`."""
-    async with _store(settings) as store:
+    async with stored_in(settings.state_folder) as store:
         await schedule_command.run(options, store)
 
 
 async def masters(settings: Settings, *, as_json: bool) -> None:
     """Print the masters."""
-    async with _store(settings) as store:
+    async with stored_in(settings.state_folder) as store:
         rows = [(master, await store.certificates(master.serial)) for master in await store.masters()]
     if as_json:
         print(
@@ -102,16 +100,7 @@ async def masters(settings: Settings, *, as_json: bool) -> None:
 
 async def revoke(settings: Settings, serial: str) -> None:
     """Trust a master no more. Raise `HeadEndError` where there is no such master."""
-    async with _store(settings) as store:
+    async with stored_in(settings.state_folder) as store:
         await store.master(serial)
         count = await store.revoke_master(serial, utc_now())
     print(f"master {serial} is trusted no more" if count else f"master {serial} was trusted no more already")
-
-
-@asynccontextmanager
-async def _store(settings: Settings) -> AsyncIterator[Store]:
-    store = open_store(settings.state_folder)
-    try:
-        yield store
-    finally:
-        store.close()

@@ -1,5 +1,7 @@
 """What the head-end keeps in its state folder: the store and the authority."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -34,6 +36,16 @@ def open_store(state: Path) -> Store:
         ) from error
     except (StoreError, KeyFileError) as error:
         raise HeadEndError(str(error)) from error
+
+
+@asynccontextmanager
+async def stored_in(state: Path) -> AsyncIterator[Store]:
+    """Open the store in a state folder, and close it at the end. Raise `HeadEndError`."""
+    store = open_store(state)
+    try:
+        yield store
+    finally:
+        store.close()
 
 
 def authority_of(state: Path) -> Authority:

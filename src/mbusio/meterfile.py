@@ -31,7 +31,7 @@ separate; UTF-8 and UTF-16 with or without mark are known, everything else is ta
 import codecs
 import csv
 import io
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -149,9 +149,14 @@ def unguarded(cell: str) -> str:
     return cell[1:] if cell[:1] == "'" and cell[1:].startswith(_GUARDED) else cell
 
 
-def read_lines(data: bytes) -> tuple[list[Line], ImportReport]:
-    """Read a file; what is wrong with it stands in the report, never in an exception."""
-    reader = _Reader()
+def read_lines(
+    data: bytes, more: Collection[str] = (), *, max_size: int = MAX_SIZE, max_lines: int = MAX_LINES
+) -> tuple[list[Line], ImportReport]:
+    """Read a file; what is wrong with it stands in the report, never in an exception.
+
+    :param more: names of columns that are read besides.
+    """
+    reader = _Reader(frozenset(more), max_size, max_lines)
     lines = list(reader.read(data))
     report = ImportReport(lines=len(lines), warnings=tuple(reader.warnings))
     return lines, report.with_problems(reader.problems)
@@ -159,12 +164,15 @@ def read_lines(data: bytes) -> tuple[list[Line], ImportReport]:
 
 @dataclass(slots=True)
 class _Reader:
+    more: frozenset[str]
+    max_size: int
+    max_lines: int
     problems: list[Problem] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
     def read(self, data: bytes) -> Iterator[Line]:
-        if len(data) > MAX_SIZE:
-            self._complain(0, f"it has more than {MAX_SIZE} bytes: that is no meter list")
+        if len(data) > self.max_size:
+            self._complain(0, f"it has more than {self.max_size} bytes: that is no meter list")
             return
         text = self._decoded(data)
         if "\0" in text:
@@ -191,8 +199,8 @@ class _Reader:
                 if columns is None:
                     return
                 continue
-            if count == MAX_LINES:
-                self._complain(0, f"it has more than {MAX_LINES} lines; the rest was not read")
+            if count == self.max_lines:
+                self._complain(0, f"it has more than {self.max_lines} lines; the rest was not read")
                 return
             count += 1
             line = self._line(number + skipped, row, columns)
@@ -216,7 +224,7 @@ class _Reader:
         columns: list[str] = []
         unknown: list[str] = []
         for cell in row:
-            name = _column_name(cell)
+            name = _column_name(cell, self.more)
             if name in columns and name:
                 self._complain(number, f"the column {name} is there twice")
                 return None
@@ -271,7 +279,7 @@ def _rows(text: str, told: str) -> _Rows:
     return _Rows(text, max(_SEPARATORS, key=known_columns))
 
 
-def _column_name(cell: str) -> str:
+def _column_name(cell: str, more: Collection[str] = ()) -> str:
     name = unguarded(cell.strip()).lower().replace(" ", "_").replace("-", "_")
     name = _OTHER_NAMES.get(name, name)
-    return name if name in (*COLUMNS, BUS_COLUMN, DOUBTS_COLUMN) else ""
+    return name if name in (*COLUMNS, BUS_COLUMN, DOUBTS_COLUMN, *more) else ""

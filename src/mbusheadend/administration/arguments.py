@@ -1,0 +1,134 @@
+"""What the commands take."""
+
+import argparse
+import importlib
+from collections.abc import Callable, Coroutine, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from mbusheadend.settings import Settings
+
+Subparsers = Any
+"""What `argparse.ArgumentParser.add_subparsers` gives, which has no public name."""
+Work = Callable[[Settings, argparse.Namespace], Coroutine[Any, Any, None]]
+
+EXPORT_EXAMPLES: Final = """\
+examples:
+  mbusheadend export --since 2026-01-01 --output readings.csv
+  mbusheadend export --group heating --register energy --wide --mark --output energy.csv
+  mbusheadend export --form parquet --master M1 --output m1.parquet
+  mbusheadend export --consumption month --zone Europe/Berlin --output months.csv
+
+Times without a zone are UTC. A register is named as in the file, or by its quantity (energy, volume, ...).
+"""
+KEYS_EXAMPLES: Final = """\
+examples:
+  mbusheadend keys import keys.csv
+
+The file has a column `key` of 32 hex digits, and `secondary_address` or `identification` (with `manufacturer` where that is not
+enough). Delete it afterwards.
+"""
+
+
+def add_parsers(commands: Subparsers) -> Iterator[argparse.ArgumentParser]:
+    """Add the commands; give the parsers that take settings and state folder."""
+    yield _export(commands)
+    yield from _meters(commands)
+    yield from _keys(commands)
+
+
+def _command(parent: Subparsers, name: str, module: str, help: str, **texts: str) -> argparse.ArgumentParser:
+    """Add a command that a module of this package does."""
+    parser: argparse.ArgumentParser = parent.add_parser(
+        name,
+        help=help,
+        description=texts.get("description", f"{help[0].upper()}{help[1:]}."),
+        epilog=texts.get("epilog"),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+    def work(settings: Settings, options: argparse.Namespace) -> Coroutine[Any, Any, None]:
+        run: Work = importlib.import_module(f"mbusheadend.administration.{module}").run
+        return run(settings, options)
+
+    parser.set_defaults(work=work)
+    return parser
+
+
+def _group(commands: Subparsers, name: str, help: str) -> Subparsers:
+    return commands.add_parser(name, help=help).add_subparsers(dest="action", required=True, metavar="ACTION")
+
+
+def _export(commands: Subparsers) -> argparse.ArgumentParser:
+    parser = _command(
+        commands,
+        "export",
+        "exporting",
+        "write readings or consumption into a file",
+        description="Write readings or consumption into a file, also while the head-end serves.",
+        epilog=EXPORT_EXAMPLES,
+    )
+    for name, metavar, what in (
+        (
+            "meter",
+            "METER",
+            "only this meter: 16 digits, the 8 printed on it, or its name; also more than once",
+        ),
+        ("group", "GROUP", "only meters of this group; also more than once"),
+        ("master", "SERIAL", "only meters that are at this master now; also more than once"),
+        ("register", "NAME", "only this register; also more than once"),
+    ):
+        parser.add_argument(f"--{name}", action="append", default=[], metavar=metavar, help=what)
+    parser.add_argument("--since", type=_moment, metavar="TIME", help="taken from then on (default: all)")
+    parser.add_argument("--until", type=_moment, metavar="TIME", help="taken before then (default: now)")
+    parser.add_argument("--form", choices=("csv", "json", "parquet"), default="csv", help="default: csv")
+    parser.add_argument("--wide", action="store_true", help="one row per reading, one column per register")
+    parser.add_argument(
+        "--mark", action="store_true", help="begin CSV with a byte order mark, for spreadsheets"
+    )
+    parser.add_argument(
+        "--consumption",
+        choices=("day", "week", "month", "year"),
+        help="what was used in each of them; by default of the last year",
+    )
+    parser.add_argument("--zone", default="UTC", metavar="ZONE", help="of the days (default: UTC)")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="default: standard output")
+    return parser
+
+
+def _meters(commands: Subparsers) -> Iterator[argparse.ArgumentParser]:
+    actions = _group(commands, "meters", "list of meters: export, import")
+    export = _command(actions, "export", "meters", "write the list of meters as CSV")
+    export.add_argument("--master", metavar="SERIAL", help="only those that are at this master")
+    export.add_argument("--output", type=Path, metavar="FILE", help="default: standard output")
+    yield export
+    take = _command(actions, "import", "meters", "take in a list of meters, as masters export it")
+    take.add_argument("file", type=Path, metavar="FILE")
+    take.add_argument("--master", required=True, metavar="SERIAL", help="at which these meters are")
+    yield take
+
+
+def _keys(commands: Subparsers) -> Iterator[argparse.ArgumentParser]:
+    actions = _group(commands, "keys", "keys of encrypted meters: import")
+    take = _command(
+        actions,
+        "import",
+        "keys",
+        "store keys of encrypted meters",
+        description="Store keys of encrypted meters, and decode again what these meters sent; a running head-end "
+        "knows them at once.",
+        epilog=KEYS_EXAMPLES,
+    )
+    take.add_argument("file", type=Path, metavar="FILE")
+    yield take
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"a time is like 2026-11-23 or 2026-11-23T04:05:06+01:00, not {text!r}"
+        ) from None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
