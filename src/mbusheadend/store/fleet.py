@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from mbusheadend.store.local import LocalPlace
 from mbushosting.contact import Command, Contact
 from mbushosting.schedules import Schedule
 
@@ -19,6 +20,7 @@ class Master:
     :ivar contact: what it said then, without the meter list.
     :ivar orders_version: of the orders that it ought to have; `contact.orders` is what it has.
     :ivar meter_list: version of the list that is stored here.
+    :ivar local: where the head-end reads it itself; None for one that enrolled and calls.
     """
 
     serial: str
@@ -30,6 +32,7 @@ class Master:
     contact: Contact | None
     orders_version: int
     meter_list: str
+    local: LocalPlace | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from mbusheadend.store.fleet import (
     StoredCommand,
     StoredSchedule,
 )
+from mbusheadend.store.local import Locals
 from mbusheadend.store.readings import (
     Completeness,
     Cursor,
@@ -287,6 +288,7 @@ class Store(
     Filling,
     Browsing,
     Viewing,
+    Locals,
     Protocol,
 ):
     """All of it.

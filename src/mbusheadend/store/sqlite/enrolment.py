@@ -29,8 +29,9 @@ class SqliteEnrolment:
 
         def work(connection: sqlite3.Connection) -> bool:
             used = connection.execute(
-                "UPDATE token SET used = ?, used_by = ? WHERE hash = ? AND used IS NULL AND expires > ?",
-                (moment, serial, hash, moment),
+                "UPDATE token SET used = ?, used_by = ? WHERE hash = ? AND used IS NULL AND expires > ?"
+                " AND NOT EXISTS (SELECT 1 FROM local_master JOIN master ON id = master WHERE serial = ?)",
+                (moment, serial, hash, moment, serial),
             )
             if used.rowcount == 1:
                 connection.execute(

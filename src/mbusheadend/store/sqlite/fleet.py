@@ -65,6 +65,7 @@ class SqliteFleet:
             number = find_master(connection, serial)["id"]
             revoke_all(connection, serial, now)
             connection.execute("DELETE FROM command WHERE master = ?", (number,))
+            connection.execute("DELETE FROM local_master WHERE master = ?", (number,))
             connection.execute("DELETE FROM master_group WHERE master = ?", (number,))
             connection.execute(
                 "UPDATE stay SET until = ? WHERE master = ? AND until IS NULL", (moment, number)

@@ -1,18 +1,21 @@
 """Rows of masters and meters, found and read."""
 
+import json
 import sqlite3
 from datetime import timedelta
 from typing import Final
 
 from mbusheadend.store.errors import UnknownError
 from mbusheadend.store.fleet import Master, Meter, Place
+from mbusheadend.store.local import LocalPlace
 from mbusheadend.store.sqlite.moments import moment_of
 from mbushosting.contact import Contact
 
 _BETWEEN: Final = "\x1f"
 """Between the names of groups in one cell."""
 MASTERS: Final = f"""
-SELECT master.*, (SELECT group_concat(name, '{_BETWEEN}') FROM master_group WHERE master = master.id) AS groups
+SELECT master.*, (SELECT place FROM local_master WHERE master = master.id) AS local,
+    (SELECT group_concat(name, '{_BETWEEN}') FROM master_group WHERE master = master.id) AS groups
 FROM master WHERE removed IS NULL
 """  # noqa: S608 - a constant
 METERS: Final = f"""
@@ -63,6 +66,7 @@ def master_of(row: sqlite3.Row) -> Master:
         None if row["contact"] is None else Contact.model_validate_json(row["contact"]),
         row["orders"],
         row["meter_list"],
+        None if row["local"] is None else LocalPlace(**json.loads(row["local"])),
     )
 
 

@@ -15,6 +15,7 @@ from mbusheadend.store.sqlite.groups import SqliteGroups
 from mbusheadend.store.sqlite.intake import SqliteIntake, Taker
 from mbusheadend.store.sqlite.judged import SqliteJudging
 from mbusheadend.store.sqlite.keys import Keys
+from mbusheadend.store.sqlite.local import SqliteLocals
 from mbusheadend.store.sqlite.notifying import SqliteNotifying
 from mbusheadend.store.sqlite.queries import SqliteQueries
 from mbusheadend.store.sqlite.upkeep import SqliteUpkeep
@@ -37,6 +38,7 @@ class SqliteStore(
     SqliteArrivals,
     SqliteGroups,
     SqliteViewing,
+    SqliteLocals,
 ):
     """`mbusheadend.store.Store` in one file, which is made where there is none. Raise `StoreError` where it cannot be opened.
 

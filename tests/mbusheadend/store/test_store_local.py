@@ -1,0 +1,68 @@
+"""Masters that the head-end reads itself, in every kind of store."""
+
+from collections.abc import Callable
+
+import pytest
+
+from mbusheadend.store import Store, StoreRefusedError, UnknownError
+from mbusheadend.store.local import LocalPlace
+from support.headend_messages import LATER, SERIAL, START, batch, enrol, reading
+
+CELLAR = LocalPlace("tcp://192.0.2.7:2445", 300, 19200, 2.0, 3)
+SERIAL_PORT = LocalPlace("/dev/ttyUSB0", 300, 9600, 1.0, 1)
+
+
+async def test_a_local_master_is_a_master_that_says_where_it_is(opened: Callable[[], Store]) -> None:
+    store = opened()
+    await store.add_local_master("local-1", "cellar", CELLAR, START)
+    await enrol(store, SERIAL)
+    assert {master.serial: master.local for master in await opened().masters()} == {
+        SERIAL: None,
+        "local-1": CELLAR,
+    }
+    await store.set_local_place("local-1", SERIAL_PORT)
+    master = await store.master("local-1")
+    assert (master.name, master.local, master.enrolled, master.last_contact) == (
+        "cellar",
+        SERIAL_PORT,
+        START,
+        None,
+    )
+    await store.note_local_contact("local-1", LATER)
+    assert (await store.master("local-1")).last_contact == LATER
+
+
+async def test_what_was_read_locally_is_stored_like_all_readings(store: Store) -> None:
+    await store.add_local_master("local-1", "cellar", CELLAR, START)
+    (meter,) = await store.add_meters("local-1", [("main", "7", 7, "")], START)
+    receipt = await store.take("local-1", batch(reading(1, "7"), serial="local-1"), START)
+    assert len(receipt.stored) == 1
+    page = await store.readings(meter, START, LATER)
+    assert [one.master for one in page.readings] == ["local-1"]
+
+
+async def test_no_master_gets_the_serial_number_of_another(store: Store) -> None:
+    await enrol(store, SERIAL)
+    with pytest.raises(StoreRefusedError, match="is taken"):
+        await store.add_local_master(SERIAL, "", CELLAR, START)
+    await store.add_local_master("local-1", "cellar", CELLAR, START)
+    await store.add_token(b"token", LATER, "", START)
+    assert not await store.use_token(b"token", "local-1", START)
+    assert await store.use_token(b"token", "M2", START)
+
+
+async def test_an_enrolled_master_is_not_read_locally(store: Store) -> None:
+    await enrol(store, SERIAL)
+    with pytest.raises(UnknownError, match="is not read locally"):
+        await store.set_local_place(SERIAL, CELLAR)
+    with pytest.raises(UnknownError, match="was not taken in"):
+        await store.note_local_contact("local-9", START)
+
+
+async def test_a_local_master_that_was_deleted_is_gone_and_its_readings_stay(store: Store) -> None:
+    await store.add_local_master("local-1", "cellar", CELLAR, START)
+    (meter,) = await store.add_meters("local-1", [("main", "7", 7, "")], START)
+    await store.take("local-1", batch(reading(1, "7"), serial="local-1"), START)
+    await store.delete_master("local-1", START)
+    assert await store.masters() == ()
+    assert len((await store.readings(meter, START, LATER)).readings) == 1
