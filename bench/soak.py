@@ -95,6 +95,7 @@ def soak(
         for meter in SIX_METERS:
             shutil.copy(shared_telegrams() / "good" / f"{meter}.hex", folder / "six")
         everything: list[str | Path] = [
+            "--no-head-end",
             "--meters",
             "0",
             "--replay",

@@ -64,7 +64,8 @@ def _run(options: argparse.Namespace) -> int:
     work: Coroutine[Any, Any, None]
     match options.command:
         case "serve":
-            logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
+            level = logging.WARNING if options.quiet else logging.INFO
+            logging.basicConfig(level=level, format="%(levelname)s %(message)s", stream=sys.stderr)
             work = _serve(lambda stop, ready: commands.serve(settings, stop, ready), as_json=options.json)
         case "token":
             work = commands.token(settings, options.days, options.note, as_json=options.json)
@@ -128,6 +129,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="HOST:PORT",
         help="where masters call, also more than once; port 0 takes any free one (default: every address, port 8443)",
     )
+    serve.add_argument("--quiet", action="store_true", help="log warnings and errors only")
     serve.add_argument("--json", action="store_true", help="print one line of JSON when all is ready")
     token = commands.add_parser(
         "token",

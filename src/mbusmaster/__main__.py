@@ -35,7 +35,7 @@ examples:
 
 The line of --json has the keys web, user, password (the pages), tcp, tls, rfc2217 (URLs that `mbus scan` takes),
 tls_ca, tls_cert, tls_key (files for a client of the secured channel), serial (a serial port), simulator_control (HOST:PORT,
-see mbussim serve --help).
+see mbussim serve --help), head_end (what masters call) and head_end_web (its pages).
 """
 
 _log = logging.getLogger("mbusmaster")
@@ -50,7 +50,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 from mbusmaster.demo import Scene, demo
 
                 fast = options.speed == "fast"
-                return demo(Scene(options.meters, options.replay, options.baud, fast, options.json))
+                return demo(
+                    Scene(
+                        options.meters,
+                        options.replay,
+                        options.baud,
+                        fast,
+                        options.json,
+                        not options.no_head_end,
+                    )
+                )
             case "run":
                 return _run(options)
             case _:
@@ -218,8 +227,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_client_commands(commands)
     demo = commands.add_parser(
         "demo",
-        help="run a simulated bus and the gateway in front of it",
-        description="Run a simulated bus full of meters and the gateway in front of it, on loopback, until Ctrl-C.",
+        help="run a simulated bus, the gateway and a head-end",
+        description="Run a simulated bus full of meters, the gateway in front of it and a head-end that reads every minute, "
+        "on loopback, until Ctrl-C.",
         epilog=DEMO_EXAMPLES,
         formatter_class=raw,
     )
@@ -237,6 +247,9 @@ def _parser() -> argparse.ArgumentParser:
         choices=("real", "fast"),
         default="real",
         help="fast: characters take no time, silences still do (default real)",
+    )
+    demo.add_argument(
+        "--no-head-end", action="store_true", help="without the head-end that reads every minute"
     )
     demo.add_argument("--json", action="store_true", help="print one line of JSON when all is ready")
     return parser

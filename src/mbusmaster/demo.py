@@ -1,4 +1,4 @@
-"""The demo: a simulated bus and the gateway in front of it, as separate processes, the way a user would start them."""
+"""The demo: a simulated bus, the gateway in front of it, a head-end behind it; processes, as a user would start them."""
 
 import asyncio
 import contextlib
@@ -12,11 +12,16 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 from mbusio.files import write_atomically
 from mbusmaster.channels.trust import Trust
+from mbusmaster.hosting.credentials import FOLDER
+from mbusmaster.hosting.enrolment import enrol
+from mbusmaster.hosting.errors import SaidError
+from mbusmaster.meterlist import MeterList
 from mbusmaster.settings import BusSettings, Settings, Store
 from mbusmaster.system.children import ends_with_parent, scratch_folder
 from mbusmaster.system.notify import READY, VARIABLE
@@ -24,13 +29,15 @@ from mbusmaster.users import RULES
 from mbusweb.access import add_user_offline
 
 HOST: Final = "127.0.0.1"
-PORTS: Final = {"web": 8080, "plain_tcp": 2445, "secured_tcp": 1445, "rfc2217": 2217}
+PORTS: Final = {"web": 8080, "plain_tcp": 2445, "secured_tcp": 1445, "rfc2217": 2217, "head_end": 8443}
 PORT_TRIES: Final = 20
 USER: Final = "demo"
 READY_SECONDS: Final = 60.0
 END_SECONDS: Final = 5.0
 FOLDER_PREFIX: Final = "mbusmaster-demo-"
 SHOWN_METERS: Final = 12
+SERIAL: Final = "DEMO-1"
+SCHEDULE: Final = ("add", "demo", "--every", "1", "--everybody", "--title", "Every minute")
 
 
 class DemoError(Exception):
@@ -43,6 +50,7 @@ class Scene:
 
     :ivar replay: folder of recorded telegrams, each of which becomes a meter.
     :ivar fast: characters take no time.
+    :ivar head_end: one is there, and reads all meters every minute.
     """
 
     meters: int
@@ -50,6 +58,7 @@ class Scene:
     baud: int
     fast: bool
     as_json: bool
+    head_end: bool = True
 
 
 def demo(scene: Scene) -> int:
@@ -90,11 +99,17 @@ class _Places:
     def serial(self) -> Path:
         return self.folder / "serial"
 
+    @property
+    def head_end(self) -> tuple[str, ...]:
+        """Options of the head-end's commands."""
+        return ("--state", str(self.folder / "head-end"), "--config", str(self.folder / "mbusheadend.toml"))
+
     def pem(self, name: str) -> Path:
         return self.folder / f"{name}.pem"
 
-    def offers(self, simulator_control: str) -> dict[str, str]:
+    def offers(self, simulator_control: str, head_end: dict[str, Any]) -> dict[str, str]:
         ports = self.ports
+        of_head_end = {"head_end": head_end.get("hosting"), "head_end_web": head_end.get("web")}
         return {
             "web": f"http://{HOST}:{ports['web']}/",
             "user": USER,
@@ -108,6 +123,7 @@ class _Places:
             "rfc2217": f"rfc2217://{HOST}:{ports['rfc2217']}",
             "serial": str(self.serial),
             "simulator_control": simulator_control,
+            **{name: url for name, url in of_head_end.items() if url},
         }
 
 
@@ -115,11 +131,16 @@ async def _play(scene: Scene) -> None:
     async with contextlib.AsyncExitStack() as stack:
         folder = stack.enter_context(scratch_folder(FOLDER_PREFIX))
         simulator = await stack.enter_async_context(_program(_simulator(scene, folder), stdout=True))
-        offers = await _first_line(simulator)
+        parts = {"the simulator": simulator}
         ports = {name: _free_port(port, stack) for name, port in PORTS.items()}
         places = _Places(folder, ports, secrets.token_urlsafe(12))
+        offers = await _first_line("the simulator", simulator)
         config = _settings_file(scene, places, offers)
         _take_into_use(places)
+        if scene.head_end:
+            _list_meters(places, offers)
+            parts["the head-end"] = head_end = await stack.enter_async_context(_head_end(places))
+            offers["head_end"] = await _taken_in(places, head_end)
         notified = stack.enter_context(
             socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         )
@@ -131,7 +152,7 @@ async def _play(scene: Scene) -> None:
         )
         await _until_ready(gateway, notified)
         _announce(scene, offers, places)
-        await _first_to_end({"the simulator": simulator, "the gateway": gateway})
+        await _first_to_end({**parts, "the gateway": gateway})
 
 
 def _simulator(scene: Scene, folder: Path) -> tuple[str, ...]:
@@ -162,6 +183,8 @@ def _settings_file(scene: Scene, places: _Places, offers: dict[str, Any]) -> Pat
     settings = Settings.model_validate(
         {
             "state_folder": str(places.state),
+            "device": {"serial_number": SERIAL},
+            "hosting": {"enabled": scene.head_end},
             "buses": [bus],
             "channels": channels,
             "web": {"setup_interface": "lo", "setup_address": HOST, "port": places.ports["web"]},
@@ -185,6 +208,49 @@ def _take_into_use(places: _Places) -> None:
             write_atomically(places.pem(name), data)
     finally:
         trust.close()
+
+
+def _list_meters(places: _Places, offers: dict[str, Any]) -> None:
+    """Let the gateway know the meters, as after a scan: a head-end reads those of the list."""
+    listed = MeterList(places.state / "meters.db", clock=lambda: datetime.now(UTC))
+    try:
+        rows = [f"{meter['secondary'] or ''},{meter['primary']}" for meter in offers["meters"]]
+        listed.import_csv("\n".join(["secondary_address,primary_address", *rows]).encode(), bus="demo")
+    finally:
+        listed.close()
+
+
+@contextlib.asynccontextmanager
+async def _head_end(places: _Places) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Run a head-end that has a schedule for everybody."""
+    (places.folder / "mbusheadend.toml").touch()
+    await _output("mbusheadend", "schedule", *SCHEDULE, *places.head_end)
+    where = ("--listen", f"{HOST}:{places.ports['head_end']}", "--name", HOST)
+    async with _program(
+        ("mbusheadend", "serve", "--json", "--quiet", *where, *places.head_end), stdout=True
+    ) as process:
+        yield process
+
+
+async def _taken_in(places: _Places, head_end: asyncio.subprocess.Process) -> dict[str, Any]:
+    """Let the head-end take the gateway in; give what it offers."""
+    offered = await _first_line("the head-end", head_end)
+    token = json.loads(await _output("mbusheadend", "token", "--json", *places.head_end))["token"]
+    try:
+        await asyncio.to_thread(enrol, offered["hosting"], token, SERIAL, places.state / FOLDER)
+    except SaidError as error:
+        raise DemoError(f"the head-end does not take the gateway in: {error}") from error
+    return offered
+
+
+async def _output(*command: str) -> bytes:
+    """Run one of our commands to its end; give what it says."""
+    async with _program(command, stdout=True) as process:
+        assert process.stdout is not None, "its output is a pipe"
+        said = await process.stdout.read()
+        if await process.wait():
+            raise DemoError(f"`{' '.join(command[:2])}` ended with status {process.returncode}")
+    return said
 
 
 def _pem_blocks(data: bytes) -> list[bytes]:
@@ -223,23 +289,21 @@ async def _program(
                 await process.wait()
 
 
-async def _first_line(simulator: asyncio.subprocess.Process) -> dict[str, Any]:
-    assert simulator.stdout is not None, "the simulator's output is a pipe"
+async def _first_line(name: str, process: asyncio.subprocess.Process) -> dict[str, Any]:
+    assert process.stdout is not None, "its output is a pipe"
     try:
         async with asyncio.timeout(READY_SECONDS):
-            line = await simulator.stdout.readline()
+            line = await process.stdout.readline()
             offers: dict[str, Any] = json.loads(line)
     except TimeoutError:
-        raise DemoError(f"the simulator was not ready after {READY_SECONDS:.0f} s") from None
+        raise DemoError(f"{name} was not ready after {READY_SECONDS:.0f} s") from None
     except ValueError:
-        raise DemoError(
-            f"the simulator ended with status {await simulator.wait()} before it was ready"
-        ) from None
+        raise DemoError(f"{name} ended with status {await process.wait()} before it was ready") from None
     return offers
 
 
 async def _until_ready(gateway: asyncio.subprocess.Process, notified: socket.socket) -> None:
-    ready = asyncio.create_task(asyncio.get_running_loop().sock_recv(notified, len(READY)))
+    ready = asyncio.create_task(_heard_ready(notified))
     ended = asyncio.create_task(gateway.wait())
     done, _ = await asyncio.wait({ready, ended}, timeout=READY_SECONDS, return_when=asyncio.FIRST_COMPLETED)
     for task in (ready, ended):
@@ -248,6 +312,12 @@ async def _until_ready(gateway: asyncio.subprocess.Process, notified: socket.soc
         raise DemoError(f"the gateway ended with status {ended.result()} before it was ready")
     if not done:
         raise DemoError(f"the gateway was not ready after {READY_SECONDS:.0f} s")
+
+
+async def _heard_ready(notified: socket.socket) -> None:
+    # One that ends says so too.
+    while not (await asyncio.get_running_loop().sock_recv(notified, 64)).startswith(READY):
+        continue
 
 
 async def _first_to_end(parts: dict[str, asyncio.subprocess.Process]) -> None:
@@ -281,7 +351,7 @@ def _free_port(wanted: int, stack: contextlib.AsyncExitStack) -> int:
 
 
 def _announce(scene: Scene, offers: dict[str, Any], places: _Places) -> None:
-    offered = places.offers(offers["control"])
+    offered = places.offers(offers["control"], offers.get("head_end", {}))
     if scene.as_json:
         print(json.dumps(offered), flush=True)
         return
@@ -306,9 +376,20 @@ Reading software connects to {HOST} port {places.ports["plain_tcp"]} (plain TCP)
   {mbus} read "{offered["tls"]}" {example}
   {mbus} read {offered["serial"]} {example}
 
-The simulator's control socket is at {offers["control"]}. Ctrl-C ends all of it.""",
+{_about_head_end(offered)}The simulator's control socket is at {offers["control"]}. Ctrl-C ends all of it.""",
         flush=True,
     )
+
+
+def _about_head_end(offered: dict[str, str]) -> str:
+    if "head_end" not in offered:
+        return ""
+    lines = [
+        f"A head-end at {offered['head_end']} reads all meters every minute; the page Hosting shows how it goes."
+    ]
+    if "head_end_web" in offered:
+        lines.append(f"Its pages:        {offered['head_end_web']}")
+    return "\n".join(lines) + "\n\n"
 
 
 def _as_typed(command: str, module: str) -> str:

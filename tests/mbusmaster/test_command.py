@@ -122,7 +122,7 @@ def test_the_demo_is_ready_serves_and_leaves_nothing_behind(tmp_path: Path) -> N
     ) as started:
         offers = started.offers
         assert sorted(offers) == [
-            "password", "rfc2217", "serial", "simulator_control", "tcp", "tls", "tls_ca", "tls_cert", "tls_key", "user", "web",
+            "head_end", "password", "rfc2217", "serial", "simulator_control", "tcp", "tls", "tls_ca", "tls_cert", "tls_key", "user", "web",
         ]  # fmt: skip
         for channel in ("tcp", "tls", "serial", "rfc2217"):
             read = subprocess.run(
@@ -175,7 +175,7 @@ def test_when_the_demo_is_killed_its_parts_end_too(tmp_path: Path) -> None:
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         ended = [os.pidfd_open(int(child)) for child in children]
         started.process.kill()
-        assert len(ended) == 2
+        assert len(ended) == 3
         for child in ended:
             assert select.select([child], [], [], 20)[0] == [child]
             os.close(child)

@@ -78,7 +78,9 @@ class Site:
 @contextmanager
 def demo_site(meters: int = 6) -> Iterator[Site]:
     """Run the demo: a simulated bus and the gateway in front of it."""
-    with running("mbusmaster", "demo", "--json", "--speed", "fast", "--meters", str(meters)) as started:
+    with running(
+        "mbusmaster", "demo", "--json", "--no-head-end", "--speed", "fast", "--meters", str(meters)
+    ) as started:
         offers = started.offers
         yield Site(offers["web"].rstrip("/"), offers["user"], offers["password"], offers)
 

@@ -201,7 +201,9 @@ def _trust(this: Site) -> None:
 def _list_meters(this: Site) -> None:
     listed = MeterList(this.state / "meters.db", clock=lambda: datetime.now(UTC))
     rows = [f"main,{meter['secondary']},{meter['primary']}" for meter in this.offers["meters"]]
-    report = listed.import_csv("\n".join(["bus,secondary,primary", *rows]).encode())
+    report = listed.import_csv(
+        "\n".join(["bus,secondary_address,primary_address", *rows]).encode(), bus="main"
+    )
     assert not report.problems, report
     listed.close()
 
