@@ -35,6 +35,7 @@ from mbusmaster.settings.sections.system import HostingSettings
 from mbusmaster.system.clock import ClockBelief
 from mbusmaster.system.identity import Identity
 from mbusmaster.system.leds import PanelState
+from mbusmaster.system.memory import give_back_code
 from mbusweb.texts import Text, mark
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
 LOOK_SECONDS: Final = 3.0
 """Between two looks at the credentials: the command writes them."""
 AGAIN: Final = 30.0
+TIDY_SECONDS: Final = 20.0
+"""After the beginning: then the first call is over."""
 OFF: Final = mark("Hosting is switched off.")
 CLOSED: Final = mark("Nothing leaves this master before its first user is made.")
 
@@ -233,6 +236,7 @@ class HostedByHeadEnd:
             round_ended=self._note_round,
         )
         working = asyncio.create_task(hosting.run(), name="hosted reading")
+        tidying = asyncio.create_task(_tidy())
         self._hosting = hosting
         try:
             while self._serial_number() == serial and not working.done():
@@ -243,7 +247,8 @@ class HostedByHeadEnd:
         finally:
             self._hosting = None
             working.cancel()
-            await asyncio.wait({working})
+            tidying.cancel()
+            await asyncio.wait({working, tidying})
             head_end.close()
         if not working.cancelled():
             working.result()
@@ -281,6 +286,11 @@ def _load() -> None:
     """Import what the work needs, in a thread: it takes a while."""
     import mbusmaster.hosting.link
     import mbusmaster.hosting.service  # noqa: F401
+
+
+async def _tidy() -> None:
+    await asyncio.sleep(TIDY_SECONDS)
+    await asyncio.to_thread(give_back_code)
 
 
 def _sources(around: Surroundings, serial: str, started: datetime, authority: Callable[[], str]) -> "Sources":

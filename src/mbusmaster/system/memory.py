@@ -19,6 +19,12 @@ def keep_small() -> None:
     trim = getattr(library, "malloc_trim", None)
     if trim is not None:
         trim(0)
+    give_back_code()
+
+
+def give_back_code() -> None:
+    """Give back what is mapped from files and only some beginning needed; may run in a thread."""
+    library = ctypes.CDLL(None)
     # A kernel may be built without this file: then all stays as it is.
     with contextlib.suppress(OSError):
         for first, length in untouched_files(_MAPS.read_text().splitlines()):
