@@ -1,10 +1,10 @@
 """Who is told of which alarms: by mail, by webhook."""
 
 from enum import StrEnum
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from mbusheadend.alarms.alarm import AlarmNews
 from mbusheadend.alarms.kinds import AlarmKind, Severity
@@ -74,7 +74,7 @@ class Rule(_Part):
     groups: Annotated[frozenset[str], Field(max_length=100)] = frozenset()
     masters: Annotated[frozenset[str], Field(max_length=1000)] = frozenset()
     tells_end: bool = True
-    gather: Annotated[int, Field(ge=1, le=86400)] = 60
+    gather: Annotated[int, Field(ge=1, le=86400)] = 300
     language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")] = "en"
     target: Annotated[Mail | Webhook, Field(discriminator="kind")]
 
@@ -114,3 +114,9 @@ class MailServer(_Part):
     user: Line = ""
     sender: Address
     authority: Pem = ""
+
+    @model_validator(mode="after")
+    def _keep_the_password_secret(self) -> Self:
+        if self.security is Security.NONE and self.user:
+            raise ValueError("a login needs STARTTLS or TLS: the password would be sent in the open")
+        return self
