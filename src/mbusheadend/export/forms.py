@@ -7,11 +7,15 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final, Protocol
 
 from mbus.application.as_json import dumps
 from mbusheadend.export.columns import Cell, Column, Row
 from mbusio.csvtext import cell as guarded
+
+REPEATED: Final = 4096
+"""Cells whose text is remembered: in one reading most of them are the same in each row."""
 
 
 class Form(StrEnum):
@@ -81,7 +85,9 @@ class JsonFile:
     """An object per line; what is not there is null; numbers have all their digits (a reader that makes floats rounds them)."""
 
     def __init__(self, columns: Sequence[Column]) -> None:
-        self._names = [column.name for column in columns]
+        self._fronts = [
+            f"{', ' if place else ''}{dumps(column.name)}: " for place, column in enumerate(columns)
+        ]
 
     def begin(self) -> bytes:
         """See `Writer`."""
@@ -89,16 +95,20 @@ class JsonFile:
 
     def write(self, rows: Iterable[Row]) -> bytes:
         """See `Writer`."""
-        lines = [
-            dumps({name: _json_cell(one) for name, one in zip(self._names, row, strict=True)}) for row in rows
-        ]
-        return "".join(f"{line}\n" for line in lines).encode()
+        parts: list[str] = []
+        for row in rows:
+            parts.append("{")
+            for front, one in zip(self._fronts, row, strict=True):
+                parts += (front, _JSON_CELLS[one.__class__](one))
+            parts.append("}\n")
+        return "".join(parts).encode()
 
     def end(self) -> bytes:
         """See `Writer`."""
         return b""
 
 
+@lru_cache(REPEATED)
 def moment_text(moment: datetime) -> str:
     """Write a moment: ``2026-11-23T04:05:06.789Z``; one without a zone, as a meter tells it, without the ``Z``."""
     if moment.tzinfo is None:
@@ -113,11 +123,11 @@ def _csv(rows: Iterable[list[str]]) -> bytes:
 
 
 def _csv_cell(one: Cell) -> str:
-    write = _CSV_CELLS.get(one.__class__, guarded)
-    return write(one)
+    return _CSV_CELLS[one.__class__](one)
 
 
 _CSV_CELLS: Final[dict[type, Callable[..., str]]] = {
+    str: lru_cache(REPEATED)(guarded),
     int: str,
     type(None): lambda one: "",
     bool: lambda one: "yes" if one else "no",
@@ -127,9 +137,12 @@ _CSV_CELLS: Final[dict[type, Callable[..., str]]] = {
 }
 
 
-def _json_cell(one: Cell) -> object:
-    if isinstance(one, datetime):
-        return moment_text(one)
-    if isinstance(one, float) and not math.isfinite(one):
-        return None
-    return one
+_JSON_CELLS: Final[dict[type, Callable[..., str]]] = {
+    str: lru_cache(REPEATED)(dumps),
+    int: str,
+    type(None): lambda one: "null",
+    bool: lambda one: "true" if one else "false",
+    datetime: lambda one: f'"{moment_text(one)}"',
+    Decimal: lambda one: format(one, "f"),
+    float: lambda one: repr(one) if math.isfinite(one) else "null",
+}
