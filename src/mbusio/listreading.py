@@ -12,6 +12,7 @@ from typing import Final
 
 from mbus.addressing import SELECTED
 from mbus.link.station import Stations
+from mbus.link.timing import BAUD_RATES
 from mbus.procedures.persistent import Known, Manner, ReadOutcome, Result, rates_between, read_meter
 from mbus.procedures.read import release
 from mbusio.driver import run
@@ -25,11 +26,13 @@ MAX_BAUD: Final = 19200
 TIMEOUT: Final = 2.0
 """Seconds after which silence is believed."""
 RETRIES: Final = 3
+LONGEST_TIMEOUT: Final = 60.0
+MOST_RETRIES: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How a silent meter is asked again (guide 3.1.5).
+    """How a silent meter is asked again (guide 3.1.5). Raise `ValueError` for what makes no sense.
 
     :ivar min_baud: the lowest rate that may be tried, `max_baud` the highest.
     :ivar timeout: seconds after which silence is believed.
@@ -40,6 +43,16 @@ class Patience:
     max_baud: int = MAX_BAUD
     timeout: float = TIMEOUT
     retries: int = RETRIES
+
+    def __post_init__(self) -> None:
+        if self.min_baud not in BAUD_RATES or self.max_baud not in BAUD_RATES:
+            raise ValueError(f"rates are {', '.join(map(str, BAUD_RATES))}")
+        if self.min_baud > self.max_baud:
+            raise ValueError(f"the lowest rate {self.min_baud} is above the highest rate {self.max_baud}")
+        if not 0 < self.timeout <= LONGEST_TIMEOUT:
+            raise ValueError(f"wait for more than 0 and at most {LONGEST_TIMEOUT:.0f} seconds")
+        if not 0 <= self.retries <= MOST_RETRIES:
+            raise ValueError(f"ask again 0 to {MOST_RETRIES} times")
 
     def manner(self, line: Line) -> Manner:
         """Give the manner of reading on a line, whose rate now is the default one."""

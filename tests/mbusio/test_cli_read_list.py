@@ -127,7 +127,7 @@ def test_of_several_buses_one_is_named(
     [
         (["gone.csv"], "cannot read gone.csv: No such file or directory"),
         (["LIST", "--csv", "--output", "/nowhere/x.csv"], "cannot write /nowhere/x.csv"),
-        (["LIST", "--min-baud", "9600", "--max-baud", "300"], "--min-baud 9600 is above --max-baud 300"),
+        (["LIST", "--min-baud", "9600", "--max-baud", "300"], "the lowest rate 9600 is above the highest rate 300"),
     ],
 )
 def test_a_list_that_cannot_be_read_is_one_line(

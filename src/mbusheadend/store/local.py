@@ -4,22 +4,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from mbusio.listreading import Patience
+
 
 @dataclass(frozen=True, slots=True)
 class LocalPlace:
     """How a master is reached and with how much patience it is read.
 
     :ivar url: as `mbusio.transport.url` reads it, without names of files and passphrases.
-    :ivar min_baud: the lowest rate at which silent meters are asked, where this side sets the rate; `max_baud` the highest.
-    :ivar timeout: seconds after which silence is believed.
-    :ivar retries: how often a silent meter is asked again at the default rate.
     """
 
     url: str
-    min_baud: int
-    max_baud: int
-    timeout: float
-    retries: int
+    patience: Patience
 
 
 class Locals(Protocol):

@@ -24,9 +24,6 @@ ADDRESS_HELP: Final = (
 )
 LONGEST_SEARCH: Final = 600.0
 """Seconds that `mbus discover` may take."""
-LONGEST_TIMEOUT: Final = 60.0
-"""Seconds that a meter may be waited for."""
-MOST_RETRIES: Final = 10
 LIST_OPTIONS: Final = ("output", "bus", "min_baud", "max_baud", "timeout", "retries")
 
 _NUMBER = re.compile(r"[0-9]{1,3}")
@@ -292,10 +289,9 @@ def _add_patience(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--retries",
-        type=int,
-        choices=range(MOST_RETRIES + 1),
+        type=_checked(_retries),
         metavar="N",
-        help=f"how often to ask again at the default rate, 0 to {MOST_RETRIES} (default: 3)",
+        help="how often to ask again at the default rate (default: 3)",
     )
 
 
@@ -409,10 +405,15 @@ def _seconds(text: str) -> float:
 
 
 def _timeout(text: str) -> float:
-    seconds = float(text)
-    if not 0 < seconds <= LONGEST_TIMEOUT:
-        raise ValueError(f"{text!r}: wait for more than 0 and at most {LONGEST_TIMEOUT:.0f} seconds")
-    return seconds
+    from mbusio.listreading import Patience
+
+    return Patience(timeout=float(text)).timeout
+
+
+def _retries(text: str) -> int:
+    from mbusio.listreading import Patience
+
+    return Patience(retries=int(text)).retries
 
 
 def _byte(text: str) -> int:

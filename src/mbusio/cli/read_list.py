@@ -21,25 +21,24 @@ from mbusio.cli.read import COLUMNS, TableOutput, is_usable, record_rows
 from mbusio.cli.session import open_line
 from mbusio.csvtext import CsvWriter
 from mbusio.errors import BusIOError
-from mbusio.listreading import MAX_BAUD, MIN_BAUD, RETRIES, TIMEOUT, ListReading, Patience, read_list
+from mbusio.listreading import ListReading, Patience, read_list
 from mbusio.meterfile import MAX_SIZE
 from mbusio.meterimport import DEFAULT_BUS, ImportedMeter, read_meters
 
 EXIT_FAILURE: Final = 1
+PATIENCE: Final = ("min_baud", "max_baud", "timeout", "retries")
+"""Options of that name."""
 LIST_COLUMNS: Final = (*COLUMNS, "time", "outcome", "attempts", "baud", "note")
 
 
 def run(options: argparse.Namespace) -> int:
     """Read; the exit code is 1 where a meter gave no whole reading, or a line of a list could not be read."""
     meters, is_whole = _meters(options)
-    patience = Patience(
-        MIN_BAUD if options.min_baud is None else options.min_baud,
-        MAX_BAUD if options.max_baud is None else options.max_baud,
-        TIMEOUT if options.timeout is None else options.timeout,
-        RETRIES if options.retries is None else options.retries,
-    )
-    if patience.min_baud > patience.max_baud:
-        raise CommandError(f"--min-baud {patience.min_baud} is above --max-baud {patience.max_baud}")
+    given = {name: getattr(options, name) for name in PATIENCE}
+    try:
+        patience = Patience(**{name: value for name, value in given.items() if value is not None})
+    except ValueError as error:
+        raise CommandError(str(error)) from error
     with _file(options.output) as file:
         counts, usable = asyncio.run(_read(options, meters, patience, _output(options, file)))
     is_complete = counts.get(ReadOutcome.OK) == len(meters)

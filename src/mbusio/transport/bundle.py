@@ -1,6 +1,7 @@
 """A client's bundle: key, certificate and authority in one file, PEM or PKCS#12, as gateways issue them."""
 
 import os
+import re
 import secrets
 import ssl
 import tempfile
@@ -12,6 +13,7 @@ from mbusio.errors import TransportOpenError
 PASSPHRASE_VARIABLE: Final = "MBUS_PASSPHRASE"  # noqa: S105 - the name of it
 MAX_SIZE: Final = 1 << 20
 _PEM_MARK: Final = b"-----BEGIN"
+_PRIVATE_KEY: Final = re.compile(r"-----BEGIN ([A-Z ]*PRIVATE KEY)-----.+?-----END \1-----", re.DOTALL)
 
 
 def passphrase_in_environment() -> str | None:
@@ -75,6 +77,39 @@ def load_chain(
             f"{where}: {reason or _reason(error)}; give PEM files of a certificate and its own key, "
             f"and the passphrase of the key, if it has one, in {PASSPHRASE_VARIABLE}"
         ) from error
+
+
+def unlocked(data: bytes, passphrase: str | None) -> tuple[bytes, list[bytes]]:
+    """Give the key of a bundle, without passphrase, and its certificates, our own first; PEM all of them.
+
+    For whoever keeps a bundle where only its owner can read it. Needs the package cryptography. Raise `TransportOpenError`.
+    """
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives import serialization
+
+    key: object
+    where = "the bundle"
+    if _PEM_MARK not in data:
+        key, chain = _open_pkcs12(where, data, passphrase)
+    else:
+        text = data.decode("ascii", "replace")
+        found = _PRIVATE_KEY.search(text)
+        chain = _certificates(text)
+        if found is None or not chain:
+            raise TransportOpenError(f"{where}: there is no key with its certificate in it")
+        is_locked = "ENCRYPTED" in found.group()
+        password = passphrase.encode() if passphrase and is_locked else None
+        try:
+            key = serialization.load_pem_private_key(found.group().encode(), password)
+        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+            if is_locked:
+                raise _locked(where, wrong=bool(passphrase)) from error
+            raise TransportOpenError(f"{where}: its key cannot be read") from error
+    pem: bytes = key.private_bytes(  # type: ignore[attr-defined]
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    end = "-----END CERTIFICATE-----\n"
+    return pem, [(part + end).encode() for part in chain.split(end) if part.strip()]
 
 
 def _use_pkcs12(context: ssl.SSLContext, path: str, data: bytes, passphrase: str | None) -> str:

@@ -6,10 +6,11 @@ import pytest
 
 from mbusheadend.store import Store, StoreRefusedError, UnknownError
 from mbusheadend.store.local import LocalPlace
+from mbusio.listreading import Patience
 from support.headend_messages import LATER, SERIAL, START, batch, enrol, reading
 
-CELLAR = LocalPlace("tcp://192.0.2.7:2445", 300, 19200, 2.0, 3)
-SERIAL_PORT = LocalPlace("/dev/ttyUSB0", 300, 9600, 1.0, 1)
+CELLAR = LocalPlace("tcp://192.0.2.7:2445", Patience())
+SERIAL_PORT = LocalPlace("/dev/ttyUSB0", Patience(300, 9600, 1.0, 1))
 
 
 async def test_a_local_master_is_a_master_that_says_where_it_is(opened: Callable[[], Store]) -> None:

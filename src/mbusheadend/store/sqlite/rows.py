@@ -10,6 +10,7 @@ from mbusheadend.store.fleet import Master, Meter, Place
 from mbusheadend.store.local import LocalPlace
 from mbusheadend.store.sqlite.moments import moment_of
 from mbushosting.contact import Contact
+from mbusio.listreading import Patience
 
 _BETWEEN: Final = "\x1f"
 """Between the names of groups in one cell."""
@@ -66,8 +67,13 @@ def master_of(row: sqlite3.Row) -> Master:
         None if row["contact"] is None else Contact.model_validate_json(row["contact"]),
         row["orders"],
         row["meter_list"],
-        None if row["local"] is None else LocalPlace(**json.loads(row["local"])),
+        None if row["local"] is None else _local_place(row["local"]),
     )
+
+
+def _local_place(body: str) -> LocalPlace:
+    place = json.loads(body)
+    return LocalPlace(place["url"], Patience(**place["patience"]))
 
 
 def meter_of(row: sqlite3.Row) -> Meter:
