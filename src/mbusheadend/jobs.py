@@ -28,6 +28,7 @@ MOST_KEPT: Final = 100
 _BUSY: Final = mark(
     "%(count)d jobs are at work already; wait until one of them has ended, or cancel one that nobody needs"
 )
+_AT_WORK: Final = mark("This is being done already; see the list of jobs")
 _CLOSED: Final = mark("The head-end is about to end; start it again, then this")
 _TROUBLE: Final = mark("It ended for a reason that nobody expected; the log of the head-end has it")
 _CANCELLED: Final = mark("It was cancelled")
@@ -60,15 +61,19 @@ class Job:
 
     :ivar id: 16 hex digits, that nobody guesses.
     :ivar kind: of work, a word for programs.
+    :ivar subject: what it works on, for programs, such as a serial number; empty where it is nothing in particular.
     :ivar who: the user who started it, or a word in brackets for the head-end itself.
     :ivar done: of `of` pieces; `of` is 0 while nobody knows.
     :ivar text: what is going on, NO_TEXT where nothing was said.
     :ivar outcome: NO_TEXT while it is at work.
     """
 
-    def __init__(self, kind: str, title: Text, who: str, started: datetime, tell: Callable[[], None]) -> None:
+    def __init__(
+        self, kind: str, subject: str, title: Text, who: str, started: datetime, tell: Callable[[], None]
+    ) -> None:
         self.id = secrets.token_hex(8)
         self.kind = kind
+        self.subject = subject
         self.title = title
         self.who = who
         self.started = started
@@ -130,13 +135,20 @@ class Jobs:
         self._watchers: set[asyncio.Event] = set()
         self._closed = False
 
-    def start(self, kind: str, title: Text, work: Work, who: str) -> Job:
-        """Begin a job; raise `JobError` where too many are at work, or the head-end is about to end."""
+    def start(self, kind: str, title: Text, work: Work, who: str, *, subject: str = "") -> Job:
+        """Begin a job.
+
+        Raise `JobError` where too many are at work, one of this kind works on this subject, or the head-end is about to end.
+        """
         if self._closed:
             raise JobError(Text(_CLOSED))
         if len(self._tasks) >= MOST_AT_WORK:
             raise JobError(Text(_BUSY, {"count": len(self._tasks)}))
-        job = Job(kind, title, who, self._now(), self._tell)
+        if subject and any(
+            self._jobs[id].kind == kind and self._jobs[id].subject == subject for id in self._tasks
+        ):
+            raise JobError(Text(_AT_WORK))
+        job = Job(kind, subject, title, who, self._now(), self._tell)
         self._jobs[job.id] = job
         task = self._tasks[job.id] = asyncio.create_task(work(job))
         task.add_done_callback(functools.partial(self._end, job))

@@ -165,3 +165,17 @@ async def test_only_so_many_jobs_are_at_work_and_only_the_newest_are_kept() -> N
     assert not any(job.is_at_work for job in jobs.list())
     with pytest.raises(JobError):
         jobs.start("local reading", TITLE, _for_ever, "ann")
+
+
+@in_virtual_time
+async def test_one_job_of_a_kind_works_on_one_subject() -> None:
+    jobs = _jobs()
+    first = jobs.start("local reading", TITLE, _for_ever, "ann", subject="local-1")
+    with pytest.raises(JobError, match="being done already"):
+        jobs.start("local reading", TITLE, _for_ever, "bob", subject="local-1")
+    jobs.start("local reading", TITLE, _for_ever, "bob", subject="local-2")
+    jobs.start("export", TITLE, _for_ever, "bob", subject="local-1")
+    jobs.cancel(first.id)
+    await jobs.wait(first.id)
+    jobs.start("local reading", TITLE, _for_ever, "bob", subject="local-1")
+    await jobs.close()
