@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 
 from mbus.application.datatypes import Value
 from mbusheadend.decoding.registers import Register
-from mbusheadend.store.readings import Cursor
+from mbusheadend.store.readings import Cursor, ReadingPage
 
 
 class Track(NamedTuple):
@@ -56,6 +56,18 @@ class Viewing(Protocol):
         limit: int = 10_000,
     ) -> TrackPage:
         """Give what registers of a meter were, page by page; `limit` counts readings. See `Queries.readings`."""
+
+    async def readings_back(
+        self,
+        meter: int,
+        since: datetime,
+        until: datetime,
+        *,
+        before: Cursor | None = None,
+        limit: int = 100,
+        with_raw: bool = False,
+    ) -> ReadingPage:
+        """Give readings of a meter page by page, the newest first; `after` of a page is `before` of the next one."""
 
     async def counts(
         self, edges: Sequence[datetime], *, serial: str | None = None, meters: Iterable[int] | None = None

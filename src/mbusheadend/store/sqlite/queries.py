@@ -1,11 +1,12 @@
 """What pages and exports ask about readings."""
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import islice
 from typing import Final
 
+from mbusheadend.decoding.picking import pick
 from mbusheadend.decoding.registers import Register
 from mbusheadend.judging.consumption import Consumption, Period, boundaries, consumption
 from mbusheadend.judging.points import Point
@@ -21,7 +22,7 @@ from mbusheadend.store.sqlite.expectations import completeness_of, expected_mete
 from mbusheadend.store.sqlite.found import DAY, Reader, rows_before, rows_of
 from mbusheadend.store.sqlite.interned import Readable
 from mbusheadend.store.sqlite.judged import quarantined_of
-from mbusheadend.store.sqlite.moments import stored
+from mbusheadend.store.sqlite.moments import moment_of, stored
 from mbusheadend.store.sqlite.rows import find_meter
 
 MAX_PAGE: Final = 10_000
@@ -66,8 +67,14 @@ class SqliteQueries:
         limit: int = 1000,
     ) -> SeriesPage:
         """See the protocol."""
-        page = await self.readings(meter, since, until, after=after, limit=limit, with_raw=False)
-        return SeriesPage(_points(page.readings, register), page.after)
+        limit = min(limit, MAX_PAGE)
+
+        def work(connection: sqlite3.Connection) -> SeriesPage:
+            rows = list(islice(rows_of(connection, meter, stored(since), stored(until), after), limit + 1))
+            points = tuple(_points(Reader(connection), rows[:limit], register))
+            return SeriesPage(points, _cursor(rows[limit - 1]) if len(rows) > limit else None)
+
+        return await self._database.read(work)
 
     async def latest(self, meters: Iterable[int]) -> dict[int, StoredReading]:
         """See the protocol."""
@@ -111,11 +118,9 @@ class SqliteQueries:
             reader = Reader(connection)
             first, last = stored(edges[0]), stored(edges[-1])
             before = _first_point(reader, rows_before(connection, meter, first - NEIGHBOUR, first), register)
-            within = (
-                reader.reading(row, with_raw=False) for row in rows_of(connection, meter, first, last + 1)
-            )
+            within = _points(reader, rows_of(connection, meter, first, last + 1), register)
             behind = _first_point(reader, rows_of(connection, meter, last + 1, last + NEIGHBOUR), register)
-            return consumption((*before, *_points(within, register), *behind), edges)
+            return consumption((*before, *within, *behind), edges)
 
         return await self._database.read(work)
 
@@ -151,20 +156,16 @@ def _cursor(row: sqlite3.Row) -> tuple[int, int]:
     return row["taken"], row["number"]
 
 
-def _points(readings: Iterable[StoredReading], register: Register) -> tuple[Point, ...]:
+def _points(reader: Reader, rows: Iterable[sqlite3.Row], register: Register) -> Iterator[Point]:
     """Give the points of a register: of each reading the first telegram that has it."""
-    points: list[Point] = []
-    for reading in readings:
-        measured = (
-            one for telegram in reading.decoded for one in telegram.values if one.register == register
-        )
-        points.extend(Point(reading.taken, one.value, one.status) for one in islice(measured, 1))
-    return tuple(points)
+    for row in rows:
+        if row["said"]:
+            picked = pick(row["said"], reader.readable, (register,))
+            value, doubt = picked.values[0], picked.doubts[0]
+            if value is not None or doubt is not None:
+                yield Point(moment_of(row["taken"]), value, doubt)
 
 
 def _first_point(reader: Reader, rows: Iterable[sqlite3.Row], register: Register) -> tuple[Point, ...]:
-    for row in rows:
-        points = _points((reader.reading(row, with_raw=False),), register)
-        if points and points[0].value is not None:
-            return points
-    return ()
+    known = (point for point in _points(reader, rows, register) if point.value is not None)
+    return tuple(islice(known, 1))

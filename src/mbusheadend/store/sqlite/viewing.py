@@ -8,9 +8,10 @@ from typing import Final
 
 from mbusheadend.decoding.picking import pick
 from mbusheadend.decoding.registers import Register
+from mbusheadend.store.readings import Cursor, ReadingPage
 from mbusheadend.store.sqlite.database import Database
 from mbusheadend.store.sqlite.expectations import counts_of, expected_meters
-from mbusheadend.store.sqlite.found import Reader, rows_of
+from mbusheadend.store.sqlite.found import Reader, rows_before, rows_of
 from mbusheadend.store.sqlite.moments import moment_of, stored
 from mbusheadend.store.viewing import Count, Track, TrackPage
 
@@ -29,7 +30,7 @@ class SqliteViewing:
         since: datetime,
         until: datetime,
         *,
-        after: tuple[int, int] | None = None,
+        after: Cursor | None = None,
         limit: int = 10_000,
     ) -> TrackPage:
         """See the protocol."""
@@ -41,6 +42,34 @@ class SqliteViewing:
             page = tuple(_track(reader, row, wanted) for row in rows[:limit] if row["said"])
             last = rows[limit - 1] if len(rows) > limit else None
             return TrackPage(page, None if last is None else (last["taken"], last["number"]))
+
+        return await self._database.read(work)
+
+    async def readings_back(
+        self,
+        meter: int,
+        since: datetime,
+        until: datetime,
+        *,
+        before: Cursor | None = None,
+        limit: int = 100,
+        with_raw: bool = False,
+    ) -> ReadingPage:
+        """See the protocol."""
+        begin, limit = stored(since), min(limit, MAX_TRACKS)
+        end = stored(until) if before is None else min(stored(until), before[0] + 1)
+
+        def work(connection: sqlite3.Connection) -> ReadingPage:
+            reader = Reader(connection)
+            found = (
+                row
+                for row in rows_before(connection, meter, begin, end)
+                if before is None or (row["taken"], row["number"]) < before
+            )
+            rows = list(islice(found, limit + 1))
+            page = tuple(reader.reading(row, with_raw=with_raw) for row in rows[:limit])
+            last = rows[limit - 1] if len(rows) > limit else None
+            return ReadingPage(page, None if last is None else (last["taken"], last["number"]))
 
         return await self._database.read(work)
 
