@@ -2,30 +2,36 @@
 
 A file is a JSON object. In front stands what it is: ``kind``, ``format``, ``layout`` (of the settings), ``made_at``, ``name``,
 ``serial_number``. A plain file then has ``settings``. An encrypted one has ``encryption``, the parameters, and ``sealed``:
-settings and secrets under AES-256-GCM, with all the rest of the file as associated data; the key is made from the passphrase
-by scrypt.
+settings and secrets under the passphrase (`mbusio.sealing`).
 
 What belongs to this machine and not to its set-up (``of_machine`` in the schema: state folder, serial number, place of the
 set-up pages, lamps and button, name of the serial device) is neither written nor read: on another machine it would name the
 wrong things. The connection of a bus is set-up and is carried.
 """
 
-import base64
 import json
-import os
-import threading
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from pydantic import ValidationError
 
+from mbusio.sealing import (
+    LONGEST_PASSPHRASE,
+    SHORTEST_PASSPHRASE,
+    USUAL_COST,
+    Cost,
+    Fields,
+    SealError,
+    SealFault,
+    data_of,
+    is_sealed,
+    seal,
+    text_of,
+    unseal,
+)
 from mbusmaster.errors import MasterError
 from mbusmaster.settings.errors import SettingsError
 from mbusmaster.settings.messages import Problem, shown
@@ -38,22 +44,7 @@ KIND: Final = "mbusmaster configuration"
 FORMAT: Final = 1
 MAX_SIZE: Final = 2 << 20
 """A configuration is a few kilobytes, with certificates some tens."""
-SHORTEST_PASSPHRASE: Final = 12
-LONGEST_PASSPHRASE: Final = 1024
-
-Fields = dict[str, Any]
-
-_LONGEST_TYPED: Final = 4 * LONGEST_PASSPHRASE
-"""A letter can be typed as up to four characters that normalize to one."""
-_SALT_SIZE: Final = 16
-_NONCE_SIZE: Final = 12
-_SMALLEST_N: Final = 1 << 14
-_GREATEST_N: Final = 1 << 16
-"""64 MiB while a key is made, at r = 8: no file may ask for more."""
-_R: Final = 8
-_GREATEST_P: Final = 4
 _LONGEST_REASON: Final = 300
-_one_key_at_a_time = threading.Lock()
 
 
 class BackupTemplate(StrEnum):
@@ -68,6 +59,13 @@ class BackupTemplate(StrEnum):
     TOO_COSTLY = "opening the file would take too much memory: it was not saved by this software"
     UNUSABLE = "the settings in the file cannot be used: {reason}"
     PASSPHRASE_LENGTH = "the passphrase must have {minimum} to {maximum} characters"  # noqa: S105 - a message
+
+
+_FAULTS: Final = {
+    SealFault.WRONG_PASSPHRASE: BackupTemplate.WRONG_PASSPHRASE,
+    SealFault.DAMAGED: BackupTemplate.DAMAGED,
+    SealFault.TOO_COSTLY: BackupTemplate.TOO_COSTLY,
+}
 
 
 class BackupError(MasterError):
@@ -112,15 +110,6 @@ class Restored:
     header: Header
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """Parameters of scrypt: memory is 128 · r · n bytes, time grows with p too."""
-
-    n: int = 1 << 15
-    r: int = _R
-    p: int = 3
-
-
 def save(
     settings: Settings,
     *,
@@ -128,7 +117,7 @@ def save(
     serial_number: str,
     passphrase: str | None = None,
     secrets: Mapping[str, bytes] | None = None,
-    cost: Cost = Cost(),
+    cost: Cost = USUAL_COST,
 ) -> bytes:
     """Give the file. With a passphrase this takes 32 MiB and some tenths of a second: leave an event loop for it.
 
@@ -151,16 +140,14 @@ def save(
     if passphrase is None:
         fields = {**header, "settings": tables}
     else:
-        lengths = len(passphrase), len(_normal(passphrase))
-        if min(lengths) < SHORTEST_PASSPHRASE or max(lengths) > LONGEST_PASSPHRASE:
-            raise BackupError(
-                BackupTemplate.PASSPHRASE_LENGTH, minimum=SHORTEST_PASSPHRASE, maximum=LONGEST_PASSPHRASE
-            )
         content = {
             "settings": tables,
-            "secrets": {name: _text(data) for name, data in (secrets or {}).items()},
+            "secrets": {name: text_of(data) for name, data in (secrets or {}).items()},
         }
-        fields = _sealed(header, json.dumps(content).encode(), passphrase, cost)
+        try:
+            fields = seal(header, json.dumps(content).encode(), passphrase, cost)
+        except SealError as error:
+            raise _explained(error.fault) from None
     data = json.dumps(fields, indent=2).encode()
     if len(data) > MAX_SIZE:
         raise BackupError(BackupTemplate.TOO_BIG, maximum=MAX_SIZE)
@@ -183,16 +170,19 @@ def restore(data: bytes, passphrase: str | None = None) -> Restored:
     if header.is_encrypted:
         if not passphrase:
             raise BackupError(BackupTemplate.ENCRYPTED)
-        content = _parsed(_opened(fields, passphrase))
+        try:
+            content = _parsed(unseal(fields, passphrase))
+        except SealError as error:
+            raise _explained(error.fault) from None
     secrets = content.get("secrets", {}) if header.is_encrypted else {}
     tables = content.get("settings")
     if not isinstance(tables, dict) or not isinstance(secrets, dict):
         raise BackupError(BackupTemplate.DAMAGED)
-    return Restored(
-        _settings({**tables, "version": header.layout}),
-        {name: _data(text) for name, text in secrets.items()},
-        header,
-    )
+    try:
+        opened = {name: data_of(text) for name, text in secrets.items()}
+    except SealError as error:
+        raise _explained(error.fault) from None
+    return Restored(_settings({**tables, "version": header.layout}), opened, header)
 
 
 def _fields(data: bytes) -> Fields:
@@ -235,7 +225,7 @@ def _header(fields: Fields) -> Header:
     except (ValueError, OverflowError):
         raise BackupError(BackupTemplate.DAMAGED) from None
     return Header(
-        fields["layout"], made_at, shown(fields["name"]), shown(fields["serial_number"]), "sealed" in fields
+        fields["layout"], made_at, shown(fields["name"]), shown(fields["serial_number"]), is_sealed(fields)
     )
 
 
@@ -267,79 +257,9 @@ def _kept(here: Spot, tables: Fields) -> Fields:
     return kept
 
 
-def _sealed(header: Fields, content: bytes, passphrase: str, cost: Cost) -> Fields:
-    salt, nonce = os.urandom(_SALT_SIZE), os.urandom(_NONCE_SIZE)
-    fields = {
-        **header,
-        "encryption": {
-            "key": "scrypt",
-            "n": cost.n,
-            "r": cost.r,
-            "p": cost.p,
-            "salt": _text(salt),
-            "cipher": "AES-256-GCM",
-            "nonce": _text(nonce),
-        },
-    }
-    sealed = AESGCM(_key(passphrase, salt, cost)).encrypt(nonce, content, _associated(fields))
-    return {**fields, "sealed": _text(sealed)}
-
-
-def _opened(fields: Fields, passphrase: str) -> bytes:
-    encryption = fields.get("encryption")
-    if not isinstance(encryption, dict):
-        raise BackupError(BackupTemplate.DAMAGED)
-    if encryption.get("key") != "scrypt" or encryption.get("cipher") != "AES-256-GCM":
-        raise BackupError(BackupTemplate.DAMAGED)
-    salt, nonce, sealed = (
-        _data(value) for value in (encryption.get("salt"), encryption.get("nonce"), fields["sealed"])
-    )
-    if len(salt) != _SALT_SIZE or len(nonce) != _NONCE_SIZE:
-        raise BackupError(BackupTemplate.DAMAGED)
-    key = _key(passphrase, salt, _bounded(encryption))
-    associated = {name: value for name, value in fields.items() if name != "sealed"}
-    try:
-        return AESGCM(key).decrypt(nonce, sealed, _associated(associated))
-    except InvalidTag:
-        raise BackupError(BackupTemplate.WRONG_PASSPHRASE) from None
-
-
-def _bounded(encryption: Fields) -> Cost:
-    n, r, p = (encryption.get(name) for name in ("n", "r", "p"))
-    if not (type(n) is int and type(r) is int and type(p) is int):
-        raise BackupError(BackupTemplate.DAMAGED)
-    if n < _SMALLEST_N or n & (n - 1) or r != _R or p < 1:
-        raise BackupError(BackupTemplate.DAMAGED)
-    if n > _GREATEST_N or p > _GREATEST_P:
-        raise BackupError(BackupTemplate.TOO_COSTLY)
-    return Cost(n, r, p)
-
-
-def _key(passphrase: str, salt: bytes, cost: Cost) -> bytes:
-    if len(passphrase) > _LONGEST_TYPED:
-        raise BackupError(BackupTemplate.WRONG_PASSPHRASE)
-    secret = _normal(passphrase).encode("utf-8", "surrogatepass")
-    with _one_key_at_a_time:
-        return Scrypt(salt=salt, length=32, n=cost.n, r=cost.r, p=cost.p).derive(secret)
-
-
-def _normal(passphrase: str) -> str:
-    """Make one of the several ways in which keyboards and systems write the same letters."""
-    return unicodedata.normalize("NFKC", passphrase)
-
-
-def _associated(fields: Fields) -> bytes:
-    return json.dumps(fields, sort_keys=True, separators=(",", ":")).encode()
-
-
-def _text(data: bytes) -> str:
-    return base64.b64encode(data).decode("ascii")
-
-
-def _data(text: object) -> bytes:
-    if not isinstance(text, str):
-        raise BackupError(BackupTemplate.DAMAGED)
-    try:
-        return base64.b64decode(text, validate=True)
-    except ValueError:
-        raise BackupError(BackupTemplate.DAMAGED) from None
+def _explained(fault: SealFault) -> BackupError:
+    if fault is SealFault.PASSPHRASE_LENGTH:
+        return BackupError(
+            BackupTemplate.PASSPHRASE_LENGTH, minimum=SHORTEST_PASSPHRASE, maximum=LONGEST_PASSPHRASE
+        )
+    return BackupError(_FAULTS[fault])

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mbusio.sealing import Cost
 from mbusmaster.settings import Loaded, Settings, SettingsService, Store
 from mbusmaster.settings.backup import (
     KIND,
     MAX_SIZE,
     BackupError,
     BackupTemplate,
-    Cost,
     Header,
     inspect,
     restore,
