@@ -16,6 +16,7 @@ from starlette.routing import Route
 from mbusheadend.bodies import Room
 from mbusheadend.errors import RefusedError
 from mbusheadend.peers import Gate, Peer
+from mbusheadend.presence import Presence
 from mbusheadend.store import Store
 from mbushosting.contact import CONTACT, LONGEST_WAIT, MAX_CONTACT, Contact, Orders, RefusalCode
 from mbushosting.parts import Message
@@ -38,6 +39,7 @@ _log = logging.getLogger(__name__)
 class HostingApi:
     """The endpoints for masters.
 
+    :ivar presence: knows who has a call open.
     :param monotonic: gives seconds.
     """
 
@@ -54,6 +56,7 @@ class HostingApi:
         self._monotonic = monotonic
         self._gate = Gate(store, now)
         self._told = _Told(monotonic)
+        self.presence = Presence(monotonic)
         self._closing = asyncio.Event()
         self._taking = 0
 
@@ -74,7 +77,7 @@ class HostingApi:
         async with self._room.body(request, MAX_CONTACT) as body:
             contact = await body.read(Contact, MAX_CONTACT)
         _see_that_it_is(peer, contact.serial_number)
-        with self._store.changes.watch(peer.serial) as news:
+        with self.presence.calling(peer.serial), self._store.changes.watch(peer.serial) as news:
             await self._store.note_contact(peer.serial, contact, self._now())
             orders = await self._orders_or_wait(request, peer, contact, wait, news)
         return _answer(orders)
