@@ -5,7 +5,7 @@ rate belongs to the master, and only the default one is used (guide 3.1.5).
 """
 
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -76,7 +76,7 @@ class ListReading:
 
 async def read_list(
     line: Line, meters: Iterable[ImportedMeter], patience: Patience, now: Callable[[], datetime]
-) -> AsyncIterator[ListReading]:
+) -> AsyncGenerator[ListReading, None]:
     """Read the meters in their order; each is told as soon as it is known.
 
     A master that refuses a request gives `ReadOutcome.BUS_DOWN`. Raise `TransportClosedError` where the master is gone,

@@ -1,0 +1,134 @@
+"""Local masters: added, changed, deleted, and their meter lists imported."""
+
+import asyncio
+import secrets
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from mbusheadend.local import credentials as files
+from mbusheadend.local.credentials import NO_CREDENTIALS, Credentials, Kept
+from mbusheadend.local.errors import LocalError
+from mbusheadend.local.places import checked_name, place_of
+from mbusheadend.store import Store
+from mbusio.listreading import Patience
+from mbusio.meterfile import ImportReport
+from mbusio.meterimport import read_meters
+from mbusweb.texts import Text, mark
+
+PREFIX: Final = "local-"
+"""Of the serial numbers that the head-end gives to them."""
+_SEVERAL_BUSES: Final = mark(
+    "The list has meters on several buses (%(buses)s), and a local master has one: name it"
+)
+_NO_METER: Final = mark("The list names no meter on the bus %(bus)s")
+_DISK: Final = mark("The keys cannot be stored: %(reason)s")
+_NOT_LOCAL: Final = mark("The master %(serial)s calls the head-end; it is not read locally")
+
+
+@dataclass(frozen=True, slots=True)
+class ListImport:
+    """What became of a list.
+
+    :ivar report: nothing is taken where it has problems.
+    :ivar new: numbers of meters that were not known before.
+    """
+
+    report: ImportReport
+    new: tuple[int, ...] = ()
+
+
+async def add_master(
+    store: Store,
+    state: Path,
+    *,
+    name: str,
+    url: str,
+    now: datetime,
+    patience: Patience | None = None,
+    credentials: Credentials = NO_CREDENTIALS,
+) -> str:
+    """Add one; give the serial number that it gets here. Raise `LocalError` for what makes no sense."""
+    place = place_of(url, patience or Patience())
+    serial = PREFIX + secrets.token_hex(4)
+    name = checked_name(name)
+    await _keep(state, serial, credentials)
+    try:
+        await store.add_local_master(serial, name, place, now)
+    except BaseException:
+        await asyncio.to_thread(files.forget, state, serial)
+        raise
+    return serial
+
+
+async def change_master(
+    store: Store,
+    state: Path,
+    serial: str,
+    *,
+    name: str,
+    url: str,
+    patience: Patience,
+    credentials: Credentials = NO_CREDENTIALS,
+) -> None:
+    """Reach it in another way; credentials that are not handed in stay. Raise `LocalError` and `UnknownError`."""
+    place, name = place_of(url, patience), checked_name(name)
+    master = await store.master(serial)
+    _check_local(serial, master.local is not None)
+    await _keep(state, serial, credentials)
+    await store.set_local_place(serial, place)
+    await store.set_master(serial, name=name, groups=master.groups)
+
+
+async def delete_master(store: Store, state: Path, serial: str, now: datetime) -> None:
+    """Forget a local master and its keys; its meters and their readings stay. Raise `LocalError` and `UnknownError`."""
+    _check_local(serial, (await store.master(serial)).local is not None)
+    await store.delete_master(serial, now)
+    try:
+        await asyncio.to_thread(files.forget, state, serial)
+    except OSError as error:
+        raise LocalError(Text(_DISK, {"reason": error.strerror or str(error)})) from error
+
+
+async def credentials_of(state: Path, serial: str) -> Kept:
+    """Tell which keys and certificates are kept for it."""
+    return await asyncio.to_thread(files.kept, state, serial)
+
+
+async def import_list(
+    store: Store, serial: str, data: bytes, now: datetime, *, bus: str | None = None
+) -> ListImport:
+    """Take the meters of a master's CSV, all of them or none.
+
+    :param bus: takes those on this bus only; needed where the list names several.
+
+    Raise `LocalError` where no bus is named and there are several, or none of its meters is there; `UnknownError`.
+    """
+    _check_local(serial, (await store.master(serial)).local is not None)
+    read = await asyncio.to_thread(read_meters, data)
+    if read.report.problem_count:
+        return ListImport(read.report)
+    buses = sorted({meter.bus for meter in read.meters})
+    if bus is None and len(buses) > 1:
+        raise LocalError(Text(_SEVERAL_BUSES, {"buses": ", ".join(buses)[:200]}))
+    meters = [meter for meter in read.meters if bus in (None, meter.bus)]
+    if not meters:
+        raise LocalError(Text(_NO_METER, {"bus": bus or ""}))
+    new = await store.add_meters(
+        serial, [(meter.bus, meter.address, meter.primary, meter.note) for meter in meters], now
+    )
+    report = replace(read.report, taken=True, added=len(new), unchanged=len(meters) - len(new))
+    return ListImport(report, new)
+
+
+def _check_local(serial: str, is_local: bool) -> None:
+    if not is_local:
+        raise LocalError(Text(_NOT_LOCAL, {"serial": serial}))
+
+
+async def _keep(state: Path, serial: str, credentials: Credentials) -> None:
+    try:
+        await asyncio.to_thread(files.keep, state, serial, credentials)
+    except OSError as error:
+        raise LocalError(Text(_DISK, {"reason": error.strerror or str(error)})) from error
