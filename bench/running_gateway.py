@@ -23,7 +23,7 @@ from mbusmaster.meterlist import MeterList
 from mbusmaster.settings import Settings, Store
 from mbusmaster.system.notify import VARIABLE
 from mbusmaster.users import RULES
-from mbusmaster.web.visitor import PREFERENCES_COOKIE
+from mbusweb.visitor import PREFERENCES_COOKIE
 from mbusweb.access import add_user_offline
 from support.system import END_SECONDS, running
 

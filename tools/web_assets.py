@@ -20,8 +20,11 @@ FILES = {
     "htmx-ext-sse/LICENSE": "htmx-ext-sse.LICENSE",
     "@picocss/pico/css/pico.min.css": "pico.min.css",
     "@picocss/pico/LICENSE.md": "pico.LICENSE",
+    "uplot/dist/uPlot.iife.min.js": "uplot.min.js",
+    "uplot/dist/uPlot.min.css": "uplot.min.css",
+    "uplot/LICENSE": "uplot.LICENSE",
 }
-TARGET = "src/mbusmaster/web/static/vendor"
+TARGET = "src/mbusweb/static/vendor"
 STAMP = ".lock"
 
 

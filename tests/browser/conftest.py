@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser
 
-from mbusmaster.web.visitor import SESSION_COOKIE
+from mbusmaster.web.product import PRODUCT
 from support.browser import LANGUAGES, Site, Visit, Words, chromium, demo_site, visit
 from support.needs import PROJECT
 
@@ -62,7 +62,7 @@ async def windows(browser: Browser, demo: Site) -> AsyncIterator[Windows]:
 async def guest(windows: Windows, words: Words) -> AsyncIterator[Visit]:
     """A window, in each language, of somebody who is not logged in."""
     this = await windows(words.language, "guest")
-    await this.page.context.clear_cookies(name=SESSION_COOKIE)
+    await this.page.context.clear_cookies(name=PRODUCT.session_cookie)
     yield this
     await this.end()
 
@@ -72,7 +72,7 @@ async def guests(windows: Windows) -> AsyncIterator[Sequence[Visit]]:
     """Five windows at once, one in each language: for what takes its time."""
     these = [await windows(language, "guest") for language in LANGUAGES]
     for one in these:
-        await one.page.context.clear_cookies(name=SESSION_COOKIE)
+        await one.page.context.clear_cookies(name=PRODUCT.session_cookie)
     yield these
     for one in these:
         await one.end()

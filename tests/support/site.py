@@ -8,7 +8,7 @@ import re
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -164,7 +164,7 @@ def site(
         if trusted:
             _trust(this)
         if hosting:
-            _list_meters(this)
+            list_meters(this.state, this.offers["meters"])
         try:
             this.start()
             yield this
@@ -198,9 +198,10 @@ def _trust(this: Site) -> None:
     trust.close()
 
 
-def _list_meters(this: Site) -> None:
-    listed = MeterList(this.state / "meters.db", clock=lambda: datetime.now(UTC))
-    rows = [f"main,{meter['secondary']},{meter['primary']}" for meter in this.offers["meters"]]
+def list_meters(state: Path, meters: Iterable[dict[str, Any]]) -> None:
+    """Let a gateway that does not run know meters as the simulator offers them."""
+    listed = MeterList(state / "meters.db", clock=lambda: datetime.now(UTC))
+    rows = [f"main,{meter['secondary']},{meter['primary']}" for meter in meters]
     report = listed.import_csv(
         "\n".join(["bus,secondary_address,primary_address", *rows]).encode(), bus="main"
     )

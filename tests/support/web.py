@@ -24,7 +24,7 @@ from mbusmaster.system.panel import Panel
 from mbusmaster.users import RULES
 from mbusmaster.web.app import create_app
 from mbusmaster.web.services import Services
-from mbusmaster.web.visitor import INTERFACE
+from mbusweb.visitor import INTERFACE
 from mbusweb.access import Access, Hasher
 
 NOW = datetime(2026, 11, 22, 9, 8, 7, tzinfo=UTC)

@@ -1,31 +1,19 @@
-"""The web application: pages and API behind one entrance."""
+"""The web application of the master."""
 
 import socket
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
+from typing import Any
 
-from fastapi import Depends, FastAPI
-from starlette.types import ASGIApp
+from fastapi import FastAPI
 
-from mbusmaster.web.api import PREFIX, UPLOAD_LIMITS, create_api
-from mbusmaster.web.entrance import BodyLimit, HostCheck, OriginCheck, Reception, ResponseHeaders, own_hosts
-from mbusmaster.web.error_pages import handle_errors, refusal
-from mbusmaster.web.events import Streams
-from mbusmaster.web.guard import check_form
-from mbusmaster.web.pages import add_pages, upload_limits, users_uploads
-from mbusmaster.web.render import Renderer
+from mbusmaster.web import pages
+from mbusmaster.web.api import UPLOAD_LIMITS, create_api
+from mbusmaster.web.product import PRODUCT
 from mbusmaster.web.services import Services
-from mbusmaster.web.static_files import StaticFiles
-
-
-class _Application(FastAPI):
-    """With the entrance before everything, so that answers to errors of our own go through it too."""
-
-    entrance: Callable[[ASGIApp], ASGIApp]
-
-    def build_middleware_stack(self) -> ASGIApp:
-        """Put the entrance before what FastAPI has."""
-        return self.entrance(super().build_middleware_stack())
+from mbusmaster.web.setting_texts import setting_title
+from mbusweb.app import Parts, create_web
+from mbusweb.entrance import own_hosts
 
 
 def machine_names() -> frozenset[str]:
@@ -40,34 +28,27 @@ def create_app(services: Services, hosts: Callable[[], Collection[str]] = machin
     :param hosts: gives names of this machine under which browsers may ask, beside the address to which they connect and the
         names in the settings; it is asked again for a name that was not known, so it must be quick.
     """
-    app = _Application(
-        title="M-Bus master",
-        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
-        openapi_url=None,
-        docs_url=None,
-        redoc_url=None,
-        redirect_slashes=False,
-        dependencies=[Depends(check_form)],
+    return create_web(
+        PRODUCT,
+        services,
+        Parts(
+            pages=pages.PAGES,
+            api=partial(create_api, services),
+            api_uploads=UPLOAD_LIMITS,
+            is_own=_is_own(services, hosts),
+            context=partial(_context, services),
+            filters={"setting_title": setting_title},
+        ),
     )
-    static = StaticFiles()
-    renderer = Renderer(services, static)
-    app.state.renderer = renderer
-    app.state.streams = Streams(services.access)
-    handle_errors(app)
-    app.include_router(static.router())
-    renderer.paths = add_pages(app, services)
-    app.mount(PREFIX, create_api(services, app.state.streams))
-    refuse = partial(refusal, renderer)
-    is_own = _is_own(services, hosts)
 
-    def entrance(inner: ASGIApp) -> ASGIApp:
-        inner = BodyLimit(inner, {**upload_limits(), **UPLOAD_LIMITS}, refuse, users_uploads())
-        inner = OriginCheck(inner, refuse)
-        inner = HostCheck(inner, is_own, refuse)
-        return ResponseHeaders(Reception(inner, services.access))
 
-    app.entrance = entrance
-    return app
+def _context(services: Services) -> Mapping[str, Any]:
+    settings = services.settings
+    return {
+        "pending": settings.pending(),
+        "damage": settings.problem,
+        "device": settings.running.device.name,
+    }
 
 
 def _is_own(services: Services, hosts: Callable[[], Collection[str]]) -> Callable[[str], bool]:

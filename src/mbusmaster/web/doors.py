@@ -10,7 +10,7 @@ from typing import Final
 
 from mbusmaster.settings.schema import WebSettings
 from mbusmaster.web.errors import WebError
-from mbusmaster.web.visitor import Interface
+from mbusweb.visitor import Interface
 
 IP_FREEBIND: Final = 15
 """Lets a socket have an address that the setup interface gets only when the cable is in (ip(7))."""

@@ -12,16 +12,16 @@ from starlette.responses import Response
 from mbusio.meterfile import MAX_SIZE
 from mbusmaster.meterlist import ImportReport, Problem
 from mbusmaster.web.actions.meters import record_import
-from mbusmaster.web.forms import form_values
-from mbusmaster.web.guard import Asking
 from mbusmaster.web.meter_texts import column_text
 from mbusmaster.web.phrases import phrase
-from mbusmaster.web.render import flash, go_to, page
 from mbusmaster.web.services import Services
-from mbusmaster.web.visitor import visitor
 from mbusmaster.web.waiting_upload import Upload, WaitingUploads
+from mbusweb.forms import form_values
+from mbusweb.guard import Asking
 from mbusweb.locale import gettext as _
 from mbusweb.locale import ngettext
+from mbusweb.render import flash, go_to, page
+from mbusweb.visitor import visitor
 
 LARGEST_BODY: Final = MAX_SIZE + (1 << 16)
 """Of a form with a file."""

@@ -4,8 +4,8 @@ import asyncio
 
 from mbusmaster.audit_kinds import AuditKind
 from mbusmaster.meterlist import JobState, Mode, ScanJob
-from mbusmaster.web.actions import Actor
 from mbusmaster.web.services import Services
+from mbusweb.actor import Actor
 
 
 class ScanRecords:

@@ -15,9 +15,9 @@ from mbusmaster.errors import MasterError
 from mbusmaster.settings.schema import WebSettings
 from mbusmaster.web.doors import OpenDoor, open_doors
 from mbusmaster.web.errors import WebError
-from mbusmaster.web.visitor import INTERFACE, Interface
 from mbusweb.connections import Connection, Crowd, configure, end_connections
 from mbusweb.handshakes import SecureDoor
+from mbusweb.visitor import INTERFACE, Interface
 
 BACKLOG: Final = 64
 

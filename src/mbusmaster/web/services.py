@@ -64,3 +64,8 @@ class Services:
     trust_problem: str = ""
     repair_trust: Callable[[bytes], None] | None = None
     channels: Callable[[], tuple[ChannelState, ...]] = tuple
+
+    @property
+    def label(self) -> str:
+        """Give what names of downloads have of this machine."""
+        return self.identity.serial_number

@@ -9,11 +9,11 @@ from fastapi import Request
 from mbusmaster.settings import Problem, Settings, SettingsError
 from mbusmaster.settings.forms import FormField, fields
 from mbusmaster.web.actions.settings import change_settings
-from mbusmaster.web.render import flash
 from mbusmaster.web.services import Services
 from mbusmaster.web.setting_texts import setting_title
-from mbusmaster.web.visitor import visitor
 from mbusweb.locale import gettext as _
+from mbusweb.render import flash
+from mbusweb.visitor import visitor
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,8 +97,8 @@ def _check(connection: sqlite3.Connection, path: Path, remedy: str) -> None:
     if connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
         raise _damaged(path, "its check failed", remedy)
     _migrate(connection, found)
-    _add_columns(connection)
     try:
+        _add_columns(connection)
         if connection.execute("SELECT generation, era, is_set_up FROM state WHERE id = 1").fetchone() is None:
             raise _damaged(path, "its state is missing", remedy)
         connection.execute("SELECT users.id, tokens.id, audit.id FROM users, tokens, audit LIMIT 0")

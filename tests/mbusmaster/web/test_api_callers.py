@@ -3,7 +3,7 @@ from pathlib import Path
 from fastapi import APIRouter
 
 from mbusmaster.web.api import assembly
-from mbusmaster.web.api.callers import Calling
+from mbusweb.api.callers import Calling
 from support.web import web_client
 
 

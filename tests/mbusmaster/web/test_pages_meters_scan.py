@@ -10,10 +10,10 @@ import httpx
 
 from mbus.addressing import SecondaryAddress
 from mbusmaster.meterlist import MeterList, Scanner, Status
-from mbusmaster.web.events import Streams
 from mbussim.bus import Bus
 from mbussim.meter import PlainMeter, Traits, plain_meters
 from mbussim.population import population
+from mbusweb.events import Streams
 from support.simulated import clock, simulated_engine
 from support.virtual_time import in_virtual_time
 from support.web import WebClient, web_client

@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from mbusmaster.settings import Settings
 from mbusmaster.settings.schema import PanelSettings, WebSettings
 from mbusmaster.web import pages
-from mbusmaster.web.guard import local_path
+from mbusweb.guard import local_path
 from support.web import web_client
 
 
@@ -155,7 +155,7 @@ async def test_the_login_comes_back_to_what_was_asked_for(tmp_path: Path) -> Non
     ["//evil.example", "https://evil.example", "/\\evil.example", "/a\tb", "evil", "", None, "/a\r\nb"],
 )
 def test_no_login_leads_to_another_site(path: str | None) -> None:
-    assert local_path(path) == "/status"
+    assert local_path(path, "/status") == "/status"
 
 
 async def test_the_session_is_a_new_one_after_each_login(tmp_path: Path) -> None:

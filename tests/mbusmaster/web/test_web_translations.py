@@ -17,7 +17,7 @@ def test_no_text_is_without_translation(package: str, language: str) -> None:
 
 def test_texts_come_from_templates_modules_settings_and_system() -> None:
     texts = {message.id for message in template_catalogue("mbusmaster") if isinstance(message.id, str)}
-    assert {"Save", "Timeout [seconds]", "must be on or off"} <= texts
+    assert {"Hosting", "Timeout [seconds]", "must be on or off"} <= texts
     assert any(text.startswith("This release asks no time server") for text in texts)
 
 

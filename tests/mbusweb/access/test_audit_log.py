@@ -29,7 +29,7 @@ def test_entries_come_newest_first_page_by_page(access: Access) -> None:
 
 
 def test_entries_can_be_chosen_by_kind_and_by_who(access: Access, clocks: Clocks) -> None:
-    access.audit.record(AccessKind.SETTINGS_CHANGED, who="a", source=HERE)
+    access.audit.record(AccessKind.DOWNLOAD, who="a", source=HERE)
     access.audit.record(AccessKind.SETTINGS_CHANGED, who="b", source=HERE, detail="time.zone: UTC")
     access.audit.record(AccessKind.SETTINGS_CHANGED, who="a", source=HERE, outcome="refused")
     assert [entry.who for entry in access.audit.entries(kind="settings changed")] == ["a", "b"]

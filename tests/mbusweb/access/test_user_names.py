@@ -51,7 +51,7 @@ def test_nothing_else_is_in_a_name(name: str) -> None:
 @pytest.mark.parametrize("name", ["user", "USER", "User", "\uff55ser", "u\u017fer"])
 def test_the_name_of_the_default_user_stays_with_it(name: str) -> None:
     with pytest.raises(UserError) as refused:
-        normal_name(name)
+        normal_name(name, "user")
     assert refused.value.kind is Problem.NAME_RESERVED
 
 

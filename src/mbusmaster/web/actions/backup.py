@@ -12,10 +12,10 @@ from mbusmaster.settings.backup import Restored, save
 from mbusmaster.settings.service import differences
 from mbusmaster.settings.tree import spot
 from mbusmaster.users import RULES
-from mbusmaster.web.actions import Actor
 from mbusmaster.web.services import Services
 from mbusmaster.web.setting_changes import audit_details
 from mbusweb.access.backup import unpack
+from mbusweb.actor import Actor
 
 USERS: Final = "users"
 """Name of the secret with names and hashes of the users."""

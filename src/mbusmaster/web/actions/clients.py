@@ -2,8 +2,8 @@
 
 from mbusmaster.audit_kinds import AuditKind
 from mbusmaster.channels.trust import Bundle, Foreign, Kind, Trust, TrustedClient
-from mbusmaster.web.actions import Actor
 from mbusmaster.web.services import Services
+from mbusweb.actor import Actor
 
 
 def issue(

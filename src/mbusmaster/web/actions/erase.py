@@ -6,9 +6,9 @@ from starlette.background import BackgroundTask
 
 from mbusmaster.system.erase import Eraser
 from mbusmaster.system.restart import Restart
-from mbusmaster.web.actions import Actor
 from mbusmaster.web.actions.restart import begin_restart, obstacle
 from mbusmaster.web.services import Services
+from mbusweb.actor import Actor
 from mbusweb.locale import gettext as _
 
 

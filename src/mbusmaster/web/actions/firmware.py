@@ -7,8 +7,8 @@ from mbusmaster.audit_kinds import AuditKind
 from mbusmaster.releases.description import FILE_NAME
 from mbusmaster.system.update import MAX_SIZE, UNDER_WAY, UpdateState, UpdateStatus
 from mbusmaster.system.update_slots import ON_TRIAL, SHOWN_NAME
-from mbusmaster.web.actions import Actor
 from mbusmaster.web.services import Services
+from mbusweb.actor import Actor
 from mbusweb.texts import NO_TEXT, Text
 
 __all__ = [

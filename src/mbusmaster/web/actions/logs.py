@@ -11,8 +11,8 @@ from mbusmaster.audit_kinds import AuditKind
 from mbusmaster.bus.traffic import MAX_ENTRIES
 from mbusmaster.system.logs import LONGEST_CAPTURE, Logs
 from mbusmaster.system.support import SupportParts, archive_name, support_archive, without_secrets
-from mbusmaster.web.actions import Actor
 from mbusmaster.web.services import Services
+from mbusweb.actor import Actor
 
 MOST_AUDITED: Final = 500
 OF_PERSONS: Final = frozenset(

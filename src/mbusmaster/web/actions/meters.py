@@ -5,8 +5,8 @@ from datetime import UTC
 
 from mbusmaster.audit_kinds import AuditKind
 from mbusmaster.meterlist import ImportReport
-from mbusmaster.web.actions import Actor
 from mbusmaster.web.services import Services
+from mbusweb.actor import Actor
 
 
 def record_change(services: Services, who: Actor, detail: str) -> None:

@@ -9,9 +9,9 @@ from mbusmaster.audit_kinds import AuditKind
 from mbusmaster.settings import Settings
 from mbusmaster.settings.schema import EthernetSettings
 from mbusmaster.system.network_change import TrialError, TrialPhase
-from mbusmaster.web.actions import Actor
 from mbusmaster.web.actions.settings import change_settings
 from mbusmaster.web.services import Services
+from mbusweb.actor import Actor
 from mbusweb.texts import mark
 
 ADDRESSES: Final = ("dhcp", "address", "netmask", "gateway", "dns1", "dns2")

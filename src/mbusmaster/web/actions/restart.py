@@ -4,8 +4,8 @@ from starlette.background import BackgroundTask
 
 from mbusmaster.audit_kinds import AuditKind
 from mbusmaster.system.restart import Restart
-from mbusmaster.web.actions import Actor
 from mbusmaster.web.services import Services
+from mbusweb.actor import Actor
 from mbusweb.locale import gettext as _
 
 

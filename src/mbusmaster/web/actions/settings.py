@@ -5,9 +5,9 @@ from collections.abc import Mapping
 
 from mbusmaster.audit_kinds import AuditKind
 from mbusmaster.settings import Change
-from mbusmaster.web.actions import Actor
 from mbusmaster.web.services import Services
 from mbusmaster.web.setting_changes import audit_details
+from mbusweb.actor import Actor
 
 
 async def change_settings(services: Services, who: Actor, wanted: Mapping[str, object]) -> tuple[Change, ...]:

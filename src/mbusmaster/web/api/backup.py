@@ -18,11 +18,11 @@ from mbusmaster.web.actions.backup import (
     restore_users,
     users_in,
 )
-from mbusmaster.web.api.callers import Calling, require_program
-from mbusmaster.web.api.models import Answer, Given, Switch, as_json, download
-from mbusmaster.web.api.problems import declared
 from mbusmaster.web.api.settings import ChangedSetting, changed
 from mbusmaster.web.services import Services
+from mbusweb.api.callers import Calling, require_program
+from mbusweb.api.models import Answer, Given, Switch, as_json, download
+from mbusweb.api.problems import declared
 
 CHECK: Final = require_program
 _FILE: Final[dict[int | str, dict[str, Any]]] = {

@@ -6,9 +6,9 @@ from fastapi import APIRouter, HTTPException
 
 from mbusmaster.bus.engine import BusEngine
 from mbusmaster.bus.health import BusState, Cause
-from mbusmaster.web.api.models import Answer, ShownOrNot
-from mbusmaster.web.api.problems import declared
 from mbusmaster.web.services import Services
+from mbusweb.api.models import Answer, ShownOrNot
+from mbusweb.api.problems import declared
 
 
 class LineReading(Answer):

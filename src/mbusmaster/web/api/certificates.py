@@ -9,11 +9,11 @@ from pydantic import Field
 from mbusmaster.channels.trust import Kind, TrustError
 from mbusmaster.channels.trust.foreign import MAX_SIZE
 from mbusmaster.web.actions import clients as actions
-from mbusmaster.web.api.callers import Calling
 from mbusmaster.web.api.clients import trust_of
-from mbusmaster.web.api.models import Answer, Given
-from mbusmaster.web.api.problems import declared
 from mbusmaster.web.services import Services
+from mbusweb.api.callers import Calling
+from mbusweb.api.models import Answer, Given
+from mbusweb.api.problems import declared
 
 CertificateKind = Literal["authority", "single"]
 

@@ -6,17 +6,17 @@ from fastapi import APIRouter
 from pydantic import Field
 
 from mbusmaster.meterlist.meter import MAX_METERS
-from mbusmaster.web.api.callers import Calling
 from mbusmaster.web.api.meters import chosen_bus
-from mbusmaster.web.api.models import Given, Text, Whole
-from mbusmaster.web.api.problems import declared
 from mbusmaster.web.api.scans import Scan
 from mbusmaster.web.meter_view import needs_check
-from mbusmaster.web.pages.door import Door
 from mbusmaster.web.scan_records import ScanRecords
 from mbusmaster.web.services import Services
+from mbusweb.api.callers import Calling
+from mbusweb.api.models import Given, Text, Whole
+from mbusweb.api.problems import declared
+from mbusweb.door import SETUP_OR_USER
 
-DOOR: Final = Door.SETUP_OR_USER
+DOOR: Final = SETUP_OR_USER
 
 
 class CheckGiven(Given):

@@ -13,10 +13,10 @@ from mbusmaster.channels.trust import Origin, Trust
 from mbusmaster.channels.trust.trust import CLIENT_DAYS, LONGEST_CLIENT_DAYS
 from mbusmaster.system.unavailable import NotAvailableError
 from mbusmaster.web.actions import clients as actions
-from mbusmaster.web.api.callers import Calling
-from mbusmaster.web.api.models import Answer, Given, Whole, download, file_of
-from mbusmaster.web.api.problems import declared
 from mbusmaster.web.services import Services
+from mbusweb.api.callers import Calling
+from mbusweb.api.models import Answer, Given, Whole, download, file_of
+from mbusweb.api.problems import declared
 from mbusweb.texts import mark
 
 

@@ -8,11 +8,11 @@ from starlette.responses import Response
 from mbusmaster.audit_kinds import AuditKind
 from mbusmaster.system.clock import ClockQuality, ClockRefusedError, TimeStatus
 from mbusmaster.system.timetext import utc_text
-from mbusmaster.web.api.callers import Calling
-from mbusmaster.web.api.models import Answer, Given, Moment
-from mbusmaster.web.api.problems import declared, problem
 from mbusmaster.web.pages.time_settings import YEARS
 from mbusmaster.web.services import Services
+from mbusweb.api.callers import Calling
+from mbusweb.api.models import Answer, Given, Moment
+from mbusweb.api.problems import declared, problem
 from mbusweb.locale import gettext as _
 from mbusweb.locale import said
 

@@ -8,10 +8,10 @@ from starlette.responses import Response
 from mbusmaster.system.erase import EraseError
 from mbusmaster.system.unavailable import NotAvailableError
 from mbusmaster.web.actions.erase import begin_erase, erase_obstacle
-from mbusmaster.web.api.callers import Calling, require_program
-from mbusmaster.web.api.models import Given
-from mbusmaster.web.api.problems import declared, problem
 from mbusmaster.web.services import Services
+from mbusweb.api.callers import Calling, require_program
+from mbusweb.api.models import Given
+from mbusweb.api.problems import declared, problem
 
 CHECK: Final = require_program
 

@@ -8,7 +8,6 @@ from starlette.responses import Response
 
 from mbusmaster.meterlist import ExpectedMeter, Item, Kind, Status, commissioning
 from mbusmaster.web.actions.meters import download_name, record_change, record_import
-from mbusmaster.web.api.callers import Calling
 from mbusmaster.web.api.meters import (
     CSV,
     ORIGIN,
@@ -21,12 +20,13 @@ from mbusmaster.web.api.meters import (
     imported,
     read_meters,
 )
-from mbusmaster.web.api.models import Answer, ShownOrNot, body_of, download, file_of
-from mbusmaster.web.api.problems import declared
-from mbusmaster.web.pages.door import Door
 from mbusmaster.web.services import Services
+from mbusweb.api.callers import Calling
+from mbusweb.api.models import Answer, ShownOrNot, body_of, download, file_of
+from mbusweb.api.problems import declared
+from mbusweb.door import SETUP_OR_USER
 
-DOOR: Final = Door.SETUP_OR_USER
+DOOR: Final = SETUP_OR_USER
 
 
 class ExpectedRow(Answer):

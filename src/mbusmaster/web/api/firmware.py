@@ -17,10 +17,10 @@ from mbusmaster.web.actions.firmware import (
     install_offered,
     refusal,
 )
-from mbusmaster.web.api.callers import Calling
-from mbusmaster.web.api.models import Answer, body_of, pieces
-from mbusmaster.web.api.problems import declared, problem
 from mbusmaster.web.services import Services
+from mbusweb.api.callers import Calling
+from mbusweb.api.models import Answer, body_of, pieces
+from mbusweb.api.problems import declared, problem
 from mbusweb.locale import gettext as _
 from mbusweb.locale import said
 

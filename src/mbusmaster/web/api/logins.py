@@ -5,16 +5,16 @@ from typing import Final
 from fastapi import APIRouter, Request
 
 from mbusmaster.users import FACTORY_NAME
-from mbusmaster.web.api.callers import without_login
-from mbusmaster.web.api.models import Answer, Given, Moment, Text
-from mbusmaster.web.api.problems import declared
-from mbusmaster.web.api.tokens import NewToken, Token
-from mbusmaster.web.api.users import User
-from mbusmaster.web.errors import NeedsUserError, NotAllowedError
+from mbusmaster.web.api.tokens import NewToken
 from mbusmaster.web.services import Services
-from mbusmaster.web.visitor import Visitor, visitor
-from mbusweb.access import Problem, Session, UserError
+from mbusweb.access import Problem, UserError
+from mbusweb.api.callers import without_login
+from mbusweb.api.models import Answer, Given, Moment, Text
+from mbusweb.api.problems import declared
+from mbusweb.api.users import Token, User, log_in
+from mbusweb.errors import NeedsUserError, NotAllowedError
 from mbusweb.locale import gettext as _
+from mbusweb.visitor import Visitor, visitor
 
 CHECK: Final = without_login
 
@@ -49,9 +49,6 @@ def router(services: Services) -> APIRouter:
     routes = APIRouter(tags=["users"])
     access = services.access
 
-    async def log_in(who: Visitor, name: str, password: str) -> Session:
-        return await access.log_in(name, password, source=who.source, setup=who.is_setup)
-
     async def make_token(who: Visitor, given: TokenGiven) -> NewToken:
         token, secret = await access.create_token(given.name, given.title, given.expires, source=who.source)
         return NewToken(token=Token.of(token), secret=secret)
@@ -63,7 +60,7 @@ def router(services: Services) -> APIRouter:
         A token alone makes no other one, so that one that was lost can be revoked for good.
         """
         who = visitor(request)
-        session = await log_in(who, given.name, given.password)
+        session = await log_in(request, services, given.name, given.password)
         try:
             if session.is_factory:
                 raise NeedsUserError
@@ -79,7 +76,7 @@ def router(services: Services) -> APIRouter:
             raise NotAllowedError(_("This is possible on the setup interface (USB) only."))
         if not access.is_factory and not access.problem:
             raise UserError("the first user has been made already", Problem.NOT_FACTORY)
-        session = await log_in(who, FACTORY_NAME, given.default_password)
+        session = await log_in(request, services, FACTORY_NAME, given.default_password)
         try:
             user = await access.add_user(
                 given.name, given.password, who=session.user, source=who.source, first=True

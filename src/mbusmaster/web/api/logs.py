@@ -13,11 +13,11 @@ from starlette.responses import Response, StreamingResponse
 from mbusmaster.system.logs import LONGEST_CAPTURE, Logs
 from mbusmaster.system.unavailable import NotAvailableError
 from mbusmaster.web.actions.logs import capture_debug, log_text, make_archive
-from mbusmaster.web.api.callers import Calling
-from mbusmaster.web.api.models import MOST_ROWS, Answer, Given, Switch, Whole, file_of
-from mbusmaster.web.api.problems import declared
 from mbusmaster.web.pages.log import LEVELS
 from mbusmaster.web.services import Services
+from mbusweb.api.callers import Calling
+from mbusweb.api.models import MOST_ROWS, Answer, Given, Switch, Whole, file_of
+from mbusweb.api.problems import declared
 from mbusweb.texts import mark
 
 MOST: Final = 1000

@@ -4,9 +4,9 @@ from typing import Literal
 
 from fastapi import APIRouter
 
-from mbusmaster.web.api.callers import Calling
-from mbusmaster.web.api.models import Answer
 from mbusmaster.web.services import Services
+from mbusweb.api.callers import Calling
+from mbusweb.api.models import Answer
 
 
 class Me(Answer):

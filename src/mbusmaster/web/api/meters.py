@@ -12,8 +12,12 @@ from mbusmaster.meterlist import Query as ListQuery
 from mbusmaster.meterlist.doubt import Stamp
 from mbusmaster.meterlist.query import LONGEST_TEXT, MAX_PAGE
 from mbusmaster.web.actions.meters import download_name, record_change, record_import
-from mbusmaster.web.api.callers import Calling
-from mbusmaster.web.api.models import (
+from mbusmaster.web.meter_import import buses_of
+from mbusmaster.web.meter_texts import column_text
+from mbusmaster.web.phrases import phrase
+from mbusmaster.web.services import Services
+from mbusweb.api.callers import Calling
+from mbusweb.api.models import (
     Answer,
     Given,
     RowNumber,
@@ -24,15 +28,11 @@ from mbusmaster.web.api.models import (
     file_of,
     whole_body,
 )
-from mbusmaster.web.api.problems import declared, problem
-from mbusmaster.web.meter_import import buses_of
-from mbusmaster.web.meter_texts import column_text
-from mbusmaster.web.pages.door import Door
-from mbusmaster.web.phrases import phrase
-from mbusmaster.web.services import Services
+from mbusweb.api.problems import declared, problem
+from mbusweb.door import SETUP_OR_USER
 from mbusweb.locale import gettext as _
 
-DOOR: Final = Door.SETUP_OR_USER
+DOOR: Final = SETUP_OR_USER
 CSV: Final = "text/csv"
 ORIGIN: Final = "the API"
 """Of files, for the audit log."""

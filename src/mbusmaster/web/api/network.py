@@ -4,13 +4,13 @@ from fastapi import APIRouter, Request
 
 from mbusmaster.system.network_change import TrialPhase
 from mbusmaster.web.actions.network import ADDRESSES, begin_trial, keep_trial, local_address, take_trial_back
-from mbusmaster.web.api.callers import Calling
-from mbusmaster.web.api.models import Answer, Given, Shown, ShownOrNot, Switch, Text
-from mbusmaster.web.api.problems import declared
 from mbusmaster.web.services import Services
 from mbusmaster.web.setting_changes import tried
-from mbusmaster.web.visitor import visitor
+from mbusweb.api.callers import Calling
+from mbusweb.api.models import Answer, Given, Shown, ShownOrNot, Switch, Text
+from mbusweb.api.problems import declared
 from mbusweb.locale import said
+from mbusweb.visitor import visitor
 
 
 class AddressChange(Answer):

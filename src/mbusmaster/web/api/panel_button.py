@@ -6,16 +6,16 @@ from typing import Final
 from fastapi import APIRouter, HTTPException
 
 from mbusmaster.system.hold import HOLD_SECONDS
-from mbusmaster.web.api.callers import Calling
-from mbusmaster.web.api.models import Given
-from mbusmaster.web.api.problems import declared
-from mbusmaster.web.errors import NotAllowedError
-from mbusmaster.web.pages.door import Door
 from mbusmaster.web.pages.panel_button import SPARE_SECONDS
 from mbusmaster.web.services import Services
+from mbusweb.api.callers import Calling
+from mbusweb.api.models import Given
+from mbusweb.api.problems import declared
+from mbusweb.door import OPEN
+from mbusweb.errors import NotAllowedError
 from mbusweb.locale import gettext as _
 
-DOOR: Final = Door.OPEN
+DOOR: Final = OPEN
 
 
 class Act(StrEnum):

@@ -5,11 +5,11 @@ from starlette.responses import JSONResponse, Response
 
 from mbusmaster.system.unavailable import NotAvailableError
 from mbusmaster.web.actions.restart import begin_restart, obstacle
-from mbusmaster.web.api.callers import Calling
-from mbusmaster.web.api.models import Answer
-from mbusmaster.web.api.problems import declared, problem
 from mbusmaster.web.api.settings import ChangedSetting, changed
 from mbusmaster.web.services import Services
+from mbusweb.api.callers import Calling
+from mbusweb.api.models import Answer
+from mbusweb.api.problems import declared, problem
 
 
 class RestartStatus(Answer):

@@ -11,16 +11,16 @@ from starlette.responses import Response
 from mbus.addressing import LAST_PRIMARY, SecondaryAddress
 from mbus.errors import AddressError
 from mbusmaster.meterlist import JobState, MeterRefusedError, Mode, Phase, ScanJob
-from mbusmaster.web.api.callers import Calling
 from mbusmaster.web.api.meters import chosen_bus
-from mbusmaster.web.api.models import STREAM, Answer, Given, RowNumber, Switch, Text, Whole, event, stream
-from mbusmaster.web.api.problems import declared
-from mbusmaster.web.events import Event
-from mbusmaster.web.pages.door import Door
 from mbusmaster.web.scan_records import ScanRecords
 from mbusmaster.web.services import Services
+from mbusweb.api.callers import Calling
+from mbusweb.api.models import STREAM, Answer, Given, RowNumber, Switch, Text, Whole, event, stream
+from mbusweb.api.problems import declared
+from mbusweb.door import SETUP_OR_USER
+from mbusweb.events import Event
 
-DOOR: Final = Door.SETUP_OR_USER
+DOOR: Final = SETUP_OR_USER
 PrimaryAddress = Annotated[Whole, Field(ge=0, le=LAST_PRIMARY)]
 
 

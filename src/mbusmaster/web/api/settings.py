@@ -9,10 +9,10 @@ from mbusmaster.settings import Settings
 from mbusmaster.settings.forms import FieldKind, fields
 from mbusmaster.settings.tree import root
 from mbusmaster.web.actions.settings import change_settings
-from mbusmaster.web.api.callers import Calling
-from mbusmaster.web.api.models import Answer
-from mbusmaster.web.api.problems import declared
 from mbusmaster.web.services import Services
+from mbusweb.api.callers import Calling
+from mbusweb.api.models import Answer
+from mbusweb.api.problems import declared
 
 EXAMPLE = {"log.level": "debug", "buses.0.timeout": 2, "channels": {"plain_tcp": {"enabled": True}}}
 

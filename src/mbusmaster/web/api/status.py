@@ -11,15 +11,15 @@ from mbusmaster.bus.health import BusState
 from mbusmaster.hosting.state import OperationalStatus
 from mbusmaster.system.clock import ClockQuality, TimeStatus
 from mbusmaster.system.leds import Colour
-from mbusmaster.web.api.callers import Calling
-from mbusmaster.web.api.models import STREAM, Answer, event, stream
-from mbusmaster.web.api.problems import declared
-from mbusmaster.web.events import Event
-from mbusmaster.web.pages.door import Door
 from mbusmaster.web.services import Services
 from mbusmaster.web.status_fields import status_facts
+from mbusweb.api.callers import Calling
+from mbusweb.api.models import STREAM, Answer, event, stream
+from mbusweb.api.problems import declared
+from mbusweb.door import OPEN
+from mbusweb.events import Event
 
-DOOR: Final = Door.OPEN
+DOOR: Final = OPEN
 
 
 class BusStatus(Answer):

@@ -17,11 +17,11 @@ from mbusmaster.bus.stations import MeterName
 from mbusmaster.bus.traffic import Entry
 from mbusmaster.meterlist import MeterRefusedError
 from mbusmaster.web.api.buses import engine_named
-from mbusmaster.web.api.callers import Calling
-from mbusmaster.web.api.models import MOST_ROWS, STREAM, Answer, download, event, file_of, stream
-from mbusmaster.web.api.problems import declared
-from mbusmaster.web.events import Event
 from mbusmaster.web.services import Services
+from mbusweb.api.callers import Calling
+from mbusweb.api.models import MOST_ROWS, STREAM, Answer, download, event, file_of, stream
+from mbusweb.api.problems import declared
+from mbusweb.events import Event
 
 MOST: Final = 200
 """Transactions in one answer: each is decoded."""

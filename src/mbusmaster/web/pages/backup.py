@@ -12,7 +12,6 @@ from starlette.responses import Response
 from mbusmaster.channels.trust import TrustError
 from mbusmaster.settings import SettingsError
 from mbusmaster.settings.backup import MAX_SIZE, BackupError, Restored, restore
-from mbusmaster.web.access_problems import access_problem
 from mbusmaster.web.actions.backup import (
     changes_to_come,
     clients_in,
@@ -22,18 +21,19 @@ from mbusmaster.web.actions.backup import (
     restore_users,
     users_in,
 )
-from mbusmaster.web.forms import form_values
-from mbusmaster.web.guard import Asking
-from mbusmaster.web.render import flash, go_to, page
 from mbusmaster.web.services import Services
 from mbusmaster.web.setting_changes import shown_changes
 from mbusmaster.web.settings_form import problem_text, problem_texts
 from mbusmaster.web.trust_texts import trust_problem
-from mbusmaster.web.visitor import Visitor, visitor
 from mbusmaster.web.waiting_restore import WaitingRestores
 from mbusweb.access import AccessError
+from mbusweb.access_problems import access_problem
+from mbusweb.forms import form_values
+from mbusweb.guard import Asking
 from mbusweb.locale import gettext as _
 from mbusweb.locale import ngettext
+from mbusweb.render import flash, go_to, page
+from mbusweb.visitor import Visitor, visitor
 
 PATH: Final = "/configuration/backup"
 DOWNLOAD: Final = f"{PATH}/download"

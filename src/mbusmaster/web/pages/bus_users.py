@@ -9,10 +9,10 @@ from starlette.responses import Response
 from mbusmaster.bus.meters import MeterCounters
 from mbusmaster.web.meter_texts import duration_text
 from mbusmaster.web.pages.monitor import COUNTERS, PATH, engine_of
-from mbusmaster.web.paging import paged
-from mbusmaster.web.render import page
 from mbusmaster.web.services import Services
 from mbusmaster.web.traffic_view import result_text
+from mbusweb.paging import paged
+from mbusweb.render import page
 
 PAGE: Final = 50
 """Rows of a table at a time."""

@@ -11,14 +11,14 @@ from starlette.responses import Response
 
 from mbusmaster.channels.trust import Bundle, TrustError
 from mbusmaster.web.actions import clients
-from mbusmaster.web.forms import form_values
-from mbusmaster.web.guard import Asking
 from mbusmaster.web.pages.trusted_clients import PATH, trust_of
-from mbusmaster.web.render import page
 from mbusmaster.web.services import Services
 from mbusmaster.web.trust_texts import trust_problem
+from mbusweb.forms import form_values
+from mbusweb.guard import Asking
 from mbusweb.locale import gettext as _
 from mbusweb.locale import ngettext
+from mbusweb.render import page
 
 ISSUE: Final = f"{PATH}/issue"
 YEARS: Final = (1, 2, 5, 10, 20)

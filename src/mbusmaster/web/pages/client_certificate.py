@@ -9,12 +9,12 @@ from starlette.responses import Response
 from mbusmaster.channels.trust import Kind, TrustError
 from mbusmaster.channels.trust.foreign import MAX_SIZE
 from mbusmaster.web.actions import clients
-from mbusmaster.web.guard import Asking
 from mbusmaster.web.pages.trusted_clients import PATH, trust_of
-from mbusmaster.web.render import flash, go_to, page
 from mbusmaster.web.services import Services
 from mbusmaster.web.trust_texts import kind_texts, trust_problem
+from mbusweb.guard import Asking
 from mbusweb.locale import gettext as _
+from mbusweb.render import flash, go_to, page
 
 ADD: Final = f"{PATH}/add"
 UPLOAD_LIMITS: Final = {ADD: MAX_SIZE + (1 << 16)}

@@ -9,20 +9,20 @@ from starlette.responses import Response
 
 from mbusmaster.audit_kinds import AuditKind
 from mbusmaster.meterlist import Commissioning, Difference, Item, Kind, commissioning
-from mbusmaster.web.guard import Asking
 from mbusmaster.web.meter_import import LARGEST_BODY, Target, add_import, buses_of
 from mbusmaster.web.meter_texts import Sign, advice, column_text, kind_sign, medium_text, status_sign
 from mbusmaster.web.meter_view import PATH as LIST
-from mbusmaster.web.pages.door import Door
 from mbusmaster.web.pages.meters import csv_answer
-from mbusmaster.web.paging import paged
 from mbusmaster.web.phrases import phrase
-from mbusmaster.web.render import ask, flash, go_to, page
 from mbusmaster.web.services import Services
+from mbusweb.door import SETUP_OR_USER
+from mbusweb.guard import Asking
 from mbusweb.locale import format_datetime, ngettext
 from mbusweb.locale import gettext as _
+from mbusweb.paging import paged
+from mbusweb.render import ask, flash, go_to, page
 
-DOOR: Final = Door.SETUP_OR_USER
+DOOR: Final = SETUP_OR_USER
 PATH: Final = f"{LIST}/commissioning"
 REPORT: Final = f"{PATH}/report"
 EXPECTED: Final = f"{PATH}/expected"

@@ -7,11 +7,11 @@ from starlette.responses import Response
 
 from mbusmaster.system.erase import EraseError
 from mbusmaster.web.actions.erase import begin_erase, erase_obstacle
-from mbusmaster.web.forms import form_values
-from mbusmaster.web.guard import Asking
-from mbusmaster.web.own_password import OWN, own_password_problem
-from mbusmaster.web.render import page
 from mbusmaster.web.services import Services
+from mbusweb.forms import form_values
+from mbusweb.guard import Asking
+from mbusweb.own_password import OWN, own_password_problem
+from mbusweb.render import page
 
 
 def add_routes(

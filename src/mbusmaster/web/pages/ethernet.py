@@ -23,14 +23,14 @@ from mbusmaster.web.actions.network import (
     take_trial_back,
 )
 from mbusmaster.web.filled_form import filled_form
-from mbusmaster.web.forms import form_values
-from mbusmaster.web.render import flash, fragment, go_to, page
 from mbusmaster.web.services import Services
 from mbusmaster.web.setting_changes import tried
 from mbusmaster.web.settings_form import problem_texts, save_settings
-from mbusmaster.web.visitor import visitor
+from mbusweb.forms import form_values
 from mbusweb.locale import gettext as _
 from mbusweb.locale import said
+from mbusweb.render import flash, fragment, go_to, page
+from mbusweb.visitor import visitor
 
 PATH: Final = "/configuration/ethernet"
 TRIAL: Final = f"{PATH}/trial"

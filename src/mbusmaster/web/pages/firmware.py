@@ -23,15 +23,15 @@ from mbusmaster.web.actions.firmware import (
     refusal,
 )
 from mbusmaster.web.filled_form import filled_form
-from mbusmaster.web.forms import form_values
-from mbusmaster.web.guard import Asking
-from mbusmaster.web.render import flash, fragment, go_to, page
 from mbusmaster.web.services import Services
 from mbusmaster.web.settings_form import save_settings
-from mbusmaster.web.visitor import visitor
+from mbusweb.forms import form_values
+from mbusweb.guard import Asking
 from mbusweb.locale import format_datetime, said
 from mbusweb.locale import gettext as _
+from mbusweb.render import flash, fragment, go_to, page
 from mbusweb.texts import Text
+from mbusweb.visitor import visitor
 
 PATH: Final = "/configuration/firmware"
 UPLOAD: Final = f"{PATH}/upload"

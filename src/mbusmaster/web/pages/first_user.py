@@ -5,19 +5,19 @@ from typing import Final
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from mbusmaster.web.access_problems import access_problem
-from mbusmaster.web.errors import NeedsLoginError
-from mbusmaster.web.forms import form_values
-from mbusmaster.web.guard import Asking
-from mbusmaster.web.pages.door import Door
-from mbusmaster.web.pages.login import log_in_as, log_out_here
-from mbusmaster.web.render import go_to, page
 from mbusmaster.web.services import Services
-from mbusmaster.web.visitor import Visitor
 from mbusweb.access import AccessError
+from mbusweb.access_problems import access_problem
+from mbusweb.door import OPEN
+from mbusweb.errors import NeedsLoginError
+from mbusweb.forms import form_values
+from mbusweb.guard import Asking
 from mbusweb.locale import gettext as _
+from mbusweb.pages.login import log_in_as, log_out_here
+from mbusweb.render import go_to, page
+from mbusweb.visitor import Visitor
 
-DOOR: Final = Door.OPEN
+DOOR: Final = OPEN
 
 
 def router(services: Services) -> APIRouter:

@@ -11,12 +11,12 @@ from starlette.responses import Response, StreamingResponse
 from mbusmaster.system.logring import LogLine
 from mbusmaster.system.logs import Logs
 from mbusmaster.web.actions.logs import capture_debug, log_text, make_archive
-from mbusmaster.web.forms import form_values
-from mbusmaster.web.guard import Asking
-from mbusmaster.web.render import flash, go_to, page
 from mbusmaster.web.services import Services
+from mbusweb.forms import form_values
+from mbusweb.guard import Asking
 from mbusweb.locale import gettext as _
 from mbusweb.locale import ngettext
+from mbusweb.render import flash, go_to, page
 
 PATH: Final = "/configuration/log"
 DEBUG: Final = f"{PATH}/debug"

@@ -10,12 +10,12 @@ from starlette.responses import Response
 
 from mbusmaster.settings import LineSettings, Parity
 from mbusmaster.web.filled_form import FilledForm, filled_form
-from mbusmaster.web.forms import form_values
 from mbusmaster.web.line_view import line_facts
-from mbusmaster.web.render import go_to, page
 from mbusmaster.web.services import Services
 from mbusmaster.web.settings_form import ShownField, save_settings
+from mbusweb.forms import form_values
 from mbusweb.locale import gettext as _
+from mbusweb.render import go_to, page
 
 PATH: Final = "/configuration/mbus"
 BUS: Final = "bus"

@@ -9,8 +9,6 @@ from starlette.responses import Response
 
 from mbusmaster.meterlist import Sort, Status
 from mbusmaster.web.actions.meters import download_name
-from mbusmaster.web.events import Event, event_stream
-from mbusmaster.web.guard import Asking
 from mbusmaster.web.meter_import import buses_of
 from mbusmaster.web.meter_texts import column_text, medium_text, status_sign
 from mbusmaster.web.meter_view import (
@@ -22,15 +20,17 @@ from mbusmaster.web.meter_view import (
     pages,
     shown_meters,
 )
-from mbusmaster.web.pages.door import Door
-from mbusmaster.web.render import page, renderer_of
 from mbusmaster.web.scan_form import ScanForm, scan_form
 from mbusmaster.web.scan_view import jobs, shown_jobs
 from mbusmaster.web.services import Services
-from mbusmaster.web.visitor import Visitor
+from mbusweb.door import SETUP_OR_USER
+from mbusweb.events import Event, event_stream
+from mbusweb.guard import Asking
 from mbusweb.locale import gettext as _
+from mbusweb.render import page, renderer_of
+from mbusweb.visitor import Visitor
 
-DOOR: Final = Door.SETUP_OR_USER
+DOOR: Final = SETUP_OR_USER
 EVENTS: Final = f"{PATH}/events"
 DOWNLOAD: Final = f"{PATH}/download"
 _THIS_START: Final = secrets.token_hex(4)

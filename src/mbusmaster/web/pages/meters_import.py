@@ -6,10 +6,10 @@ from fastapi import APIRouter
 
 from mbusmaster.web.meter_import import LARGEST_BODY, Target, add_import, buses_of
 from mbusmaster.web.meter_view import PATH
-from mbusmaster.web.pages.door import Door
 from mbusmaster.web.services import Services
+from mbusweb.door import SETUP_OR_USER
 
-DOOR: Final = Door.SETUP_OR_USER
+DOOR: Final = SETUP_OR_USER
 UPLOAD: Final = f"{PATH}/import"
 UPLOAD_LIMITS: Final = {UPLOAD: LARGEST_BODY}
 

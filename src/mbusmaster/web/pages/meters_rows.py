@@ -10,18 +10,18 @@ from mbusmaster.meterlist import Meter, MeterRefusedError
 from mbusmaster.meterlist.doubt import Stamp
 from mbusmaster.meterlist.meter import LONGEST_NOTE
 from mbusmaster.web.actions.meters import record_change
-from mbusmaster.web.forms import form_values
-from mbusmaster.web.guard import Asking, local_path
 from mbusmaster.web.meter_texts import advice
 from mbusmaster.web.meter_view import PATH, address_text, moment_text, shown_meter
-from mbusmaster.web.pages.door import Door
 from mbusmaster.web.phrases import phrase
-from mbusmaster.web.render import ask, flash, go_to, page
 from mbusmaster.web.services import Services
+from mbusweb.door import SETUP_OR_USER
+from mbusweb.forms import form_values
+from mbusweb.guard import Asking, local_path
 from mbusweb.locale import format_datetime, ngettext
 from mbusweb.locale import gettext as _
+from mbusweb.render import ask, flash, go_to, page
 
-DOOR: Final = Door.SETUP_OR_USER
+DOOR: Final = SETUP_OR_USER
 CLEAR: Final = f"{PATH}/clear"
 METER: Final = f"{PATH}/{{number:int}}"
 NOTE: Final = f"{METER}/note"

@@ -16,13 +16,13 @@ from mbusmaster.bus.describing import as_text
 from mbusmaster.bus.engine import BusEngine
 from mbusmaster.bus.stations import MeterName
 from mbusmaster.bus.traffic import MAX_ENTRIES, Entry, Watch
-from mbusmaster.web.events import Event, event_stream
-from mbusmaster.web.guard import Asking
 from mbusmaster.web.line_view import line_facts
-from mbusmaster.web.render import page, renderer_of
 from mbusmaster.web.services import Services
 from mbusmaster.web.traffic_view import address_problem, read_meter, shown_entries, shown_entry, shown_users
+from mbusweb.events import Event, event_stream
+from mbusweb.guard import Asking
 from mbusweb.locale import ngettext
+from mbusweb.render import page, renderer_of
 
 PATH: Final = "/monitor"
 EVENTS: Final = f"{PATH}/events"

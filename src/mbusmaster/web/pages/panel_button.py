@@ -7,14 +7,14 @@ from starlette.responses import Response
 
 from mbusmaster.system.button import VirtualButton
 from mbusmaster.system.hold import HOLD_SECONDS
-from mbusmaster.web.forms import form_values
-from mbusmaster.web.guard import require_setup
-from mbusmaster.web.pages.door import Door
-from mbusmaster.web.render import ask, flash, go_to
 from mbusmaster.web.services import Services
+from mbusweb.door import OPEN
+from mbusweb.forms import form_values
+from mbusweb.guard import require_setup
 from mbusweb.locale import gettext as _
+from mbusweb.render import ask, flash, go_to
 
-DOOR: Final = Door.OPEN
+DOOR: Final = OPEN
 SPARE_SECONDS: Final = 1.0
 """A page without a program holds the button for so much longer than is needed."""
 

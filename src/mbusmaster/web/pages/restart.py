@@ -7,12 +7,12 @@ from fastapi import APIRouter, Request
 from starlette.responses import PlainTextResponse, Response
 
 from mbusmaster.web.actions.restart import begin_restart, obstacle
-from mbusmaster.web.guard import Asking
 from mbusmaster.web.pages import erase
-from mbusmaster.web.render import ask, flash, go_to, page
 from mbusmaster.web.services import Services
 from mbusmaster.web.setting_changes import shown_changes
+from mbusweb.guard import Asking
 from mbusweb.locale import gettext as _
+from mbusweb.render import ask, flash, go_to, page
 
 PATH: Final = "/configuration/restart"
 NOW: Final = f"{PATH}/now"

@@ -8,19 +8,19 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from mbusmaster.meterlist import Meter, MeterRefusedError, ScanBusyError
-from mbusmaster.web.forms import form_values
-from mbusmaster.web.guard import Asking, local_path
 from mbusmaster.web.meter_view import PATH, ListView, needs_check
-from mbusmaster.web.pages.door import Door
 from mbusmaster.web.pages.meters import list_page
 from mbusmaster.web.phrases import phrase
-from mbusmaster.web.render import flash, go_to
 from mbusmaster.web.scan_form import scan_form, scan_options
 from mbusmaster.web.scan_records import ScanRecords
 from mbusmaster.web.services import Services
+from mbusweb.door import SETUP_OR_USER
+from mbusweb.forms import form_values
+from mbusweb.guard import Asking, local_path
 from mbusweb.locale import gettext as _
+from mbusweb.render import flash, go_to
 
-DOOR: Final = Door.SETUP_OR_USER
+DOOR: Final = SETUP_OR_USER
 SCAN: Final = f"{PATH}/scan"
 CANCEL: Final = f"{SCAN}/cancel"
 CHECK: Final = f"{PATH}/check"

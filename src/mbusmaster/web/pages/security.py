@@ -9,13 +9,13 @@ from starlette.responses import Response
 
 from mbusmaster.settings import Settings, SettingsError
 from mbusmaster.web.filled_form import filled_form
-from mbusmaster.web.forms import form_values
-from mbusmaster.web.render import ask, go_to, page
 from mbusmaster.web.services import ChannelState, Services
 from mbusmaster.web.setting_changes import tried
 from mbusmaster.web.settings_form import problem_texts, save_settings
+from mbusweb.forms import form_values
 from mbusweb.locale import gettext as _
 from mbusweb.locale import ngettext
+from mbusweb.render import ask, go_to, page
 
 PATH: Final = "/configuration/security"
 SURE: Final = "sure"

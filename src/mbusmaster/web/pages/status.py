@@ -6,15 +6,15 @@ from typing import Final
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from mbusmaster.web.events import Event, event_stream
 from mbusmaster.web.front_panel import front_panel
-from mbusmaster.web.guard import Asking
-from mbusmaster.web.pages.door import Door
-from mbusmaster.web.render import page, renderer_of
 from mbusmaster.web.services import Services
 from mbusmaster.web.status_fields import status_fields
+from mbusweb.door import OPEN
+from mbusweb.events import Event, event_stream
+from mbusweb.guard import Asking
+from mbusweb.render import page, renderer_of
 
-DOOR: Final = Door.OPEN
+DOOR: Final = OPEN
 
 
 def router(services: Services) -> APIRouter:

@@ -14,14 +14,14 @@ from mbusmaster.system.timetext import utc_text
 from mbusmaster.system.unavailable import NotAvailableError
 from mbusmaster.web.clock_texts import belief_text, offset_text, status_text
 from mbusmaster.web.filled_form import filled_form
-from mbusmaster.web.forms import form_values
-from mbusmaster.web.render import flash, go_to, page
 from mbusmaster.web.services import Services
 from mbusmaster.web.setting_changes import tried
 from mbusmaster.web.settings_form import problem_texts, save_settings
-from mbusmaster.web.visitor import visitor
+from mbusweb.forms import form_values
 from mbusweb.locale import format_datetime, said
 from mbusweb.locale import gettext as _
+from mbusweb.render import flash, go_to, page
+from mbusweb.visitor import visitor
 
 PATH: Final = "/configuration/time"
 SOURCE: Final = "time.source"

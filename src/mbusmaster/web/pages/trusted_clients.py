@@ -10,13 +10,13 @@ from starlette.responses import Response
 
 from mbusmaster.channels.trust import Foreign, Trust, TrustedClient, TrustError
 from mbusmaster.web.actions import clients
-from mbusmaster.web.guard import Asking
 from mbusmaster.web.pages.security import shown_state
-from mbusmaster.web.paging import paged
-from mbusmaster.web.render import ask, flash, go_to, page
 from mbusmaster.web.services import Services
 from mbusmaster.web.trust_texts import condition, origin_texts, trust_problem
+from mbusweb.guard import Asking
 from mbusweb.locale import gettext as _
+from mbusweb.paging import paged
+from mbusweb.render import ask, flash, go_to, page
 
 PATH: Final = "/configuration/security/clients"
 REVOKE: Final = f"{PATH}/{{client}}/revoke"
