@@ -23,7 +23,7 @@ from mbusmaster.meterlist import MeterList
 from mbusmaster.settings import Settings, Store
 from mbusmaster.system.notify import VARIABLE
 from mbusmaster.users import RULES
-from mbusweb.visitor import PREFERENCES_COOKIE
+from mbusmaster.web.product import PRODUCT
 from mbusweb.access import add_user_offline
 from support.system import END_SECONDS, running
 
@@ -92,7 +92,7 @@ class Browser:
 
     def speak(self, language: str) -> None:
         """Have pages in another language from now on."""
-        self._cookies[PREFERENCES_COOKIE] = f"language={language}"
+        self._cookies[PRODUCT.preferences_cookie] = f"language={language}"
 
     def show(self, path: str) -> str:
         """Give a page; fail where there is none."""
