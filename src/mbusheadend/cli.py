@@ -54,8 +54,9 @@ def _run(options: argparse.Namespace) -> int:
     from mbusheadend import commands
     from mbusheadend.store import StoreError
 
+    options.settings_file = Path(options.config or os.environ.get(CONFIG_VARIABLE) or DEFAULT_CONFIG)
     settings = commands.settings_for(
-        Path(options.config or os.environ.get(CONFIG_VARIABLE) or DEFAULT_CONFIG),
+        options.settings_file,
         must_exist=bool(options.config or os.environ.get(CONFIG_VARIABLE)),
         state=options.state or os.environ.get(STATE_VARIABLE),
         listen=getattr(options, "listen", None),

@@ -1,5 +1,6 @@
 """What the head-end keeps in its state folder: the store and the authority."""
 
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -13,6 +14,8 @@ from mbusheadend.store import Store, StoreError
 
 DATABASE: Final = "headend.sqlite"
 AUTHORITY_FOLDER: Final = "authority"
+USERS: Final = "access.db"
+"""Users, API tokens, audit log (`mbusweb.access`)."""
 KEY_FILE: Final = "meter-keys"
 """Opens the keys of encrypted meters, which lie in the store; no backup has it unless a passphrase protects it."""
 
@@ -46,6 +49,25 @@ async def stored_in(state: Path) -> AsyncIterator[Store]:
         yield store
     finally:
         store.close()
+
+
+def copy_users(state: Path, path: Path) -> None:
+    """Copy the file with users into a new one, where there is any, also while it is in use. Raise `StoreError`."""
+    from mbusheadend.store.sqlite.database import copy_database
+
+    if not (state / USERS).exists():
+        return
+    try:
+        copy_database(state / USERS, path)
+    except (OSError, sqlite3.Error) as error:
+        raise StoreError(f"the users in {state / USERS} cannot be copied: {error}") from error
+
+
+def check_store(path: Path) -> None:
+    """Read the backup of a store from beginning to end; raise `StoreRefusedError` for one that cannot be used."""
+    from mbusheadend.store.sqlite.restoring import check
+
+    check(path)
 
 
 def authority_of(state: Path) -> Authority:

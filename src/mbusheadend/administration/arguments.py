@@ -31,11 +31,23 @@ enough). Delete it afterwards.
 """
 
 
+BACKUP_EXAMPLES: Final = """\
+examples:
+  mbusheadend backup /srv/backups
+  mbusheadend backup --passphrase /srv/backups/headend.tar.gz
+  mbusheadend restore --state /var/lib/mbusheadend /srv/backups/headend.tar.gz
+
+Without a passphrase the file has the key of the authority in the clear: keep it as you keep keys.
+"""
+PASSPHRASE_VARIABLE: Final = "MBUSHEADEND_PASSPHRASE"  # noqa: S105 - its name
+
+
 def add_parsers(commands: Subparsers) -> Iterator[argparse.ArgumentParser]:
     """Add the commands; give the parsers that take settings and state folder."""
     yield _export(commands)
     yield from _meters(commands)
     yield from _keys(commands)
+    yield from _backup(commands)
 
 
 def _command(parent: Subparsers, name: str, module: str, help: str, **texts: str) -> argparse.ArgumentParser:
@@ -122,6 +134,34 @@ def _keys(commands: Subparsers) -> Iterator[argparse.ArgumentParser]:
     )
     take.add_argument("file", type=Path, metavar="FILE")
     yield take
+
+
+def _backup(commands: Subparsers) -> Iterator[argparse.ArgumentParser]:
+    make = _command(
+        commands,
+        "backup",
+        "backup",
+        "copy all that the head-end has into one file",
+        description="Copy store, users, settings and authority into one file, also while the head-end serves.",
+        epilog=BACKUP_EXAMPLES,
+    )
+    make.add_argument("target", type=Path, metavar="DIR|FILE.tar", help=".tar.gz is compressed")
+    make.add_argument(
+        "--passphrase",
+        action="store_true",
+        help=f"ask for one, or take that in ${PASSPHRASE_VARIABLE}: it protects the authority's key and the keys of "
+        "meters, which come along only so",
+    )
+    yield make
+    bring_back = _command(
+        commands,
+        "restore",
+        "restore",
+        "bring a backup back into an empty state folder",
+        description="Check a backup and bring it back into an empty state folder.",
+    )
+    bring_back.add_argument("file", type=Path, metavar="FILE")
+    yield bring_back
 
 
 def _moment(text: str) -> datetime:

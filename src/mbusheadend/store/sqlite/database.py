@@ -59,7 +59,7 @@ class Database:
 
     async def copy_to(self, path: Path) -> None:
         """Copy one state of the file, whatever is written meanwhile; the copy is on the disk when this returns."""
-        await _run(self._readers, lambda: self._wrapped(lambda: _copy(self.path, path)))
+        await _run(self._readers, lambda: self._wrapped(lambda: copy_database(self.path, path)))
 
     def close(self) -> None:
         """Finish what was begun and close the file."""
@@ -142,7 +142,11 @@ def _open(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _copy(source: Path, target: Path) -> None:
+def copy_database(source: Path, target: Path) -> None:
+    """Copy one state of a file of SQLite, whatever others write meanwhile, into a new file that is on the disk then.
+
+    Raise `StoreRefusedError` where there is such a file already, `OSError` and `sqlite3.Error`.
+    """
     try:
         # As above: nobody else may read it, from the beginning on.
         os.close(os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
