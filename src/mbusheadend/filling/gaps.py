@@ -3,9 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from mbus.application.datatypes import Value
 from mbusheadend.decoding.registers import Register
+
+HISTORY: Final = "history-"
+"""Begin of the ids of commands that ask a master for its history; `AGAIN` of those that have meters read again."""
+AGAIN: Final = "again-"
 
 
 class FillState(StrEnum):
