@@ -9,10 +9,11 @@ from urllib.parse import urlencode
 from mbusmaster.meterlist import Meter, Query, Sort, Status
 from mbusmaster.meterlist.doubt import Stamp
 from mbusmaster.meterlist.query import LONGEST_TEXT
-from mbusmaster.web.meter_texts import Sign, column_text, medium_text, status_sign
+from mbusmaster.web.meter_texts import Sign, column_text, status_sign
 from mbusmaster.web.phrases import phrase
 from mbusweb.locale import format_datetime, format_number
 from mbusweb.locale import gettext as _
+from mbusweb.media_texts import medium_text
 
 PATH: Final = "/meters"
 PAGE: Final = 50

@@ -5,6 +5,7 @@ Texts in the code are English; `gettext` gives them in the language of the reque
 
 from mbusweb.locale.catalogue import LANGUAGES, add_catalogues, gettext, ngettext, pgettext, speaking
 from mbusweb.locale.formats import (
+    conventions_in_use,
     format_bytes,
     format_date,
     format_datetime,
@@ -18,6 +19,7 @@ __all__ = [
     "LANGUAGES",
     "Preferences",
     "add_catalogues",
+    "conventions_in_use",
     "format_bytes",
     "format_date",
     "format_datetime",

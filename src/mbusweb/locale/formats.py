@@ -2,6 +2,7 @@
 
 import re
 from contextvars import ContextVar
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Final
@@ -23,6 +24,25 @@ def _wanted() -> Preferences:
 
 def _conventions(wanted: Preferences) -> Conventions:
     return CONVENTIONS[wanted.language]
+
+
+def conventions_in_use() -> Conventions:
+    """Give how dates, times and numbers are to be written, for what a script of the page writes."""
+    wanted = _wanted()
+    own = _conventions(wanted)
+    numbers = _number_conventions(wanted)
+    return replace(
+        own,
+        date=own.date if wanted.date == AUTO else wanted.date,
+        time=own.time if wanted.time == AUTO else wanted.time,
+        decimal=numbers.decimal,
+        group=numbers.group,
+    )
+
+
+def _number_conventions(wanted: Preferences) -> Conventions:
+    language = _NUMBER_LOCALES.get(wanted.number)
+    return CONVENTIONS[language] if language else _conventions(wanted)
 
 
 def _filled(pattern: str, fields: dict[str, str]) -> str:
@@ -71,9 +91,7 @@ def format_datetime(moment: datetime) -> str:
 
 def format_number(number: Number) -> str:
     """Give a number exactly, with the separators that are wanted."""
-    wanted = _wanted()
-    language = _NUMBER_LOCALES.get(wanted.number)
-    own = CONVENTIONS[language] if language else _conventions(wanted)
+    own = _number_conventions(_wanted())
     whole, _, part = f"{Decimal(str(number)):,f}".partition(".")
     part = part.rstrip("0")
     return whole.replace(",", own.group) + (own.decimal + part if part else "")

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from mbusmaster.audit_kinds import AuditKind
 from mbusmaster.meterlist import Commissioning, Difference, Item, Kind, commissioning
 from mbusmaster.web.meter_import import LARGEST_BODY, Target, add_import, buses_of
-from mbusmaster.web.meter_texts import Sign, advice, column_text, kind_sign, medium_text, status_sign
+from mbusmaster.web.meter_texts import Sign, advice, column_text, kind_sign, status_sign
 from mbusmaster.web.meter_view import PATH as LIST
 from mbusmaster.web.pages.meters import csv_answer
 from mbusmaster.web.phrases import phrase
@@ -19,6 +19,7 @@ from mbusweb.door import SETUP_OR_USER
 from mbusweb.guard import Asking
 from mbusweb.locale import format_datetime, ngettext
 from mbusweb.locale import gettext as _
+from mbusweb.media_texts import medium_text
 from mbusweb.paging import paged
 from mbusweb.render import ask, flash, go_to, page
 

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from mbusmaster.meterlist import Sort, Status
 from mbusmaster.web.actions.meters import download_name
 from mbusmaster.web.meter_import import buses_of
-from mbusmaster.web.meter_texts import column_text, medium_text, status_sign
+from mbusmaster.web.meter_texts import column_text, status_sign
 from mbusmaster.web.meter_view import (
     PATH,
     ListView,
@@ -27,6 +27,7 @@ from mbusweb.door import SETUP_OR_USER
 from mbusweb.events import Event, event_stream
 from mbusweb.guard import Asking
 from mbusweb.locale import gettext as _
+from mbusweb.media_texts import medium_text
 from mbusweb.render import page, renderer_of
 from mbusweb.visitor import Visitor
 
