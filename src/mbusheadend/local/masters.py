@@ -33,10 +33,12 @@ class ListImport:
 
     :ivar report: nothing is taken where it has problems.
     :ivar new: numbers of meters that were not known before.
+    :ivar elsewhere: addresses of meters that stay at a master that calls, and are read by it.
     """
 
     report: ImportReport
     new: tuple[int, ...] = ()
+    elsewhere: tuple[str, ...] = ()
 
 
 async def add_master(
@@ -119,7 +121,9 @@ async def import_list(
         serial, [(meter.bus, meter.address, meter.primary, meter.note) for meter in meters], now
     )
     report = replace(read.report, taken=True, added=len(new), unchanged=len(meters) - len(new))
-    return ListImport(report, new)
+    here = {(one.place.bus, one.place.address) for one in await store.meters(serial) if one.place}
+    elsewhere = tuple(meter.address for meter in meters if (meter.bus, meter.address) not in here)
+    return ListImport(report, new, elsewhere)
 
 
 def _check_local(serial: str, is_local: bool) -> None:

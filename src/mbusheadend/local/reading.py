@@ -28,7 +28,9 @@ SCHEDULE: Final = "local"
 _TITLE: Final = mark("Read %(master)s locally")
 _CONNECTING: Final = mark("Connecting to %(url)s")
 _ASKING: Final = mark("Asking %(meter)s")
-_NO_METERS: Final = mark("There is no meter to read: import the master's list first")
+_NO_METERS: Final = mark(
+    "There is no meter to read here: import the master's list first; meters of a master that calls stay there"
+)
 _NOT_LOCAL: Final = mark("The master %(serial)s calls the head-end; it is not read locally")
 _UNREACHABLE: Final = mark("The master cannot be reached: %(reason)s")
 _LOST: Final = mark(

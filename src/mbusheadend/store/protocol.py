@@ -107,7 +107,8 @@ class Fleet(Protocol):
     ) -> tuple[int, ...]:
         """Take meters of a list at a master: bus, address, primary address and note of each; give the numbers of new ones.
 
-        One that is known stays where it is; an empty note leaves the old one. Raise `UnknownError` for the master.
+        One that is known stays where it is, unless both that master and this one are read locally; an empty note leaves the old
+        one. Raise `UnknownError` for the master.
         """
 
     async def set_meter(self, number: int, *, name: str, note: str, groups: Iterable[str]) -> None:

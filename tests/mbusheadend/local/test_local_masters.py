@@ -186,6 +186,15 @@ async def test_of_a_list_with_several_buses_one_is_named(store: Store, state: Pa
     assert taken.report.added == 1
 
 
+async def test_meters_of_a_master_that_calls_stay_there(store: Store, state: Path) -> None:
+    await enrol(store, SERIAL)
+    await store.add_meters(SERIAL, [("main", HEAT, None, "")], NOW)
+    serial = await add_master(store, state, name="cellar", url="tcp://192.0.2.7", now=NOW)
+    taken = await import_list(store, serial, f"secondary_address\n{HEAT}\n".encode(), NOW)
+    assert (taken.elsewhere, taken.new) == ((HEAT,), ())
+    assert await store.meters(serial) == ()
+
+
 async def test_a_master_that_calls_is_not_touched_by_local_reading(store: Store, state: Path) -> None:
     await enrol(store, SERIAL)
     with pytest.raises(LocalError, match="not read locally"):

@@ -52,6 +52,21 @@ async def test_no_master_gets_the_serial_number_of_another(store: Store) -> None
     assert await store.use_token(b"token", "M2", START)
 
 
+async def test_among_local_masters_the_newest_list_says_where_a_meter_is(store: Store) -> None:
+    heat, water = "852467982D2C3504", "1149037804770E16"
+    await store.add_local_master("local-1", "cellar", CELLAR, START)
+    await store.add_local_master("local-2", "roof", CELLAR, START)
+    await enrol(store, SERIAL)
+    (number,) = await store.add_meters("local-1", [("main", heat, None, "")], START)
+    await store.add_meters("local-2", [("main", heat, None, "")], START)
+    assert [meter.id for meter in await store.meters("local-2")] == [number]
+    # A master that calls says itself which meters it has.
+    await store.add_meters(SERIAL, [("main", water, None, ""), ("main", heat, None, "")], START)
+    await store.add_meters("local-2", [("main", water, None, "")], START)
+    assert [meter.identity for meter in await store.meters(SERIAL)] == [water]
+    assert [meter.identity for meter in await store.meters("local-2")] == [heat]
+
+
 async def test_an_enrolled_master_is_not_read_locally(store: Store) -> None:
     await enrol(store, SERIAL)
     with pytest.raises(UnknownError, match="is not read locally"):

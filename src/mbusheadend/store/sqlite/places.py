@@ -76,14 +76,26 @@ def add_listed(
         meter, is_new = here, False
     else:
         meter, is_new = meter_of_identity(connection, identity_at(master["serial"], bus, address), now)
-        stay = connection.execute("SELECT 1 FROM stay WHERE meter = ? AND until IS NULL", (meter,)).fetchone()
-        if stay is None:
+        if not _is_kept_elsewhere(connection, master, meter):
             move(connection, meter, (master["id"], bus, address), now)
     connection.execute(
         "UPDATE meter SET primary_address = coalesce(?, primary_address), note = iif(? = '', note, ?) WHERE id = ?",
         (primary, note, note, meter),
     )
     return meter if is_new else None
+
+
+def _is_kept_elsewhere(connection: sqlite3.Connection, master: sqlite3.Row, meter: int) -> bool:
+    """Tell whether a meter is at a master that a person's list of another one does not take it from.
+
+    Masters that are read locally have no word of their own: among them the newest list counts.
+    """
+    stay = connection.execute(
+        "SELECT local_master.master AS local FROM stay LEFT JOIN local_master ON local_master.master = stay.master"
+        " WHERE meter = ? AND until IS NULL",
+        (meter,),
+    ).fetchone()
+    return stay is not None and (stay["local"] is None or master["local"] is None)
 
 
 def _is_elsewhere_since(connection: sqlite3.Connection, meter: int, seen: int | None) -> bool:

@@ -1,0 +1,144 @@
+"""Local reading from a real gateway in front of a simulated bus, as processes: by TCP, by TLS and by its serial port."""
+
+import csv
+import hashlib
+import io
+import json
+import os
+import ssl
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from mbus.procedures.persistent import ReadOutcome
+from mbusheadend.jobs import Job, Jobs, JobState
+from mbusheadend.local import NO_CREDENTIALS, Credentials, add_master, import_list, start_reading
+from mbusheadend.store import Store
+from mbushosting.readings import Outcome
+from support.site import Site, site
+
+pytestmark = pytest.mark.process
+
+METERS = 5
+CHANNELS = ("tcp", "tls", "serial")
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with site(tmp_path_factory.mktemp("gateway"), meters=METERS) as made:
+        yield made
+
+
+@pytest.fixture
+async def jobs() -> AsyncIterator[Jobs]:
+    jobs = Jobs(_now)
+    yield jobs
+    await jobs.close()
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _list(gateway: Site) -> bytes:
+    rows = [f"{one['secondary']},{one['primary']}" for one in gateway.offers["meters"]]
+    return "\n".join(["secondary_address,primary_address", *rows, ""]).encode()
+
+
+def _bundle(gateway: Site) -> bytes:
+    return (gateway.folder / "client.pem").read_bytes() + (gateway.folder / "ca.pem").read_bytes()
+
+
+def _pin(gateway: Site) -> str:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    pem = ssl.get_server_certificate(("127.0.0.1", gateway.ports["secured_tcp"]))
+    return hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()
+
+
+def _url(gateway: Site, channel: str) -> str:
+    if channel == "serial":
+        return os.path.realpath(gateway.urls["serial"])
+    return gateway.urls[channel].partition("?")[0]
+
+
+async def _read(
+    gateway: Site, store: Store, state: Path, jobs: Jobs, url: str, credentials: Credentials = NO_CREDENTIALS
+) -> tuple[str, Job]:
+    serial = await add_master(store, state, name="cellar", url=url, now=_now(), credentials=credentials)
+    await import_list(store, serial, _list(gateway), _now())
+    job = start_reading(jobs, store, state, await store.master(serial), "ann", _now)
+    await jobs.wait(job.id)
+    return serial, job
+
+
+@pytest.mark.parametrize("channel", CHANNELS)
+async def test_every_meter_of_a_gateway_is_read_into_the_store(
+    gateway: Site, store: Store, state: Path, jobs: Jobs, channel: str
+) -> None:
+    credentials = Credentials(_bundle(gateway)) if channel == "tls" else NO_CREDENTIALS
+    serial, job = await _read(gateway, store, state, jobs, _url(gateway, channel), credentials)
+    assert (job.state, str(job.outcome)) == (JobState.DONE, f"All {METERS} meters were read")
+    meters = await store.meters(serial)
+    latest = await store.latest(meter.id for meter in meters)
+    assert len(latest) == METERS
+    for reading in latest.values():
+        assert (reading.outcome, reading.baud, reading.attempts) == (Outcome.OK, 2400, 1)
+        assert reading.telegrams
+        assert any(telegram.values for telegram in reading.decoded)
+
+
+async def test_a_gateway_with_a_pinned_certificate_is_read(
+    gateway: Site, store: Store, state: Path, jobs: Jobs
+) -> None:
+    client = Credentials((gateway.folder / "client.pem").read_bytes())
+    url = f"{_url(gateway, 'tls')}?fingerprint={_pin(gateway)}"
+    _, job = await _read(gateway, store, state, jobs, url, client)
+    assert job.state is JobState.DONE, job.outcome
+    _, job = await _read(gateway, store, state, jobs, f"{url[:-4]}0000", client)
+    assert job.state is JobState.FAILED
+    assert "the certificate there is another one" in str(job.outcome)
+
+
+async def test_a_gateway_that_does_not_know_us_is_not_read(
+    gateway: Site, store: Store, state: Path, jobs: Jobs
+) -> None:
+    authority = Credentials(authority=(gateway.folder / "ca.pem").read_bytes())
+    serial, job = await _read(gateway, store, state, jobs, _url(gateway, "tls"), authority)
+    assert job.state is JobState.FAILED
+    assert "certificate" in str(job.outcome)
+    assert await store.latest(meter.id for meter in await store.meters(serial)) == {}
+
+
+@pytest.mark.parametrize("channel", CHANNELS)
+def test_the_terminal_reads_the_same_list_into_a_csv(gateway: Site, tmp_path: Path, channel: str) -> None:
+    path = tmp_path / "meters.csv"
+    path.write_bytes(_list(gateway))
+    output = tmp_path / "readings.csv"
+    done = gateway.mbus("read", gateway.urls[channel], str(path), "--csv", "--output", str(output))
+    assert done.returncode == 0, done.stderr
+    assert [line.split("  ")[0] for line in done.stderr.splitlines()] == [
+        f"{number} of {METERS}" for number in range(1, METERS + 1)
+    ]
+    rows = list(csv.DictReader(io.StringIO(output.read_text())))
+    assert {row["secondary_address"] for row in rows} == {
+        one["secondary"] for one in gateway.offers["meters"]
+    }
+    assert all(row["outcome"] == "ok" for row in rows)
+    moment = datetime.fromisoformat(rows[0]["time"])
+    assert abs(moment - _now()) < timedelta(days=1)
+
+
+def test_a_meter_that_is_not_there_is_silent_by_the_word_of_the_gateway(
+    gateway: Site, tmp_path: Path
+) -> None:
+    path = tmp_path / "meters.csv"
+    path.write_bytes(b"secondary_address\n0000000155551234\n" + _list(gateway).splitlines()[1].split(b",")[0])
+    done = gateway.mbus("read", gateway.urls["tcp"], str(path), "--json", "--retries", "1")
+    assert done.returncode == 1
+    first, second = (json.loads(line) for line in done.stdout.splitlines())
+    assert (first["outcome"], first["attempts"], first["telegrams"]) == (ReadOutcome.SILENT, 2, [])
+    assert second["outcome"] == ReadOutcome.OK
