@@ -22,15 +22,15 @@ _JOB: Final = "judge"
 _STRUCTURE_BITS: Final = 0x03
 """Of a status: they mean something else in the old fixed structure, which only the raw telegram tells."""
 _EXCHANGES: Final = """
-SELECT now.id, serial, now.bus, now.address, then_meter.identity AS before, now.meter, now_meter.identity, now.since
-FROM stay AS now JOIN stay AS then ON then.master = now.master AND then.bus = now.bus AND then.address = now.address
-    AND then.until <= now.since AND then.meter != now.meter
-JOIN meter AS then_meter ON then_meter.id = then.meter JOIN meter AS now_meter ON now_meter.id = now.meter
-JOIN master ON master.id = now.master
-WHERE now.id > ?1 AND now.id <= ?2 AND instr(then_meter.identity, '/') = 0
-    AND then.id = (SELECT id FROM stay WHERE master = now.master AND bus = now.bus AND address = now.address
-        AND id < now.id ORDER BY id DESC LIMIT 1)
-ORDER BY now.id
+SELECT new.id, serial, new.bus, new.address, old_meter.identity AS before, new.meter, new_meter.identity, new.since
+FROM stay AS new JOIN stay AS old ON old.master = new.master AND old.bus = new.bus AND old.address = new.address
+    AND old.until <= new.since AND old.meter != new.meter
+JOIN meter AS old_meter ON old_meter.id = old.meter JOIN meter AS new_meter ON new_meter.id = new.meter
+JOIN master ON master.id = new.master
+WHERE new.id > ?1 AND new.id <= ?2 AND instr(old_meter.identity, '/') = 0
+    AND old.id = (SELECT id FROM stay WHERE master = new.master AND bus = new.bus AND address = new.address
+        AND id < new.id ORDER BY id DESC LIMIT 1)
+ORDER BY new.id
 """
 """What stood for the place only, until the meter there said who it is, was no meter before it."""
 _NEWEST_CERTIFICATES: Final = """
