@@ -69,7 +69,7 @@ def enrol(
     try:
         read = read_token(token)
     except TokenError as error:
-        raise EnrolmentError(Text(_NO_TOKEN)) from error
+        raise EnrolmentError(Text(_NO_TOKEN), "token") from error
     if serial == UNKNOWN or not is_serial_number(serial):
         raise EnrolmentError(Text(_NO_SERIAL))
     authority = _authority(place, through, read.fingerprint, now)

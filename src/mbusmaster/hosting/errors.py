@@ -36,11 +36,13 @@ class SaidError(HostingError):
     """Something went wrong that a person can do something about.
 
     :ivar text: says what, and what to do.
+    :ivar field: what was given and is wrong: ``url``, ``token`` or ``proxy``; empty where it is something else.
     """
 
-    def __init__(self, text: Text) -> None:
+    def __init__(self, text: Text, field: str = "") -> None:
         super().__init__(str(text))
         self.text = text
+        self.field = field
 
 
 class NotHereError(SaidError):

@@ -120,7 +120,7 @@ def explain_answer(answer: Answer, place: Place) -> HeadEndError:
         case RefusalCode.LAPSED:
             return HeadEndRefusedError(Text(_LAPSED), needs_token=True)
         case RefusalCode.TOKEN:
-            return HeadEndRefusedError(Text(_TOKEN), needs_token=True)
+            return HeadEndRefusedError(Text(_TOKEN), needs_token=True, field="token")
         case RefusalCode.OTHER_MASTER:
             return HeadEndRefusedError(Text(_OTHER_MASTER), needs_token=True)
         case RefusalCode.NO_CERTIFICATE:

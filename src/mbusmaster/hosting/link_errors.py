@@ -20,8 +20,8 @@ class HeadEndError(SaidError):
     :ivar retry_after: seconds that the head-end asks to wait; None where it does not say.
     """
 
-    def __init__(self, text: Text, retry_after: float | None = None) -> None:
-        super().__init__(text)
+    def __init__(self, text: Text, retry_after: float | None = None, *, field: str = "") -> None:
+        super().__init__(text, field)
         self.retry_after = retry_after
 
 
@@ -39,8 +39,15 @@ class HeadEndRefusedError(HeadEndError):
     :ivar needs_token: only enrolling again, with a new token, helps.
     """
 
-    def __init__(self, text: Text, retry_after: float | None = None, *, needs_token: bool = False) -> None:
-        super().__init__(text, retry_after)
+    def __init__(
+        self,
+        text: Text,
+        retry_after: float | None = None,
+        *,
+        needs_token: bool = False,
+        field: str = "",
+    ) -> None:
+        super().__init__(text, retry_after, field=field)
         self.needs_token = needs_token
 
 

@@ -56,7 +56,7 @@ class Proxy:
 
 def read_place(url: str) -> Place:
     """Read a head-end's URL; raise `PlaceError`."""
-    wrong = PlaceError(Text(_NO_HEAD_END, {"url": url[:LONGEST_URL]}))
+    wrong = PlaceError(Text(_NO_HEAD_END, {"url": url[:LONGEST_URL]}), "url")
     parts = _split(url, wrong)
     if parts.scheme != "https" or parts.username is not None or parts.path.strip("/"):
         raise wrong
@@ -65,7 +65,7 @@ def read_place(url: str) -> Place:
 
 def read_proxy(url: str) -> Proxy:
     """Read a proxy's URL; raise `PlaceError`, which does not repeat what may hold a password."""
-    wrong = PlaceError(Text(_NO_PROXY))
+    wrong = PlaceError(Text(_NO_PROXY), "proxy")
     parts = _split(url, wrong)
     port = _port(parts, wrong)
     if parts.scheme != "http" or parts.path.strip("/") or port is None:

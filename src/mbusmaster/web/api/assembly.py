@@ -17,6 +17,7 @@ from mbusmaster.web.api import (
     erase,
     expected,
     firmware,
+    hosting,
     logins,
     logs,
     me,
@@ -55,6 +56,7 @@ MODULES: Final[Sequence[ModuleType]] = (
     certificates,
     network,
     clock,
+    hosting,
     firmware,
     logs,
     audit,
@@ -69,6 +71,7 @@ _TAGS: Final = {
     "meters": "The meter list, the expected meters, and scans.",
     "buses": "Buses: how they are, who uses them, what goes over them.",
     "trust": "Whom the secured channel lets in.",
+    "hosting": "Reading on behalf of a head-end.",
     "system": "Network, clock, firmware, logs, restart.",
 }
 _TEXT: Final = """\
