@@ -53,6 +53,7 @@ class Delivery:
         self._now = now
         self._name = name
         self._translate = translate
+        self._dues: dict[str, tuple[Rule, datetime]] = {}
         self._threads = ThreadPoolExecutor(SENDERS, "alarm-sender")
 
     def close(self) -> None:
@@ -87,6 +88,11 @@ class Delivery:
 
     async def _gather(self, rule: Rule) -> datetime | None:
         """Make a message of what a rule was not told yet, if it is time; give when it will be."""
+        known = self._dues.get(rule.id)
+        if known is not None and known[0] == rule and self._is_ahead(rule, known[1]):
+            # What came is not read again and again until it is time.
+            return known[1]
+        self._dues.pop(rule.id, None)
         told = (await self._store.rules_told()).get(rule.id)
         if told is None:
             return None
@@ -94,14 +100,18 @@ class Delivery:
         wanted = [one for one in news if rule.wants(one) and not _is_about(rule, one)]
         if wanted:
             due = wanted[0].at + timedelta(seconds=rule.gather)
-            # A clock that was set back lets nobody wait for hours.
-            if self._now() < due <= self._now() + timedelta(seconds=rule.gather):
+            if self._is_ahead(rule, due):
+                self._dues[rule.id] = rule, due
                 return due
         if news:
             outgoing = self._outgoing(rule, wanted) if wanted else None
             await self._store.put_outgoing(rule.id, news[-1].id, outgoing)
             return self._now() if len(news) >= MOST_NEWS else None
         return None
+
+    def _is_ahead(self, rule: Rule, due: datetime) -> bool:
+        """Tell whether to wait; a clock that was set back lets nobody wait for hours."""
+        return self._now() < due <= self._now() + timedelta(seconds=rule.gather)
 
     async def _news(self, told: int) -> list[AlarmNews]:
         found: list[AlarmNews] = []

@@ -76,8 +76,11 @@ class Alarms(Protocol):
     async def count_alarms(self) -> Mapping[Severity, int]:
         """Count open alarms that nobody acknowledged, by how bad they are."""
 
-    async def forget_alarms(self, before: datetime, limit: int = 500) -> int:
-        """Forget alarms that were over, and messages that were settled, before a time; say how many. Call again until 0."""
+    async def forget_alarms(self, before: datetime, messages_before: datetime, limit: int = 500) -> int:
+        """Forget alarms that were over before a time, and messages that were settled; say how many. Call again until 0.
+
+        Of alarms that are over, only the newest 100,000 stay in any case.
+        """
 
 
 class Notifying(Protocol):

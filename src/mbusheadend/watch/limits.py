@@ -15,7 +15,7 @@ class Limits(BaseModel):
     :ivar complete_percent: of the readings of a master in a day that must come.
     :ivar disk_percent: of the disk that must be free.
     :ivar event_days: after which what happened once is no alarm any more.
-    :ivar kept_days: that alarms which are over, and messages that have arrived, are kept.
+    :ivar kept_days: that alarms which are over are kept.
     :ivar fill_days: how far back gaps are filled.
     """
 

@@ -11,9 +11,9 @@ from typing import Final
 from pydantic import ValidationError
 
 from mbusheadend.alarms.alarm import AlarmFilter, AlarmKey, Raised
-from mbusheadend.alarms.kinds import EVENTS, AlarmKind
+from mbusheadend.alarms.kinds import EVENTS, JUDGMENTS, AlarmKind
 from mbusheadend.filling.filler import Filler, read_on_day
-from mbusheadend.store import Completeness, Master, Store
+from mbusheadend.store import Completeness, Master, Store, UnknownError
 from mbusheadend.watch import masters, meters
 from mbusheadend.watch.limits import NOTE, Limits
 from mbushosting.readings import Reading
@@ -23,6 +23,7 @@ from mbusweb.texts import Text, mark
 SETTLE: Final = timedelta(minutes=15)
 """After a slot, until its readings ought to be here."""
 DAY: Final = timedelta(days=1)
+MESSAGES_KEPT: Final = timedelta(days=30)
 DISK_GOOD: Final = 2
 """Percent above the limit at which the disk is no longer nearly full."""
 _DROPS: Final = "drops"
@@ -109,11 +110,21 @@ class Look:
         return filled
 
     async def forget(self) -> None:
-        """Forget what is over for long."""
-        limits = await self.limits()
-        before = self._now() - timedelta(days=limits.kept_days)
-        while await self._store.forget_alarms(before):
+        """Forget what is over for long; end judgments of meters that are nowhere any more."""
+        now, limits = self._now(), await self.limits()
+        before = now - timedelta(days=limits.kept_days)
+        while await self._store.forget_alarms(before, max(before, now - MESSAGES_KEPT)):
             pass
+        lasting = [key for key in await self._lasting(JUDGMENTS) if key.meter is not None]
+        gone = [key for key in lasting if await self._is_nowhere(key)]
+        await self._store.note_alarms([], gone, now)
+
+    async def _is_nowhere(self, key: AlarmKey) -> bool:
+        assert key.meter is not None, "a judgment is about a meter"
+        try:
+            return (await self._store.meter(key.meter)).place is None
+        except UnknownError:
+            return True
 
     async def _at_meters(
         self,

@@ -28,6 +28,8 @@ FIRST_CALL: Final = timedelta(days=1)
 DOUBTFUL: Final = "doubtful"
 GOOD_BUS: Final = frozenset({"idle", "active", ""})
 """States of a bus, in the master's words, that are no fault."""
+LONGEST_TEXT: Final = 1000
+"""Of what a master says."""
 _NUMBER: Final = re.compile(r"\d+([.,]\d+)*")
 
 SILENT: Final = mark("The master has not called since %(since)s UTC.")
@@ -84,7 +86,7 @@ def _said(master: Master, contact: Contact) -> Iterator[Raised]:
         # A number in it that changes makes no other alarm of it.
         detail = _NUMBER.sub("#", text)[:LONGEST_DETAIL]
         key = AlarmKey(AlarmKind.MASTER_ALARM, master.serial, None, detail)
-        yield Raised(key, Text(SAYS, {"text": text}))
+        yield Raised(key, Text(SAYS, {"text": text[:LONGEST_TEXT]}))
     for bus in contact.buses:
         if bus.state not in GOOD_BUS:
             text_of = Text(BUS, {"bus": bus.name, "state": bus.state, "reason": bus.reason})

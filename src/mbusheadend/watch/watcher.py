@@ -22,7 +22,7 @@ READINGS_SECONDS: Final = 300.0
 """Between two looks at the readings of all masters."""
 SHARE: Final = 10
 """A look at the readings of a master is followed by a rest so many times as long."""
-FORGET_SECONDS: Final = 86400.0
+FORGET_SECONDS: Final = 3600.0
 GATHER_SECONDS: Final = 1.0
 """In which readings that come one after the other are judged together."""
 IDLE_SECONDS: Final = 30.0

@@ -185,9 +185,21 @@ async def test_what_is_over_is_forgotten_after_a_while(store: Store) -> None:
     await store.note_alarms([raised(), raised(AlarmKey(AlarmKind.DISK_FULL))], [SILENT], START)
     await store.put_outgoing("all", 1, message("one"))
     await store.note_delivery("one", OutgoingState.DELIVERED, START, "", START)
-    assert await store.forget_alarms(START) == 0
-    while await store.forget_alarms(LATER, limit=1):
+    assert await store.forget_alarms(START, START) == 0
+    while await store.forget_alarms(LATER, LATER, limit=1):
         pass
     assert [one.key.kind for one in (await store.alarms()).alarms] == [AlarmKind.DISK_FULL]
     assert await store.outgoing() == ()
     assert len(await store.alarm_news(1)) == 1
+
+
+async def test_of_alarms_that_are_over_only_so_many_are_kept(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mbusheadend.store.sqlite.alarms.MOST_KEPT", 3)
+    for _ in range(6):
+        await store.note_alarms([raised()], [], START)
+        await store.note_alarms([], [SILENT], START)
+    while await store.forget_alarms(START, START):
+        pass
+    assert [one.id for one in (await store.alarms()).alarms] == [6, 5, 4]

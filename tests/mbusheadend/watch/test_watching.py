@@ -300,6 +300,22 @@ async def test_readings_are_judged_once_in_pieces_and_go_on_after_a_restart(
         await judgments_of(store, 99)
 
 
+async def test_judgments_of_a_meter_that_is_nowhere_any_more_are_over(
+    store: Store, look: Look, clock: Clock
+) -> None:
+    await hourly(store, clock)
+    await deliver(store, clock, range(4, 6))
+    await store.take(SERIAL, batch(reading(99, ADDRESS, [telegram()], taken=START + 9 * HOUR)), START)
+    later = reading(100, ADDRESS, [telegram(energy=3)], taken=START + 10 * HOUR)
+    await store.take(SERIAL, batch(later), START)
+    await JudgeReadings(store, clock).step()
+    await look.forget()
+    assert await kinds(store) == {AlarmKind.COUNTER_FELL}
+    await call(store, clock, meters=listed(str(OTHER)), meter_list="2")
+    await look.forget()
+    assert await kinds(store) == set()
+
+
 async def test_what_could_not_be_stored_is_judged_again_and_two_judges_count_once(
     store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

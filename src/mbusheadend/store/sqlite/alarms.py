@@ -14,6 +14,8 @@ from mbusheadend.store.sqlite.moments import moment_of, stored
 from mbusweb.texts import Text
 
 MAX_PAGE: Final = 1000
+MOST_KEPT: Final = 100_000
+"""Alarms that are over; a master that says something else each time fills no disk."""
 _OPEN: Final = """
 SELECT * FROM alarm WHERE kind = ?1 AND coalesce(meter, 0) = coalesce(?3, 0) AND detail = ?4 AND cleared IS NULL
     AND (?3 IS NOT NULL OR master = ?2)
@@ -129,23 +131,24 @@ class SqliteAlarms:
         rows = await self._database.read(lambda connection: connection.execute(query).fetchall())
         return {Severity(row[0]): row[1] for row in rows}
 
-    async def forget_alarms(self, before: datetime, limit: int = 500) -> int:
+    async def forget_alarms(self, before: datetime, messages_before: datetime, limit: int = 500) -> int:
         """See the protocol."""
-        moment = stored(before)
+        moment, messages_moment = stored(before), stored(messages_before)
 
         def work(connection: sqlite3.Connection) -> int:
             alarms = connection.execute(
-                "DELETE FROM alarm WHERE id IN (SELECT id FROM alarm WHERE cleared < ? LIMIT ?)",
-                (moment, limit),
+                "DELETE FROM alarm WHERE id IN (SELECT id FROM alarm WHERE cleared IS NOT NULL"
+                " AND (cleared < ?1 OR id <= (SELECT max(id) FROM alarm) - ?2) LIMIT ?3)",
+                (moment, MOST_KEPT, limit),
             )
             news = connection.execute(
                 "DELETE FROM alarm_event WHERE id IN (SELECT id FROM alarm_event WHERE at < ?1"
                 " AND id <= (SELECT coalesce(min(told), 1 << 60) FROM alarm_rule) ORDER BY id LIMIT ?2)",
-                (moment, limit),
+                (messages_moment, limit),
             )
             messages = connection.execute(
                 "DELETE FROM outgoing WHERE id IN (SELECT id FROM outgoing WHERE added < ? AND state != 'waiting' LIMIT ?)",
-                (moment, limit),
+                (messages_moment, limit),
             )
             return alarms.rowcount + news.rowcount + messages.rowcount
 
