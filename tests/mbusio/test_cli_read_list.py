@@ -3,6 +3,9 @@
 import csv
 import io
 import json
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -67,7 +70,7 @@ def test_a_silent_meter_has_a_row_that_says_so_and_the_others_are_read(
     assert "does not answer" in silent["error"]
     assert silent["value"] == ""
     assert heat["outcome"] == "ok"
-    assert captured.err.splitlines()[-1] == "mbus: 2 meters: 1 silent, 1 ok"
+    assert captured.err.splitlines()[-1] == "mbus: 2 of 2 meters were asked: 1 silent, 1 ok"
 
 
 def test_a_list_is_read_into_json_lines_in_a_file(
@@ -127,7 +130,10 @@ def test_of_several_buses_one_is_named(
     [
         (["gone.csv"], "cannot read gone.csv: No such file or directory"),
         (["LIST", "--csv", "--output", "/nowhere/x.csv"], "cannot write /nowhere/x.csv"),
-        (["LIST", "--min-baud", "9600", "--max-baud", "300"], "the lowest rate 9600 is above the highest rate 300"),
+        (
+            ["LIST", "--min-baud", "9600", "--max-baud", "300"],
+            "the lowest rate 9600 is above the highest rate 300",
+        ),
     ],
 )
 def test_a_list_that_cannot_be_read_is_one_line(
@@ -164,4 +170,24 @@ def test_what_was_read_stays_when_the_bus_goes_away(
     bus.hangs_up_at = WATER.to_bytes()
     run(bus, path, "--csv", "--output", str(output), code=1)
     assert {row["address"] for row in rows(output.read_text())} == {str(HEAT)}
-    assert "(1 of 2 meters were read before that)" in capsys.readouterr().err
+    assert "mbus: 1 of 2 meters were asked: 1 ok" in capsys.readouterr().err
+
+
+@pytest.mark.process
+def test_what_was_read_stays_when_somebody_interrupts(bus: ScriptedBus, tmp_path: Path) -> None:
+    output = tmp_path / "readings.csv"
+    path = listed(tmp_path, f"secondary_address\n{HEAT}\n{SILENT}\n")
+    words = ["read", f"tcp://127.0.0.1:{bus.port}?allowance=30", path, "--csv", "--output", str(output)]
+    # A shell that runs tests in the background has told its children to ignore the interrupt.
+    code = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        f"from mbusio.cli import main; sys.exit(main({words!r}))"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True) as reading:
+        assert reading.stderr is not None
+        assert reading.stderr.readline() == f"1 of 2  {HEAT}  ok\n"
+        reading.send_signal(signal.SIGINT)
+        _, err = reading.communicate()
+    assert reading.returncode == 130
+    assert err == "mbus: 1 of 2 meters were asked: 1 ok\n"
+    assert {row["address"] for row in rows(output.read_text())} == {str(HEAT)}

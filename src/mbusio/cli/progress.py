@@ -12,14 +12,15 @@ class ProgressBar:
     """A bar on standard error where that is a terminal, else nothing.
 
     :param shown: False keeps it away in any case.
+    :param exact: what is left is known, not guessed.
     """
 
-    def __init__(self, *, shown: bool = True) -> None:
+    def __init__(self, *, shown: bool = True, exact: bool = False) -> None:
         console = Console(stderr=True)
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
-            TextColumn("{task.completed:.0f} of about {task.total:.0f}"),
+            TextColumn(f"{{task.completed:.0f}} of {'' if exact else 'about '}{{task.total:.0f}}"),
             TimeElapsedColumn(),
             TextColumn("{task.fields[estimate]}"),
             console=console,

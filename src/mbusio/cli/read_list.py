@@ -3,8 +3,10 @@
 import argparse
 import asyncio
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, TextIO
@@ -20,7 +22,6 @@ from mbusio.cli.progress import ProgressBar
 from mbusio.cli.read import COLUMNS, TableOutput, is_usable, record_rows
 from mbusio.cli.session import open_line
 from mbusio.csvtext import CsvWriter
-from mbusio.errors import BusIOError
 from mbusio.listreading import ListReading, Patience, read_list
 from mbusio.meterfile import MAX_SIZE
 from mbusio.meterimport import DEFAULT_BUS, ImportedMeter, read_meters
@@ -39,39 +40,58 @@ def run(options: argparse.Namespace) -> int:
         patience = Patience(**{name: value for name, value in given.items() if value is not None})
     except ValueError as error:
         raise CommandError(str(error)) from error
+    tally = Tally(len(meters))
     with _file(options.output) as file:
-        counts, usable = asyncio.run(_read(options, meters, patience, _output(options, file)))
-    is_complete = counts.get(ReadOutcome.OK) == len(meters)
-    if not is_complete:
-        parts = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
-        print(f"mbus: {len(meters)} meters: {parts}", file=sys.stderr)
-    return 0 if is_complete and usable and is_whole else EXIT_FAILURE
+        try:
+            asyncio.run(_read(options, meters, patience, _output(options, file), tally))
+        finally:
+            if not tally.is_complete:
+                print(f"mbus: {tally}", file=sys.stderr)
+    return 0 if tally.is_complete and tally.is_usable and is_whole else EXIT_FAILURE
+
+
+@dataclass(slots=True)
+class Tally:
+    """How many meters had which outcome.
+
+    :ivar is_usable: whether each whole reading is of some use.
+    """
+
+    of: int
+    counts: Counter[ReadOutcome] = field(default_factory=Counter)
+    is_usable: bool = True
+
+    @property
+    def done(self) -> int:
+        """How many were asked."""
+        return self.counts.total()
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all of them gave a whole reading."""
+        return self.counts[ReadOutcome.OK] == self.of
+
+    def __str__(self) -> str:
+        parts = ", ".join(f"{count} {outcome}" for outcome, count in self.counts.items() if count)
+        return f"{self.done} of {self.of} meters were asked" + (f": {parts}" if parts else "")
 
 
 async def _read(
-    options: argparse.Namespace, meters: list[ImportedMeter], patience: Patience, output: "Output"
-) -> tuple[dict[ReadOutcome, int], bool]:
-    """Give how many meters had which outcome, and whether the whole readings are all of some use."""
-    counts: dict[ReadOutcome, int] = {}
-    usable = True
+    options: argparse.Namespace,
+    meters: list[ImportedMeter],
+    patience: Patience,
+    output: "Output",
+    tally: Tally,
+) -> None:
     async with open_line(options.url, baud=options.baud, trace=options.trace) as line:
         with Teller(len(meters)) as teller:
             teller.begin(meters[0])
-            try:
-                async for reading in read_list(line, meters, patience, lambda: datetime.now(UTC)):
-                    telegrams = _telegrams(reading, options.key)
-                    output.reading(reading, telegrams)
-                    outcome = reading.result.outcome
-                    usable &= is_usable(reading.meter.address, telegrams)
-                    counts[outcome] = counts.get(outcome, 0) + 1
-                    done = sum(counts.values())
-                    teller.reading(done, reading, meters[done] if done < len(meters) else None)
-            except BusIOError as error:
-                done = sum(counts.values())
-                raise CommandError(
-                    f"{error} ({done} of {len(meters)} meters were read before that)"
-                ) from error
-    return counts, usable
+            async for reading in read_list(line, meters, patience, lambda: datetime.now(UTC)):
+                telegrams = _telegrams(reading, options.key)
+                output.reading(reading, telegrams)
+                tally.counts[reading.result.outcome] += 1
+                tally.is_usable &= is_usable(reading.meter.address, telegrams)
+                teller.reading(tally.done, reading, meters[tally.done] if tally.done < len(meters) else None)
 
 
 def _meters(options: argparse.Namespace) -> tuple[list[ImportedMeter], bool]:
@@ -134,7 +154,7 @@ class Teller:
     def __init__(self, count: int) -> None:
         self._count = count
         self._is_terminal = sys.stderr.isatty()
-        self._bar = ProgressBar()
+        self._bar = ProgressBar(exact=True)
 
     def __enter__(self) -> "Teller":
         self._bar.__enter__()
