@@ -1,0 +1,40 @@
+"""The web application of the head-end."""
+
+from collections.abc import Collection
+from functools import partial
+
+from fastapi import FastAPI
+
+from mbusheadend.web import api, pages
+from mbusheadend.web.found import modules_of
+from mbusheadend.web.product import PRODUCT
+from mbusheadend.web.services import Services
+from mbusweb.api import PREFIX
+from mbusweb.app import Parts, create_web
+from mbusweb.entrance import own_hosts
+from mbusweb.pages import languages, login, own_password, tokens
+
+
+def create_pages(services: Services, names: Collection[str]) -> FastAPI:
+    """Put pages and API together.
+
+    :param names: under which browsers may ask, beside the address to which they connect.
+    """
+    own = own_hosts(names)
+    of_api = modules_of(api)
+    uploads = {
+        f"{PREFIX}{path}": limit
+        for module in of_api
+        for path, limit in getattr(module, "UPLOAD_LIMITS", {}).items()
+    }
+    return create_web(
+        PRODUCT,
+        services,
+        Parts(
+            pages=(login, languages, tokens, own_password, *modules_of(pages)),
+            api=partial(api.create_api, services, of_api),
+            api_uploads=uploads,
+            is_own=own.__contains__,
+            context=lambda: {"device": ""},
+        ),
+    )

@@ -1,0 +1,57 @@
+"""The parts of the API, put together."""
+
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Final
+
+from fastapi import FastAPI, Request
+from starlette.responses import Response
+
+from mbusheadend.errors import HeadEndError
+from mbusheadend.jobs import JobError
+from mbusheadend.store import StoreError, UnknownError
+from mbusheadend.web.product import PRODUCT
+from mbusheadend.web.services import Services
+from mbusweb.api.assembly import Description, assemble
+from mbusweb.api.problems import problem
+from mbusweb.events import Streams
+from mbusweb.locale import said
+
+TAGS: Final = {
+    "users": "Who may log in, and the tokens of programs.",
+    "fleet": "Masters: how they are, taking them in, reading now.",
+    "meters": "Meters: lists, groups, keys.",
+    "readings": "What was read: values, consumption, completeness, export.",
+    "schedules": "When which meters are read.",
+    "alarms": "What is wrong, and who is told.",
+    "local": "Reading a master directly.",
+    "system": "Jobs, audit log, backup, firmware.",
+}
+_TEXT: Final = """\
+Everything the pages can do. A program shows a token in the header `Authorization: Bearer …`; it may what the role of its
+token allows: `reader`, `operator`, `admin`, each all that the one before may. A page has its session, and sends `X-CSRF-Token`
+with each change. Times are UTC. Errors are problem details (RFC 9457), in the language of `Accept-Language`.
+"""
+
+
+def assemble_api(services: Services, modules: Sequence[ModuleType], streams: Streams) -> FastAPI:
+    """Put the API together."""
+    return assemble(PRODUCT, services, streams, modules, Description(_TEXT, TAGS), _handle_errors)
+
+
+def _handle_errors(api: FastAPI) -> None:
+    @api.exception_handler(UnknownError)
+    async def unknown(request: Request, error: UnknownError) -> Response:
+        return problem(404, str(error))
+
+    @api.exception_handler(JobError)
+    async def no_job(request: Request, error: JobError) -> Response:
+        return problem(409, said(error.text))
+
+    @api.exception_handler(StoreError)
+    async def store_failed(request: Request, error: StoreError) -> Response:
+        return problem(503, str(error))
+
+    @api.exception_handler(HeadEndError)
+    async def refused(request: Request, error: HeadEndError) -> Response:
+        return problem(503, str(error))

@@ -1,0 +1,58 @@
+"""What the pages of the head-end have of their own: the menu, names, folders."""
+
+from pathlib import Path
+from typing import Final
+
+from mbusheadend.web.audit_texts import kind_texts
+from mbusweb.product import MenuGroup, Product
+from mbusweb.texts import mark
+
+_MENU: Final[tuple[MenuGroup, ...]] = (
+    (
+        mark("Readings"),
+        (
+            ("/overview", mark("Overview")),
+            ("/readings", mark("Readings")),
+            ("/plot", mark("Plot")),
+            ("/consumption", mark("Consumption")),
+            ("/completeness", mark("Completeness")),
+            ("/export", mark("Export")),
+        ),
+    ),
+    (
+        mark("Fleet"),
+        (
+            ("/masters", mark("Masters")),
+            ("/meters", mark("Meters")),
+            ("/schedules", mark("Schedules")),
+            ("/alarms", mark("Alarms")),
+            ("/local", mark("Local reading")),
+        ),
+    ),
+    (
+        mark("System"),
+        (
+            ("/languages", mark("Languages")),
+            ("/tokens", mark("API tokens")),
+            ("/jobs", mark("Jobs")),
+            ("/users", mark("Users")),
+            ("/audit", mark("Audit log")),
+            ("/firmware", mark("Firmware")),
+            ("/notifications", mark("Notifications")),
+            ("/backup", mark("Backup")),
+        ),
+    ),
+)
+
+PRODUCT: Final = Product(
+    name=mark("M-Bus head-end"),
+    short="mbusheadend",
+    folder=Path(__file__).parent,
+    home="/overview",
+    menu=_MENU,
+    kind_texts=kind_texts,
+    styles=("headend.css",),
+    same={"/": "/overview"},
+    own_password="/password",  # noqa: S106 - a path
+    most_streams=200,
+)

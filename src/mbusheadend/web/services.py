@@ -1,0 +1,37 @@
+"""What the pages and the API work with, and nothing more: the parts of the head-end, wired by `mbusheadend.service`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from mbusheadend.authority import Authority
+from mbusheadend.fleet.desk import Desk
+from mbusheadend.jobs import Jobs
+from mbusheadend.presence import Presence
+from mbusheadend.settings import Settings
+from mbusheadend.store import Store
+from mbusheadend.web.first_admin import FirstAdmin
+from mbusweb.access import Access, AuditLog
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """All parts that pages and the API may use. `Access` belongs to the thread of the loop.
+
+    :ivar now: the time, in UTC.
+    :ivar presence: which masters are on the line.
+    :ivar desk: what the actions of the fleet work with.
+    :ivar label: what names of downloads have of this head-end.
+    """
+
+    store: Store
+    access: Access
+    audit: AuditLog
+    jobs: Jobs
+    settings: Settings
+    authority: Authority
+    presence: Presence
+    desk: Desk
+    first_admin: FirstAdmin
+    now: Callable[[], datetime]
+    label: str = "head-end"
