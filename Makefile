@@ -3,6 +3,7 @@ PYTHON ?= python3
 RUN := .venv/bin/
 METERS ?= 13
 SECONDS ?= 60
+KILLS ?= 300
 WORKERS ?= 2
 RELEASES ?= releases
 TELEGRAMS := ../shared/telegrams/good
@@ -19,7 +20,7 @@ setup:
 develop:
 	@tools/setup.sh develop
 
-demo: setup ## a simulated bus and the gateway in front of it, until Ctrl-C
+demo: setup ## a simulated bus, the gateway in front of it and a head-end, until Ctrl-C
 	@$(RUN)mbusmaster demo --meters $(METERS) $(if $(wildcard $(TELEGRAMS)),--replay $(TELEGRAMS))
 
 test: develop ## all tests
@@ -42,8 +43,9 @@ format: develop ## rewrite the sources as the formatter wants them
 bench: develop ## the tables of figures, with peers measured in the same run
 	@PYTHONPATH=tests $(RUN)python -m bench
 
-soak: develop ## programs that others wrote read the gateway at once while it scans: make soak SECONDS=600
+soak: develop ## many programs read the gateway while it scans, then kills of it and its head-end: make soak SECONDS=600 KILLS=300
 	@PYTHONPATH=tests $(RUN)python -m bench.soak --seconds $(SECONDS)
+	@PYTHONPATH=tests $(RUN)python -m hosted.kills --kills $(KILLS)
 
 screenshots: develop ## the pages as they look, into docs/images
 	@PYTHONPATH=tests $(RUN)python -m browser.screenshots

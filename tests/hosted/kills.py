@@ -41,7 +41,7 @@ from support.system import running
 METERS: Final = 8
 OPEN_COMMANDS: Final = 40
 """At a time: what the gateway has to do."""
-LONGEST_LIFE: Final = 3.0
+LONGEST_LIFE: Final = 2.4
 """Seconds for which a program may live until it is killed; starting takes about one of them."""
 SETTLE_SECONDS: Final = 90.0
 FAR: Final = datetime(2100, 1, 1, tzinfo=UTC)

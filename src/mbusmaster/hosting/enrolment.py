@@ -26,7 +26,8 @@ from mbusio.certificates import UNREADABLE, Pair, pem_of
 from mbusmaster.hosting.connection import Answer, Connection
 from mbusmaster.hosting.credentials import Credentials, Enrolled, trusting
 from mbusmaster.hosting.errors import SaidError
-from mbusmaster.hosting.explain import explain_answer, explain_failure, nonsense, wrong_authority
+from mbusmaster.hosting.explain import explain_answer, explain_failure, nonsense
+from mbusmaster.hosting.link_errors import HeadEndDistrustedError
 from mbusmaster.hosting.places import Place, Proxy, read_place, read_proxy
 from mbusmaster.serial_number import UNKNOWN, is_serial_number
 from mbusweb.texts import Text, mark
@@ -36,6 +37,10 @@ MAX_ANSWER: Final = 64 * 1024
 _PKCS10: Final = {"Content-Type": "application/pkcs10", "Content-Transfer-Encoding": "base64"}
 _NO_TOKEN: Final = mark(
     "This is no enrolment token: it begins with mbus1- and must be copied from end to end."
+)
+_OTHERS_TOKEN: Final = mark(
+    "What answers at %(place)s is not the head-end that gave out this token: copy address and token again. If both are right, "
+    "somebody may be listening in."
 )
 _NO_SERIAL: Final = mark(
     "This machine has no serial number to be known by: give it one in the settings first."
@@ -123,7 +128,7 @@ def _authority(place: Place, proxy: Proxy | None, expected: bytes, now: Clock) -
         digest = hashlib.sha256(certificate.public_bytes(serialization.Encoding.DER)).digest()
         if hmac.compare_digest(digest[:FINGERPRINT], expected):
             return certificate
-    raise wrong_authority(place)
+    raise HeadEndDistrustedError(Text(_OTHERS_TOKEN, {"place": str(place)}))
 
 
 def _ask(
