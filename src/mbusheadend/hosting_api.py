@@ -41,6 +41,7 @@ class HostingApi:
 
     :ivar presence: knows who has a call open.
     :param monotonic: gives seconds.
+    :param stored: is called when readings were stored.
     """
 
     def __init__(
@@ -49,8 +50,11 @@ class HostingApi:
         now: Callable[[], datetime],
         room: Room,
         monotonic: Callable[[], float] = time.monotonic,
+        *,
+        stored: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
+        self._stored = stored
         self._now = now
         self._room = room
         self._monotonic = monotonic
@@ -118,6 +122,7 @@ class HostingApi:
             receipt = await asyncio.shield(self._store.take(peer.serial, batch, self._now()))
         finally:
             self._taking -= 1
+        self._stored()
         return _answer(receipt)
 
 

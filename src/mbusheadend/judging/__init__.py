@@ -7,7 +7,7 @@ counters.py      counters that were reset or rolled over
 clocks.py        how the meter's own clock goes
 access.py        that somebody else reads the meter too
 standstill.py    that a meter stands still although it should move
-words.py         status byte, error flags and registers in words
+words.py         status byte and error flags in words
 meter_state.py   what is remembered of a meter
 judge.py         judges readings as they come
 ===============  ===========================================================================================

@@ -13,6 +13,7 @@ from mbusheadend.alarms.alarm import LONGEST_DETAIL, AlarmKey, Raised
 from mbusheadend.alarms.kinds import AlarmKind, Severity
 from mbusheadend.decoding.registers import Register
 from mbusheadend.decoding.values import Measured
+from mbusheadend.export.naming import register_name
 from mbusheadend.judging.access import Answers, foreign_answers
 from mbusheadend.judging.clocks import clock_state
 from mbusheadend.judging.counters import Fall, falls
@@ -26,7 +27,7 @@ from mbusheadend.judging.meter_state import (
 from mbusheadend.judging.own_time import own_time
 from mbusheadend.judging.points import Point
 from mbusheadend.judging.standstill import PAIRS, Standstill, is_odd, is_sure, step_of
-from mbusheadend.judging.words import STATUS, bits_of, name_of, status_of
+from mbusheadend.judging.words import STATUS, bits_of, status_of
 from mbusheadend.store.readings import StoredReading
 from mbushosting.readings import Outcome
 from mbusweb.texts import Text, mark
@@ -47,7 +48,7 @@ SOUND: Final = 2
 """Readings without a sign after which it is over."""
 
 FELL: Final = mark(
-    "The register %(register)s fell from %(before)s to %(after)s %(unit)s: the meter was reset, or exchanged."
+    "The register %(register)s fell from %(before)s to %(after)s: the meter was reset, or exchanged."
 )
 STANDS: Final = mark(
     "Its counters have not moved for %(hours)d hours, in %(readings)d readings, and its own clock stands still."
@@ -134,8 +135,8 @@ class _One:
         found: tuple[Fall, ...] = falls((Point(since, before), Point(self._reading.taken, after)))
         if any(fall.capacity is not None for fall in found) or after >= before * SMALL_FALL:
             return
-        name = name_of(register)
-        values = {"register": name, "before": _plain(before), "after": _plain(after), "unit": register.unit}
+        name = register_name(register)
+        values = {"register": name, "before": _plain(before), "after": _plain(after)}
         self._happened(AlarmKind.COUNTER_FELL, name, Text(FELL, values))
 
     def _judge_standstill(self, counters: dict[Register, Decimal]) -> None:
@@ -213,7 +214,7 @@ class _One:
         for measured in self._values:
             flags = measured.value
             if measured.register.quantity == FLAGS and isinstance(flags, int) and flags > 0:
-                name = name_of(measured.register)[:LONGEST_DETAIL]
+                name = register_name(measured.register)[:LONGEST_DETAIL]
                 text = Text(INFO_CODE, {"flags": f"{flags:X}", "bits": bits_of(flags)})
                 said[_sign(AlarmKind.METER_INFO_CODE, name)] = (
                     AlarmKind.METER_INFO_CODE, name, text, Severity.WARNING, 1,

@@ -1,4 +1,4 @@
-"""What meters say of themselves, in words: status byte, error flags, registers."""
+"""What meters say of themselves, in words: status byte and error flags."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -9,7 +9,6 @@ from mbus.application.status import status_words
 from mbus.errors import MBusError
 from mbus.link.frames import LongFrame, parse_frame
 from mbusheadend.alarms.kinds import Severity
-from mbusheadend.decoding.registers import Register
 from mbusheadend.store.readings import StoredReading
 from mbusweb.texts import mark
 
@@ -81,18 +80,3 @@ def _is_fixed(frame: bytes) -> bool:
 def bits_of(flags: int) -> str:
     """Say which bits are set, counted from 0: ``0, 4``."""
     return ", ".join(str(bit) for bit in range(flags.bit_length()) if flags >> bit & 1)
-
-
-def name_of(register: Register) -> str:
-    """Name a register in the field's words: ``energy, tariff 1``."""
-    parts = [register.quantity.replace("_", " ")]
-    for word, number in (
-        ("storage", register.storage),
-        ("tariff", register.tariff),
-        ("subunit", register.subunit),
-    ):
-        if number:
-            parts.append(f"{word} {number}")
-    if register.occurrence:
-        parts.append(f"no. {register.occurrence + 1}")
-    return ", ".join(parts)

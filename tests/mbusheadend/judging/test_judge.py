@@ -50,8 +50,8 @@ def test_a_meter_that_does_its_work_gives_no_alarm() -> None:
 
 def test_a_counter_that_was_reset_is_told_and_one_that_rolled_over_is_not() -> None:
     found = judged([judged_reading(0, 5_000_000), judged_reading(1, 3000), judged_reading(2, 4000)])
-    assert kinds(found) == [(AlarmKind.COUNTER_FELL, "energy")]
-    assert "from 5000000 to 3000 Wh" in str(found.raised[0].text)
+    assert kinds(found) == [(AlarmKind.COUNTER_FELL, "energy [Wh]")]
+    assert "energy [Wh] fell from 5000000 to 3000:" in str(found.raised[0].text)
     assert found.raised[0].since == START + HOUR
     over = judged([judged_reading(0, Decimal("99999.990")), judged_reading(1, Decimal("0.015"))])
     assert over.raised == []
@@ -70,7 +70,7 @@ def test_registers_of_tariffs_and_stored_values_are_kept_apart() -> None:
             judged_reading(1, 101_000, others={tariff: 400, stored: 0}),
         ]
     )
-    assert kinds(found) == [(AlarmKind.COUNTER_FELL, "energy, tariff 1")]
+    assert kinds(found) == [(AlarmKind.COUNTER_FELL, "energy tariff 1 [Wh]")]
 
 
 def test_a_meter_whose_clock_stands_still_too_is_broken_for_sure() -> None:
@@ -173,7 +173,7 @@ def test_every_word_of_the_status_has_a_sentence() -> None:
 
 def test_error_flags_are_an_info_code() -> None:
     found = judged(judged_reading(hour, hour, others={FLAGS: 0x11 if hour < 2 else 0}) for hour in range(5))
-    assert kinds(found) == [(AlarmKind.METER_INFO_CODE, "error flags")] * 2
+    assert kinds(found) == [(AlarmKind.METER_INFO_CODE, "error_flags")] * 2
     assert "flags 11 (bits 0, 4)" in str(found.raised[0].text)
     assert [key.kind for key in found.cleared] == [AlarmKind.METER_INFO_CODE]
 

@@ -1,6 +1,7 @@
 """What is wrong with masters, meters and the head-end becomes an alarm, and ends."""
 
 import asyncio
+import base64
 import json
 from collections import namedtuple
 from collections.abc import Iterator
@@ -8,14 +9,18 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+import httpx
 import pytest
 
+from mbus.application.header import Header
+from mbus.link.frames import LongFrame
 from mbusheadend.alarms.alarm import Alarm, AlarmFilter
 from mbusheadend.alarms.kinds import AlarmKind
 from mbusheadend.alarms.rules import Rule, Webhook
 from mbusheadend.decoding.keys import Vault
 from mbusheadend.judging.meter_state import MeterState
 from mbusheadend.store import Assignment, Store, StoreError, StoreRefusedError, UnknownError
+from mbusheadend.store.local import LocalPlace
 from mbusheadend.store.sqlite.store import SqliteStore
 from mbusheadend.watch.actions import judgments_of, new_secret, put_rule, set_limits
 from mbusheadend.watch.judge_readings import CHUNK, JudgeReadings
@@ -23,8 +28,10 @@ from mbusheadend.watch.limits import Limits
 from mbusheadend.watch.look import Look
 from mbusheadend.watch.watcher import Watcher
 from mbushosting.contact import BusReport, OutboxReport
-from mbushosting.readings import Outcome
+from mbushosting.readings import READINGS, Outcome
 from mbushosting.schedules import Every, Schedule
+from mbusio.listreading import Patience
+from support.headend import packed, running
 from support.headend_messages import SERIAL, START, batch, contact, enrol, listed, reading
 from support.headend_meters import ADDRESS, METER, OTHER, number_of, telegram
 from support.receivers import https_receiver
@@ -91,6 +98,13 @@ async def test_a_master_that_does_not_call_is_silent_until_it_does(
     (silent,) = await open_alarms(store)
     assert "has not called since 2026-11-24 01:00" in str(silent.text)
     await set_limits(store, Limits(silent_minutes=60))
+    await look.at_masters()
+    assert await kinds(store) == set()
+
+
+async def test_a_master_that_is_read_locally_need_not_call(store: Store, look: Look, clock: Clock) -> None:
+    await store.add_local_master("local-1", "cellar", LocalPlace("tcp://192.0.2.7", Patience()), START)
+    clock.time += 30 * DAY
     await look.at_masters()
     assert await kinds(store) == set()
 
@@ -351,6 +365,30 @@ async def test_a_meter_that_was_deleted_leaves_no_number_that_is_never_judged(
     assert CHUNK > 30
 
 
+def faulty() -> bytes:
+    """Give a telegram whose status says that the meter needs service."""
+    header = Header(METER, 1, 0x08, 0).to_bytes()
+    return LongFrame(0x08, 0xFD, 0x72, header + b"\x04\x06\x01\x00\x00\x00").to_bytes()
+
+
+async def test_what_a_master_delivers_to_a_running_head_end_is_told_within_seconds(tmp_path: Path) -> None:
+    with https_receiver(tmp_path / "there") as receiver:
+        async with running(tmp_path) as site:
+            contexts = await site.take_in(SERIAL)
+            target = Webhook(url=receiver.url, authority=receiver.authority)
+            await put_rule(site.store, Rule(id="hook", gather=1, target=target), SECRET)
+            body = batch(reading(1, ADDRESS, [faulty()])).model_dump(mode="json")
+            body["readings"][0]["telegrams"] = [base64.b64encode(faulty()).decode()]
+            async with httpx.AsyncClient(verify=contexts[SERIAL], base_url=site.url) as client:
+                answer = await client.post(
+                    READINGS, content=packed(body), headers={"Content-Encoding": "gzip"}
+                )
+            assert answer.status_code == 200
+            await settled(lambda: bool(receiver.got))
+    said = json.loads(receiver.got[0][2])
+    assert (said["head_end"], said["alarms"][0]["kind"]) == ("127.0.0.1", "meter status")
+
+
 async def test_a_running_watcher_judges_raises_and_tells(store: Store, clock: Clock, tmp_path: Path) -> None:
     await enrol(store)
     with https_receiver(tmp_path / "there") as receiver:
@@ -358,9 +396,7 @@ async def test_a_running_watcher_judges_raises_and_tells(store: Store, clock: Cl
         await put_rule(store, Rule(id="hook", gather=1, target=target), SECRET)
         watcher = Watcher(store, lambda: datetime.now(START.tzinfo), tmp_path, name=lambda: "here")
         work = asyncio.create_task(watcher.run())
-        low = telegram(access=1)
-        low = low[:16] + bytes((0x08,)) + low[17:-2] + bytes((sum(low[4:-2]) + 8 & 0xFF, 0x16))
-        await store.take(SERIAL, batch(reading(1, ADDRESS, [low])), START)
+        await store.take(SERIAL, batch(reading(1, ADDRESS, [faulty()])), START)
         watcher.readings_came()
         await settled(lambda: bool(receiver.got))
         work.cancel()
