@@ -22,29 +22,32 @@ def settings_for(
     state: str | Path | None = None,
     listen: Sequence[str] | None = None,
     names: Sequence[str] | None = None,
+    web_listen: Sequence[str] | None = None,
 ) -> Settings:
     """Give the settings of a file with what the command line says on top. Raise `HeadEndError`."""
     settings = load_settings(path, must_exist=must_exist)
-    above = {"state_folder": state, "listen": listen, "names": names}
+    above = {"state_folder": state, "listen": listen, "names": names, "web_listen": web_listen}
     try:
         return Settings.model_validate(
             {**settings.model_dump(), **{name: value for name, value in above.items() if value}}
         )
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        raise HeadEndError(f"--{first['loc'][0]} {first['input']}: {first['msg']}") from error
+        option = str(first["loc"][0]).replace("_", "-") if first["loc"] else "settings"
+        raise HeadEndError(f"--{option} {first['input']}: {first['msg']}") from error
 
 
-async def serve(settings: Settings, stop: asyncio.Event, ready: Callable[[str], None]) -> None:
-    """Run the head-end until `stop` is set; `ready` is told what masters call. Raise `HeadEndError` or `StoreError`."""
+async def serve(settings: Settings, stop: asyncio.Event, ready: Callable[[dict[str, str]], None]) -> None:
+    """Run the head-end until `stop` is set; `ready` is told where it is. Raise `HeadEndError` or `StoreError`."""
     # What serves is big; the other commands do without it.
     from mbusheadend.service import HeadEnd
 
     async with stored_in(settings.state_folder) as store:
         head_end = HeadEnd(settings, authority_of(settings.state_folder), store)
-        head_end.start()
         try:
-            ready(head_end.url)
+            head_end.start()
+            found = {"hosting": head_end.url, "web": head_end.web_url, "first_user": head_end.first_user_url}
+            ready({name: url for name, url in found.items() if url})
             await stop.wait()
         finally:
             await head_end.stop()
@@ -80,6 +83,7 @@ async def masters(settings: Settings, *, as_json: bool) -> None:
                         "serial": master.serial,
                         "name": master.name,
                         "enrolled": master.enrolled.isoformat(),
+                        "local": master.local and master.local.url,
                         "last_contact": master.last_contact and master.last_contact.isoformat(),
                         "software": master.contact.software if master.contact else None,
                         "certificate_until": next(
@@ -95,6 +99,8 @@ async def masters(settings: Settings, *, as_json: bool) -> None:
         until = next((one.not_after for one in certificates if one.revoked is None), None)
         heard = f"{master.last_contact:%Y-%m-%d %H:%M}" if master.last_contact else "never"
         trust = f"certificate until {until:%Y-%m-%d}" if until else "revoked"
+        if master.local is not None:
+            trust = f"read locally at {master.local.url}"
         print(f"{master.serial:<24}  {master.name:<24}  heard {heard:<16}  {trust}")
 
 

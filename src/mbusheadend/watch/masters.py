@@ -45,6 +45,8 @@ DROPPED: Final = mark("The master had no room left and gave up %(count)d reading
 
 def is_silent(master: Master, now: datetime, started: datetime, limits: Limits) -> bool:
     """Tell whether a master ought to have called. One cannot have called while the head-end was not there."""
+    if master.local is not None:
+        return False
     if master.last_contact is None:
         return now - max(master.enrolled, started) > FIRST_CALL
     return now - max(master.last_contact, started) > timedelta(minutes=limits.silent_minutes)

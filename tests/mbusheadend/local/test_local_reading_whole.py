@@ -17,7 +17,9 @@ from mbusheadend.jobs import Job, Jobs, JobState
 from mbusheadend.local import NO_CREDENTIALS, Credentials, add_master, import_list, start_reading
 from mbusheadend.store import Store
 from mbushosting.readings import Outcome
+from mbusio.listreading import Patience
 from support.site import Site, site
+from support.system import running
 
 pytestmark = pytest.mark.process
 
@@ -142,3 +144,27 @@ def test_a_meter_that_is_not_there_is_silent_by_the_word_of_the_gateway(
     first, second = (json.loads(line) for line in done.stdout.splitlines())
     assert (first["outcome"], first["attempts"], first["telegrams"]) == (ReadOutcome.SILENT, 2, [])
     assert second["outcome"] == ReadOutcome.OK
+
+
+@pytest.fixture
+def slow_meters(tmp_path: Path) -> Iterator[tuple[Path, list[str]]]:
+    """Serve meters that hear 9600 baud only, on a serial port."""
+    link = tmp_path / "bus"
+    arguments = ["--meters", "2", "--pty", str(link), "--baud", "9600", "--speed", "fast"]
+    with running("mbussim", "serve", *arguments) as simulator:
+        yield link.resolve(), [one["secondary"] for one in simulator.offers["meters"]]
+
+
+async def test_on_a_serial_port_silent_meters_are_asked_at_other_rates(
+    slow_meters: tuple[Path, list[str]], store: Store, state: Path, jobs: Jobs
+) -> None:
+    port, addresses = slow_meters
+    serial = await add_master(
+        store, state, name="bus", url=str(port), now=_now(), patience=Patience(timeout=0.1, retries=0)
+    )
+    await import_list(store, serial, "\n".join(["secondary_address", *addresses]).encode(), _now())
+    job = start_reading(jobs, store, state, await store.master(serial), "ann", _now)
+    await jobs.wait(job.id)
+    assert str(job.outcome) == "All 2 meters were read"
+    latest = await store.latest(meter.id for meter in await store.meters(serial))
+    assert [(one.baud, one.attempts) for one in latest.values()] == [(9600, 2), (9600, 2)]

@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from mbusheadend.store import Store, StoreRefusedError, UnknownError
+from mbusheadend.store import Assignment, Store, StoreRefusedError, UnknownError
 from mbusheadend.store.local import LocalPlace
+from mbushosting.schedules import Every, Schedule
 from mbusio.listreading import Patience
 from support.headend_messages import LATER, SERIAL, START, batch, enrol, reading
 
@@ -65,6 +66,14 @@ async def test_among_local_masters_the_newest_list_says_where_a_meter_is(store: 
     await store.add_meters("local-2", [("main", water, None, "")], START)
     assert [meter.identity for meter in await store.meters(SERIAL)] == [water]
     assert [meter.identity for meter in await store.meters("local-2")] == [heat]
+
+
+async def test_no_schedule_expects_anything_of_a_local_master(store: Store) -> None:
+    await store.add_local_master("local-1", "cellar", CELLAR, START)
+    schedule = Schedule(id="hourly", rule=Every(minutes=60))
+    await store.put_schedule(schedule, Assignment(everybody=True), START)
+    await store.add_meters("local-1", [("main", "7", 7, "")], START)
+    assert await store.completeness(START, LATER) == ()
 
 
 async def test_an_enrolled_master_is_not_read_locally(store: Store) -> None:

@@ -22,7 +22,12 @@ def schedules_of(connection: sqlite3.Connection) -> tuple[StoredSchedule, ...]:
 
 
 def schedules_for(connection: sqlite3.Connection, master: sqlite3.Row) -> tuple[Schedule, ...]:
-    """Give the schedules as this master gets them: with the names that the meters have there."""
+    """Give the schedules as this master gets them: with the names that the meters have there.
+
+    One that is read locally does not call, and gets none.
+    """
+    if master["local"] is not None:
+        return ()
     groups = groups_of(master["groups"])
     found = []
     for stored_schedule in schedules_of(connection):
