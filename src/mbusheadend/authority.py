@@ -70,6 +70,10 @@ class Authority:
         context.load_cert_chain(self._server.path)
         return True
 
+    def show(self, context: ssl.SSLContext) -> None:
+        """Let another context show the server's certificate, as it is now, from the next handshake on."""
+        context.load_cert_chain(self._server.path)
+
     def _renew(self, names: ServerNames, now: datetime) -> bool:
         try:
             return self._server.refresh(names, now)

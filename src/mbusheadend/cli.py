@@ -20,7 +20,7 @@ STATE_VARIABLE: Final = "MBUSHEADEND_STATE"
 SERVE_EXAMPLES: Final = """\
 examples:
   mbusheadend serve --name readings.example.org
-  mbusheadend serve --config ./mbusheadend.toml --state ./state --listen 127.0.0.1:8443
+  mbusheadend serve --config ./mbusheadend.toml --state ./state --listen 127.0.0.1:8443 --web-listen http://127.0.0.1:8080
 
 A settings file:
 
@@ -28,6 +28,7 @@ A settings file:
   state_folder = "/var/lib/mbusheadend"
   listen = ["0.0.0.0:8443", "[::]:8443"]
   names = ["readings.example.org"]
+  web_listen = ["0.0.0.0:8444", "[::]:8444"]
 """
 ENROLMENT_EXAMPLES: Final = """\
 examples:
@@ -60,7 +61,8 @@ def _run(options: argparse.Namespace) -> int:
         must_exist=bool(options.config or os.environ.get(CONFIG_VARIABLE)),
         state=options.state or os.environ.get(STATE_VARIABLE),
         listen=getattr(options, "listen", None),
-        names=getattr(options, "name", None),
+        names=getattr(options, "names", None),
+        web_listen=getattr(options, "web_listen", None),
     )
     work: Coroutine[Any, Any, None]
     match options.command:
@@ -86,7 +88,9 @@ def _run(options: argparse.Namespace) -> int:
 
 
 async def _serve(
-    serve: Callable[[asyncio.Event, Callable[[str], None]], Coroutine[Any, Any, None]], *, as_json: bool
+    serve: Callable[[asyncio.Event, Callable[[dict[str, str]], None]], Coroutine[Any, Any, None]],
+    *,
+    as_json: bool,
 ) -> None:
     """Serve until SIGINT or SIGTERM."""
     stop = asyncio.Event()
@@ -94,9 +98,11 @@ async def _serve(
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
 
-    def ready(url: str) -> None:
+    def ready(urls: dict[str, str]) -> None:
         if as_json:
-            print(json.dumps({"hosting": url}), flush=True)
+            print(json.dumps(urls), flush=True)
+        elif "first_user" in urls:
+            print(f"There are no users yet. Make the first administrator: {urls['first_user']}", flush=True)
 
     await serve(stop, ready)
 
@@ -130,6 +136,13 @@ def _parser() -> argparse.ArgumentParser:
         metavar="HOST:PORT",
         help="where masters call, also more than once; port 0 takes any free one (default: every address, port 8443)",
     )
+    serve.add_argument(
+        "--web-listen",
+        action="append",
+        metavar="PLACE",
+        help="where people find the pages: HOST:PORT over TLS, or http://HOST:PORT on loopback; also more than once "
+        "(default: every address, port 8444)",
+    )
     serve.add_argument("--quiet", action="store_true", help="log warnings and errors only")
     serve.add_argument("--json", action="store_true", help="print one line of JSON when all is ready")
     token = commands.add_parser(
@@ -154,6 +167,7 @@ def _parser() -> argparse.ArgumentParser:
         one.add_argument(
             "--name",
             action="append",
+            dest="names",
             metavar="NAME",
             help="DNS name or address under which masters call, also more than once",
         )

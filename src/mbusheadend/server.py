@@ -82,7 +82,7 @@ class Server:
         raise_limit(2 * MAX_CONNECTIONS)
         try:
             for address, port in places:
-                self._listeners.append(_listen(address, port))
+                self._listeners.append(listen(address, port))
         except HeadEndError:
             for listener in self._listeners:
                 listener.close()
@@ -105,7 +105,8 @@ class Server:
         return MasterConnection(self._config, self._state, self._crowd)
 
 
-def _listen(address: str, port: int) -> socket.socket:
+def listen(address: str, port: int, setting: str = "listen") -> socket.socket:
+    """Listen at an address and a port, 0 for any free one. Raise `HeadEndError`, which names the setting."""
     where = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
     listener: socket.socket | None = None
     try:
@@ -122,7 +123,7 @@ def _listen(address: str, port: int) -> socket.socket:
     except OSError as error:
         if listener is not None:
             listener.close()
-        hint = _HINTS.get(error.errno or 0, "see the setting `listen`")
+        hint = _HINTS.get(error.errno or 0, f"see the setting `{setting}`")
         reason = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
         raise HeadEndError(f"cannot listen at {where}: {reason}; {hint}") from error
     return listener

@@ -3,21 +3,28 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from mbusheadend.app import create_app
 from mbusheadend.authority import Authority, server_names
 from mbusheadend.bodies import Room
 from mbusheadend.errors import HeadEndError
 from mbusheadend.est import Est
+from mbusheadend.fleet.day import Day
+from mbusheadend.fleet.desk import Desk
 from mbusheadend.hosting_api import HostingApi
+from mbusheadend.jobs import Jobs
 from mbusheadend.server import Server
 from mbusheadend.settings import Settings, url_of
 from mbusheadend.state import utc_now
 from mbusheadend.store import Store
 from mbusheadend.upkeep import Upkeep
+from mbusheadend.watch.watcher import Watcher
+from mbusheadend.web.first_admin import FirstAdmin
+from mbusheadend.web.services import Services
+from mbusheadend.web.wiring import Pages, access_of
 
 LOOK_SECONDS: Final = 3600.0
 """Between two looks at the age of the server's certificate."""
@@ -29,6 +36,8 @@ class HeadEnd:
     """A running head-end; construct it in the event loop.
 
     :ivar upkeep: looks after the store.
+    :ivar jobs: of people, that take longer than a moment.
+    :ivar watcher: looks after masters, meters and readings.
     :param now: gives the time.
     """
 
@@ -36,16 +45,28 @@ class HeadEnd:
         self, settings: Settings, authority: Authority, store: Store, now: Callable[[], datetime] = utc_now
     ) -> None:
         self._settings = settings
+        self._store = store
         self._authority = authority
         self._now = now
-        self._names = server_names(settings.all_names)
+        self._names = server_names(settings.web_names_all)
         room = Room()
-        self._api = HostingApi(store, now, room)
+        self._access = access_of(settings, now)
+        self.jobs = Jobs(now)
+        self.watcher = Watcher(store, now, settings.state_folder, name=lambda: settings.all_names[0])
+        self._api = HostingApi(store, now, room, stored=self.watcher.readings_came)
         est = Est(authority, store, now, room, settings.master_days)
         self._context = authority.server_context(self._names, now())
         app = create_app([*est.routes(), *self._api.routes()])
         self._server = Server(app, self._context, self._api.close)
         self.upkeep = Upkeep(store, settings.keep, now)
+        self._first_admin = FirstAdmin(self._access)
+        self._pages: Pages | None = None
+        self._background: tuple[Callable[[], Coroutine[Any, Any, None]], ...] = (
+            self._keep_certificates,
+            self._access.watch,
+            self.upkeep.run,
+            self.watcher.run,
+        )
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
@@ -53,28 +74,63 @@ class HeadEnd:
         """What masters call."""
         return url_of(self._settings, self._server.places[0][1])
 
+    @property
+    def web_url(self) -> str:
+        """Where people find the pages; empty where there are none."""
+        return self._pages.url if self._pages is not None else ""
+
+    @property
+    def first_user_url(self) -> str:
+        """Where the first administrator is made, a secret; empty as soon as there is a user."""
+        return self._pages.first_user_url if self._pages is not None else ""
+
     def start(self) -> None:
-        """Begin to listen. Raise `HeadEndError`."""
+        """Begin to listen. Raise `HeadEndError`; `stop` is needed then, too."""
+        self._access.open()
         self._server.start(self._settings.places)
-        self._tasks = [
-            asyncio.create_task(self._keep_certificate()),
-            asyncio.create_task(self.upkeep.run()),
-        ]
         _log.info("masters call %s", self.url)
+        if self._settings.web_listen:
+            # The pages say what masters call, which has a port only now.
+            self._pages = Pages(self._settings, self._authority, self._services())
+            self._pages.start()
+            _log.info("the web pages are at %s", self.web_url)
+        self._tasks = [asyncio.create_task(work()) for work in self._background]
 
     async def stop(self) -> None:
         """End; the store is left open."""
+        if self._pages is not None:
+            await self._pages.stop()
+        await self.jobs.close()
         for task in self._tasks:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
         await self._server.stop()
+        self._access.close()
 
-    async def _keep_certificate(self) -> None:
+    def _services(self) -> Services:
+        presence = self._api.presence
+        day = Day(self._store, self._now)
+        return Services(
+            store=self._store,
+            access=self._access,
+            audit=self._access.audit,
+            jobs=self.jobs,
+            settings=self._settings,
+            authority=self._authority,
+            presence=presence,
+            desk=Desk(self._store, self._now, presence.is_connected, day, self.url),
+            first_admin=self._first_admin,
+            now=self._now,
+        )
+
+    async def _keep_certificates(self) -> None:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             try:
                 if self._authority.refresh(self._context, self._names, self._now()):
                     _log.info("the server has a new certificate")
+                if self._pages is not None:
+                    self._pages.refresh()
             except HeadEndError as error:
                 _log.error("%s", error)

@@ -1,20 +1,78 @@
 """The settings of the head-end: a TOML file that people write; all of it may be left out."""
 
+import re
 import socket
 import tomllib
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 from mbusheadend.authority import MASTER_DAYS
 from mbusheadend.errors import HeadEndError
 
 PORT: Final = 8443
+WEB_PORT: Final = 8444
+"""A port below 1024 needs a right that a service need not have."""
 MAX_SIZE: Final = 1 << 20
+_PLAIN: Final = "http://"
+_LOOPBACK: Final = ("127.0.0.1", "::1")
+_LONGEST_PLACE: Final = 300
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:\-\[\]]{1,253}$")]
 Listen = Annotated[str, StringConstraints(pattern=r"^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.\-]+):[0-9]{1,5}$")]
+WebListen = Annotated[str, AfterValidator(lambda text: str(WebPlace.of(text)))]
+
+
+@dataclass(frozen=True, slots=True)
+class WebPlace:
+    """Where pages are served.
+
+    :ivar is_secure: over TLS.
+    """
+
+    host: str
+    port: int
+    is_secure: bool = True
+
+    @classmethod
+    def of(cls, text: str) -> Self:
+        """Read ``HOST:PORT`` or ``http://HOST:PORT``; raise `ValueError`, also for plain HTTP that others could see."""
+        if len(text) > _LONGEST_PLACE:
+            raise ValueError("this is no HOST:PORT")
+        plain = text.startswith(_PLAIN)
+        host, port = place_of(text.removeprefix(_PLAIN))
+        if not re.fullmatch(r"[A-Za-z0-9.\-:]+", host):
+            raise ValueError(f"{text!r} is not HOST:PORT")
+        if plain and host not in _LOOPBACK:
+            raise ValueError(f"{text!r}: without TLS pages are served on 127.0.0.1 and [::1] only")
+        return cls(host, port, is_secure=not plain)
+
+    def __str__(self) -> str:
+        return f"{'' if self.is_secure else _PLAIN}{_bracketed(self.host)}:{self.port}"
+
+    @property
+    def is_everywhere(self) -> bool:
+        """Whether every address of this machine is meant."""
+        return self.host in ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
+
+    def url(self, name: str) -> str:
+        """Give the address of the pages.
+
+        :param name: of this machine, for what listens everywhere.
+        """
+        scheme, usual = ("https", 443) if self.is_secure else ("http", 80)
+        host = _bracketed(name if self.is_secure else self.host)
+        return f"{scheme}://{host}" if self.port == usual else f"{scheme}://{host}:{self.port}"
 
 
 class Keep(BaseModel):
@@ -37,6 +95,12 @@ class Settings(BaseModel):
     :ivar names: under which masters call, for the certificate; names of this machine where there are none. The first one is
         told to people.
     :ivar master_days: that the certificate of a master is valid; it is renewed after two thirds of that.
+    :ivar web_listen: addresses and ports for people, HOST:PORT over TLS, or ``http://HOST:PORT`` on loopback; none is no pages.
+    :ivar web_names: under which people call, beside `names`; the first one is told to people.
+    :ivar web_certificate: file with the certificate for people, and its chain; None for one of the head-end's own authority.
+    :ivar web_key: file with its key.
+    :ivar web_idle_minutes: after so long without use a login ends.
+    :ivar web_longest_hours: so long a login lasts at the most.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -49,12 +113,45 @@ class Settings(BaseModel):
     )
     names: Annotated[tuple[Name, ...], Field(max_length=32)] = ()
     master_days: Annotated[int, Field(ge=1, le=3650)] = MASTER_DAYS
+    web_listen: Annotated[tuple[WebListen, ...], Field(max_length=16)] = (
+        f"0.0.0.0:{WEB_PORT}",
+        f"[::]:{WEB_PORT}",
+    )
+    web_names: Annotated[tuple[Name, ...], Field(max_length=32)] = ()
+    web_certificate: Path | None = None
+    web_key: Path | None = None
+    web_idle_minutes: Annotated[int, Field(ge=1, le=1440)] = 30
+    web_longest_hours: Annotated[int, Field(ge=1, le=168)] = 12
     keep: Keep = Keep()
 
     @property
     def places(self) -> tuple[tuple[str, int], ...]:
         """What to listen on."""
         return tuple(place_of(text) for text in self.listen)
+
+    @model_validator(mode="after")
+    def _has_key_and_certificate(self) -> Self:
+        if (self.web_certificate is None) is not (self.web_key is None):
+            raise ValueError("web_certificate and web_key need each other")
+        return self
+
+    @property
+    def web_places(self) -> tuple["WebPlace", ...]:
+        """Where pages are served."""
+        return tuple(WebPlace.of(text) for text in self.web_listen)
+
+    @property
+    def web_files(self) -> tuple[Path, Path] | None:
+        """Certificate and key for people, where files are named."""
+        if self.web_certificate is None or self.web_key is None:
+            return None
+        return self.web_certificate, self.web_key
+
+    @property
+    def web_names_all(self) -> tuple[str, ...]:
+        """Names and addresses under which people call: those of the settings first."""
+        hosts = [place.host for place in self.web_places if not place.is_everywhere]
+        return tuple(dict.fromkeys([*self.web_names, *hosts, *self.all_names]))
 
     @property
     def all_names(self) -> tuple[str, ...]:
@@ -98,8 +195,11 @@ def load_settings(path: Path, *, must_exist: bool) -> Settings:
         raise HeadEndError(f"{path} is damaged: {error}") from error
 
 
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host
+
+
 def url_of(settings: Settings, port: int) -> str:
     """Give what masters call."""
-    name = settings.all_names[0]
-    host = f"[{name}]" if ":" in name and not name.startswith("[") else name
+    host = _bracketed(settings.all_names[0])
     return f"https://{host}" if port == 443 else f"https://{host}:{port}"

@@ -51,7 +51,7 @@ def serving(folder: Path) -> Iterator[Serving]:
     config = folder / "none.toml"
     config.touch()
     command = [*COMMAND, "serve", "--state", str(state), "--config", str(config), "--json"]
-    command += ["--listen", "127.0.0.1:0", "--name", "127.0.0.1"]
+    command += ["--listen", "127.0.0.1:0", "--web-listen", "127.0.0.1:0", "--name", "127.0.0.1"]
     with (
         (folder / "log").open("w") as log,
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True) as process,
@@ -131,6 +131,8 @@ def test_a_restart_changes_nothing_for_masters(tmp_path: Path) -> None:
         (("token", "--days", "0"), 2, "1 to 365 days"),
         (("serve", "--listen", "nowhere"), 1, "listen"),
         (("serve", "--listen", "203.0.113.7:0"), 1, "no such address"),
+        (("serve", "--listen", "127.0.0.1:0", "--web-listen", "http://0.0.0.0:0"), 1, "without TLS"),
+        (("serve", "--listen", "127.0.0.1:0", "--web-listen", "203.0.113.7:0"), 1, "web_listen"),
         ((), 2, "required"),
     ],
 )

@@ -122,7 +122,13 @@ async def running(folder: Path, **settings: Any) -> AsyncIterator[Site]:
     state = folder / "head-end"
     store, clock = open_store(state), Clock()
     authority = authority_of(state)
-    values = {"listen": ("127.0.0.1:0",), "names": ("127.0.0.1",), "state_folder": state, **settings}
+    values = {
+        "listen": ("127.0.0.1:0",),
+        "web_listen": (),
+        "names": ("127.0.0.1",),
+        "state_folder": state,
+        **settings,
+    }
     head_end = HeadEnd(Settings.model_validate(values), authority, store, clock)
     head_end.start()
     try:

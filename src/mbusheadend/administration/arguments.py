@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from mbusheadend.roles import ROLES
 from mbusheadend.settings import Settings
 
 Subparsers = Any
@@ -39,6 +40,13 @@ examples:
 
 Without a passphrase the file has the key of the authority in the clear: keep it as you keep keys.
 """
+USER_EXAMPLES: Final = """\
+examples:
+  mbusheadend user add anna --role admin
+  mbusheadend user add fritz --role reader < password.txt
+
+The password is asked for, or is the first line of standard input; a running head-end knows the user at once.
+"""
 PASSPHRASE_VARIABLE: Final = "MBUSHEADEND_PASSPHRASE"  # noqa: S105 - its name
 
 
@@ -48,6 +56,7 @@ def add_parsers(commands: Subparsers) -> Iterator[argparse.ArgumentParser]:
     yield from _meters(commands)
     yield from _keys(commands)
     yield from _backup(commands)
+    yield from _users(commands)
 
 
 def _command(parent: Subparsers, name: str, module: str, help: str, **texts: str) -> argparse.ArgumentParser:
@@ -172,3 +181,20 @@ def _moment(text: str) -> datetime:
             f"a time is like 2026-11-23 or 2026-11-23T04:05:06+01:00, not {text!r}"
         ) from None
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+
+
+def _users(commands: Subparsers) -> Iterator[argparse.ArgumentParser]:
+    users = _group(commands, "user", "who may log in to the pages")
+    listing = _command(users, "list", "users", "list the users")
+    listing.add_argument("--json", action="store_true", help="as one line of JSON")
+    add = _command(users, "add", "users", "add a user", epilog=USER_EXAMPLES)
+    add.add_argument(
+        "--role", choices=ROLES, help="what the user may; the first one is an admin (default: reader)"
+    )
+    role = _command(users, "role", "users", "give a user another role")
+    password = _command(users, "password", "users", "give a user a new password")
+    delete = _command(users, "delete", "users", "delete a user")
+    for one in (add, role, password, delete):
+        one.add_argument("name", metavar="NAME", help="of the user")
+    role.add_argument("role", choices=ROLES, help="what the user may")
+    yield from (listing, add, role, password, delete)

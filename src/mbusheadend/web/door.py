@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from mbusheadend.users import ADMIN as ADMIN_ROLE
-from mbusheadend.users import OPERATOR as OPERATOR_ROLE
-from mbusheadend.users import READER as READER_ROLE
+from mbusheadend.roles import ADMIN as ADMIN_ROLE
+from mbusheadend.roles import OPERATOR as OPERATOR_ROLE
+from mbusheadend.roles import READER as READER_ROLE
 from mbusweb.door import OPEN, USER, Door
 
 READER: Final = Door(role=READER_ROLE)

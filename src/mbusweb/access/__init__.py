@@ -16,7 +16,14 @@ from mbusweb.access.errors import (
     UserError,
 )
 from mbusweb.access.hashing import Hasher
-from mbusweb.access.offline import add_user_offline, reset_users
+from mbusweb.access.offline import (
+    add_user_offline,
+    delete_user_offline,
+    list_users_offline,
+    reset_users,
+    set_password_offline,
+    set_role_offline,
+)
 from mbusweb.access.rows import Token, User
 from mbusweb.access.rules import DefaultUser, Rules
 from mbusweb.access.sessions import Session
@@ -39,5 +46,9 @@ __all__ = [
     "User",
     "UserError",
     "add_user_offline",
+    "delete_user_offline",
+    "list_users_offline",
     "reset_users",
+    "set_password_offline",
+    "set_role_offline",
 ]

@@ -74,6 +74,46 @@ def add_user_offline(
     return normal
 
 
+def list_users_offline(state: Path, rules: Rules) -> tuple[rows.User, ...]:
+    """List the users by name; none where nobody has made the file. Raise `AccessStoreError`."""
+    path = state / FILE_NAME
+    if not path.exists():
+        return ()
+    with contextlib.closing(connect(path, rules.remedy)) as connection:
+        return rows.users(connection)
+
+
+def delete_user_offline(
+    state: Path, name: str, rules: Rules, *, clock: Callable[[], datetime] = _now
+) -> None:
+    """Delete a user, as `Access.delete_user` does. Raise `UserError`, `AccessStoreError`."""
+    row = audit_row(clock(), AccessKind.USER_DELETED, who=WHO, source=SOURCE, detail=name)
+    _do(state / FILE_NAME, rules, lambda connection: rows.delete_user(connection, name, rules), row)
+
+
+def set_role_offline(
+    state: Path, name: str, role: str, rules: Rules, *, clock: Callable[[], datetime] = _now
+) -> None:
+    """Give a user another role, as `Access.set_role` does. Raise `UserError`, `AccessStoreError`."""
+    row = audit_row(clock(), AccessKind.ROLE_CHANGED, who=WHO, source=SOURCE, detail=f"{name}: {role}")
+    _do(state / FILE_NAME, rules, lambda connection: rows.set_role(connection, name, role, rules), row)
+
+
+def set_password_offline(
+    state: Path,
+    name: str,
+    password: str,
+    rules: Rules,
+    *,
+    clock: Callable[[], datetime] = _now,
+    hasher: Hasher | None = None,
+) -> None:
+    """Give a user a new password; the user's sessions end. Raise `UserError`, `AccessStoreError`."""
+    hashed, at = (hasher or Hasher()).make_now(check_password(name, password)), clock()
+    row = audit_row(at, AccessKind.PASSWORD_CHANGED, who=WHO, source=SOURCE, detail=name)
+    _do(state / FILE_NAME, rules, lambda connection: rows.set_password(connection, name, hashed, at), row)
+
+
 def _do(path: Path, rules: Rules, job: Callable[[sqlite3.Connection], object], row: AuditRow) -> None:
     ensure(path, rules.remedy)
 

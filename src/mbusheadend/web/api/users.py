@@ -4,7 +4,7 @@ from typing import Final, Literal
 
 from fastapi import APIRouter, Depends
 
-from mbusheadend.users import ADMIN, OPERATOR, READER
+from mbusheadend.roles import ADMIN, OPERATOR, READER
 from mbusheadend.web.door import ADMIN as ADMIN_DOOR
 from mbusheadend.web.services import Services
 from mbusweb.api import users as shared

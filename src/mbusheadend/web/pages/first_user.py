@@ -5,7 +5,7 @@ from typing import Final
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from mbusheadend.users import ADMIN
+from mbusheadend.roles import ADMIN
 from mbusheadend.web.first_admin import PATH
 from mbusheadend.web.services import Services
 from mbusweb.access import AccessError
