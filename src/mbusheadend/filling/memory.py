@@ -19,6 +19,7 @@ QUARTER: Final = timedelta(minutes=15)
 CLOCK_ERROR: Final = timedelta(minutes=3)
 """That the meter's clock may be wrong: with more its stamps say nothing."""
 NEAR: Final = timedelta(minutes=1)
+"""Some meters say 23:59 of midnight."""
 A_DAY: Final = timedelta(hours=23)
 """Between slots of which there is one a day, also on the day on which summer time begins."""
 DATES: Final = frozenset({"date", "date_time"})
@@ -45,7 +46,7 @@ class Memory:
         """Tell whether it is of a slot, where the meter is so far ahead of UTC, and the next slot so far from this one."""
         local = (slot + ahead).replace(tzinfo=None)
         if isinstance(self.stamp, datetime):
-            return abs(self.stamp - local) < NEAR
+            return abs(self.stamp - local) <= NEAR
         return self.stamp == local.date() and distance >= A_DAY
 
 

@@ -17,11 +17,10 @@ from mbusheadend.alarms.outgoing import OutgoingState
 from mbusheadend.alarms.rules import Mail, MailServer, Rule, Security, Webhook
 from mbusheadend.alarms.sending import NotDeliveredError
 from mbusheadend.alarms.webhook import signature_of
-from mbusheadend.decoding.keys import Vault
 from mbusheadend.store import Store, StoreError, UnknownError
-from mbusheadend.store.sqlite.store import SqliteStore
 from mbusweb.texts import Text
 from support.headend_messages import SERIAL, enrol
+from support.headend_store import KINDS
 from support.receivers import DEAF, PASSWORD, USER, Mailbox, Receiver, https_receiver, mail_server
 
 SECRET: Final = "a secret of the webhook"
@@ -41,9 +40,9 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    store = SqliteStore(tmp_path / "store.db", Vault(bytes(32)))
+@pytest.fixture(params=KINDS)
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    store = KINDS[request.param](tmp_path)
     yield store
     store.close()
 

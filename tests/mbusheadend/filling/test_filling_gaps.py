@@ -1,5 +1,6 @@
 """Gaps and what closes them: the master's history, reading again, the meter's memory."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,7 +14,6 @@ from mbus.link.frames import LongFrame
 from mbusheadend.filling.gaps import FillState, GapFill, Source
 from mbusheadend.filling.plan import HISTORY_AGAIN, MOST_HISTORY, MOST_READS
 from mbusheadend.store import Assignment, CommandState, Completeness, Store
-from mbusheadend.store.sqlite.store import SqliteStore
 from mbusheadend.watch.actions import filled_of, gaps_of
 from mbusheadend.watch.look import SETTLE, Look
 from mbushosting.contact import Command, CommandKind, CommandResult
@@ -21,6 +21,7 @@ from mbushosting.readings import Outcome, Reading
 from mbushosting.schedules import Every, Missed, Schedule
 from support.headend_messages import SERIAL, START, batch, contact, enrol, listed, reading
 from support.headend_meters import ENERGY, telegram
+from support.headend_store import KINDS
 
 HOUR: Final = timedelta(hours=1)
 MINUTE: Final = timedelta(minutes=1)
@@ -91,9 +92,9 @@ class Fleet:
         return await self.store.completeness(START, self.time - SETTLE)
 
 
-@pytest.fixture
-def fleet(tmp_path: Path) -> Any:
-    store = SqliteStore(tmp_path / "store.db")
+@pytest.fixture(params=KINDS)
+def fleet(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Fleet]:
+    store = KINDS[request.param](tmp_path)
     yield Fleet(store)
     store.close()
 

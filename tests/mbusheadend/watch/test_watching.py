@@ -17,11 +17,9 @@ from mbus.link.frames import LongFrame
 from mbusheadend.alarms.alarm import Alarm, AlarmFilter
 from mbusheadend.alarms.kinds import AlarmKind
 from mbusheadend.alarms.rules import Rule, Webhook
-from mbusheadend.decoding.keys import Vault
 from mbusheadend.judging.meter_state import MeterState
 from mbusheadend.store import Assignment, Store, StoreError, StoreRefusedError, UnknownError
 from mbusheadend.store.local import LocalPlace
-from mbusheadend.store.sqlite.store import SqliteStore
 from mbusheadend.watch.actions import judgments_of, new_secret, put_rule, set_limits
 from mbusheadend.watch.judge_readings import CHUNK, JudgeReadings
 from mbusheadend.watch.limits import Limits
@@ -34,6 +32,7 @@ from mbusio.listreading import Patience
 from support.headend import packed, running
 from support.headend_messages import SERIAL, START, batch, contact, enrol, listed, reading
 from support.headend_meters import ADDRESS, METER, OTHER, number_of, telegram
+from support.headend_store import KINDS
 from support.receivers import https_receiver
 from support.settled import settled
 
@@ -56,9 +55,9 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    store = SqliteStore(tmp_path / "store.db", Vault(bytes(32)))
+@pytest.fixture(params=KINDS)
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    store = KINDS[request.param](tmp_path)
     yield store
     store.close()
 
