@@ -29,7 +29,14 @@ from mbusmaster.users import RULES
 from mbusweb.access import add_user_offline
 
 HOST: Final = "127.0.0.1"
-PORTS: Final = {"web": 8080, "plain_tcp": 2445, "secured_tcp": 1445, "rfc2217": 2217, "head_end": 8443}
+PORTS: Final = {
+    "web": 8080,
+    "plain_tcp": 2445,
+    "secured_tcp": 1445,
+    "rfc2217": 2217,
+    "head_end": 8443,
+    "head_end_web": 8081,
+}
 PORT_TRIES: Final = 20
 USER: Final = "demo"
 READY_SECONDS: Final = 60.0
@@ -134,13 +141,15 @@ async def _play(scene: Scene) -> None:
         parts = {"the simulator": simulator}
         ports = {name: _free_port(port, stack) for name, port in PORTS.items()}
         places = _Places(folder, ports, secrets.token_urlsafe(12))
-        offers = await _first_line("the simulator", simulator)
+        offers, token = await asyncio.gather(
+            _first_line("the simulator", simulator), _token(places) if scene.head_end else _nothing()
+        )
         config = _settings_file(scene, places, offers)
         _take_into_use(places)
         if scene.head_end:
             _list_meters(places, offers)
             parts["the head-end"] = head_end = await stack.enter_async_context(_head_end(places))
-            offers["head_end"] = await _taken_in(places, head_end)
+            offers["head_end"] = await _taken_in(places, head_end, token)
         notified = stack.enter_context(
             socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         )
@@ -220,22 +229,40 @@ def _list_meters(places: _Places, offers: dict[str, Any]) -> None:
         listed.close()
 
 
+async def _token(places: _Places) -> str:
+    """Give a head-end that does not run yet a user and a schedule for everybody; give a token of it."""
+    (places.folder / "mbusheadend.toml").touch()
+    (places.folder / "head-end").mkdir(mode=0o700)
+    user = ("mbusheadend", "user", "add", USER, "--role", "admin")
+
+    async def made() -> str:
+        await _output("mbusheadend", "schedule", *SCHEDULE, *places.head_end)
+        said = await _output("mbusheadend", "token", "--json", *places.head_end)
+        return str(json.loads(said)["token"])
+
+    token, _ = await asyncio.gather(made(), _output(*user, *places.head_end, given=places.password))
+    return token
+
+
+async def _nothing() -> str:
+    return ""
+
+
 @contextlib.asynccontextmanager
 async def _head_end(places: _Places) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Run a head-end that has a schedule for everybody."""
-    (places.folder / "mbusheadend.toml").touch()
-    await _output("mbusheadend", "schedule", *SCHEDULE, *places.head_end)
-    where = ("--listen", f"{HOST}:{places.ports['head_end']}", "--name", HOST)
+    """Run a head-end."""
+    ports = places.ports
+    listen = ("--listen", f"{HOST}:{ports['head_end']}", "--name", HOST)
+    web = ("--web-listen", f"http://{HOST}:{ports['head_end_web']}")
     async with _program(
-        ("mbusheadend", "serve", "--json", "--quiet", *where, *places.head_end), stdout=True
+        ("mbusheadend", "serve", "--json", "--quiet", *listen, *web, *places.head_end), stdout=True
     ) as process:
         yield process
 
 
-async def _taken_in(places: _Places, head_end: asyncio.subprocess.Process) -> dict[str, Any]:
+async def _taken_in(places: _Places, head_end: asyncio.subprocess.Process, token: str) -> dict[str, Any]:
     """Let the head-end take the gateway in; give what it offers."""
     offered = await _first_line("the head-end", head_end)
-    token = json.loads(await _output("mbusheadend", "token", "--json", *places.head_end))["token"]
     try:
         await asyncio.to_thread(enrol, offered["hosting"], token, SERIAL, places.state / FOLDER)
     except SaidError as error:
@@ -243,11 +270,13 @@ async def _taken_in(places: _Places, head_end: asyncio.subprocess.Process) -> di
     return offered
 
 
-async def _output(*command: str) -> bytes:
-    """Run one of our commands to its end; give what it says."""
-    async with _program(command, stdout=True) as process:
-        assert process.stdout is not None, "its output is a pipe"
-        said = await process.stdout.read()
+async def _output(*command: str, given: str = "") -> bytes:
+    """Run one of our commands to its end; give what it says.
+
+    :param given: a line for its input.
+    """
+    async with _program(command, stdin=True, stdout=True) as process:
+        said, _ = await process.communicate(f"{given}\n".encode())
         if await process.wait():
             raise DemoError(f"`{' '.join(command[:2])}` ended with status {process.returncode}")
     return said
@@ -262,14 +291,18 @@ def _pem_blocks(data: bytes) -> list[bytes]:
 
 @contextlib.asynccontextmanager
 async def _program(
-    command: Sequence[str], *, stdout: bool = False, environment: dict[str, str] | None = None
+    command: Sequence[str],
+    *,
+    stdin: bool = False,
+    stdout: bool = False,
+    environment: dict[str, str] | None = None,
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     """Run one of our commands until the block or this process ends; the terminal's Ctrl-C is for the demo alone."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         *command,
-        stdin=asyncio.subprocess.DEVNULL,
+        stdin=asyncio.subprocess.PIPE if stdin else asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE if stdout else asyncio.subprocess.DEVNULL,
         env=environment,
         start_new_session=True,
@@ -388,7 +421,7 @@ def _about_head_end(offered: dict[str, str]) -> str:
         f"A head-end at {offered['head_end']} reads all meters every minute; the page Hosting shows how it goes."
     ]
     if "head_end_web" in offered:
-        lines.append(f"Its pages:        {offered['head_end_web']}")
+        lines.append(f"Its pages:        {offered['head_end_web']}   the same user and password")
     return "\n".join(lines) + "\n\n"
 
 

@@ -87,7 +87,7 @@ class HeadEndProcess:
 
     def _places(self) -> list[str]:
         config = self.folder / "none.toml"
-        config.touch()
+        config.write_text("web_listen = []\n")
         return ["--state", str(self.state), "--config", str(config), "--name", "127.0.0.1"]
 
     def _gone(self) -> None:
