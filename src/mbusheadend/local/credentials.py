@@ -82,14 +82,14 @@ def kept(state: Path, serial: str) -> Kept:
 
 
 def with_credentials(endpoint: Endpoint, state: Path, serial: str) -> Endpoint:
-    """Give the endpoint of a TLS master with the files that are kept for it. Blocks."""
+    """Give the endpoint of a TLS master with the files that are kept for it; a pinned certificate needs no authority. Blocks."""
     if endpoint.kind != "tls":
         return endpoint
     folder, there = _folder(state, serial), kept(state, serial)
     return replace(
         endpoint,
         cert=str(folder / _CLIENT) if there.client else None,
-        ca=str(folder / _AUTHORITY) if there.authority else None,
+        ca=str(folder / _AUTHORITY) if there.authority and endpoint.fingerprint is None else None,
     )
 
 

@@ -18,6 +18,8 @@ from mbusheadend.local import NO_CREDENTIALS, Credentials, add_master, import_li
 from mbusheadend.store import Store
 from mbushosting.readings import Outcome
 from mbusio.listreading import Patience
+from mbusmaster.channels.trust import Trust
+from support.certificates import Authority
 from support.site import Site, site
 from support.system import running
 
@@ -94,15 +96,31 @@ async def test_every_meter_of_a_gateway_is_read_into_the_store(
 
 
 async def test_a_gateway_with_a_pinned_certificate_is_read(
-    gateway: Site, store: Store, state: Path, jobs: Jobs
+    gateway: Site, store: Store, state: Path, jobs: Jobs, tmp_path: Path
 ) -> None:
-    client = Credentials((gateway.folder / "client.pem").read_bytes())
+    # The authority that is named has no part in it.
+    client = Credentials(
+        (gateway.folder / "client.pem").read_bytes(), authority=Authority(tmp_path).pem.read_bytes()
+    )
     url = f"{_url(gateway, 'tls')}?fingerprint={_pin(gateway)}"
     _, job = await _read(gateway, store, state, jobs, url, client)
     assert job.state is JobState.DONE, job.outcome
     _, job = await _read(gateway, store, state, jobs, f"{url[:-4]}0000", client)
     assert job.state is JobState.FAILED
     assert "the certificate there is another one" in str(job.outcome)
+
+
+@pytest.mark.parametrize("form", ["pem", "pkcs12"])
+async def test_the_bundle_that_a_gateway_gives_out_is_all_that_tls_needs(
+    gateway: Site, store: Store, state: Path, jobs: Jobs, form: str
+) -> None:
+    trust = Trust(gateway.state / "trust")
+    issued = trust.issue(f"head-end {form}", "a long passphrase")
+    trust.close()
+    bundle = issued.pem() if form == "pem" else issued.pkcs12()
+    credentials = Credentials(bundle, "a long passphrase")
+    _, job = await _read(gateway, store, state, jobs, _url(gateway, "tls"), credentials)
+    assert job.state is JobState.DONE, job.outcome
 
 
 async def test_a_gateway_that_does_not_know_us_is_not_read(
