@@ -12,6 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
+from pydantic import ValidationError
+
 from mbusheadend.alarms.alarm import AlarmKey, AlarmNews, Raised
 from mbusheadend.alarms.kinds import AlarmKind
 from mbusheadend.alarms.mail import mail_of, send_mail
@@ -34,6 +36,10 @@ LONGEST: Final = timedelta(days=3)
 """After that a message is given up."""
 FAILURES: Final = 3
 """In a row make an alarm."""
+MOST_WAITING: Final = 1000
+"""One of each rule."""
+NOT_IN_FORCE: Final = "the rule is not in force any more"
+OTHER_VERSION: Final = "another version of the head-end made it"
 NO_SERVER: Final = "there is no mail server in the settings of the head-end"
 NOT_DELIVERED: Final = mark("The message of the rule “%(rule)s” does not arrive: %(reason)s")
 
@@ -65,7 +71,10 @@ class Delivery:
 
         Raise `StoreError`.
         """
-        dues = [await self._gather(rule) for rule in await self._store.alarm_rules()]
+        waiting = {one.rule for one in await self._store.outgoing_due(self._now() + LONGEST, MOST_WAITING)}
+        # What comes while a message does not arrive makes one message afterwards.
+        rules = [rule for rule in await self._store.alarm_rules() if rule.id not in waiting]
+        dues = [await self._gather(rule) for rule in rules]
         dues.append(await self._send())
         return min((due for due in dues if due is not None), default=None)
 
@@ -137,40 +146,39 @@ class Delivery:
         return Outgoing(message.id, rule.id, body, OutgoingState.WAITING, now, 0, now, now, "")
 
     async def _send(self) -> datetime | None:
-        """Try to send what is due, of each rule one message after the other; give when the next is due."""
+        """Try to send what is due, of each rule one message; give when the next is due."""
         now = self._now()
         rules = {rule.id: rule for rule in await self._store.alarm_rules()}
-        lanes: dict[str, list[Outgoing]] = {}
-        for message in await self._store.outgoing_due(now):
-            lanes.setdefault(message.rule, []).append(message)
         async with asyncio.TaskGroup() as tasks:
-            for id, messages in lanes.items():
-                tasks.create_task(self._send_in_turn(rules.get(id), messages))
+            for message in await self._store.outgoing_due(now, MOST_WAITING):
+                tasks.create_task(self._try(rules.get(message.rule), message))
         waiting = await self._store.outgoing_due(now + LONGEST_PAUSE, 1)
         return max(waiting[0].due, now + timedelta(seconds=1)) if waiting else None
 
-    async def _send_in_turn(self, rule: Rule | None, messages: Iterable[Outgoing]) -> None:
+    async def _try(self, rule: Rule | None, outgoing: Outgoing) -> None:
         try:
-            await self._send_lane(rule, messages)
+            await self._deliver(rule, outgoing)
         except StoreError as error:
             # What was sent and could not be noted comes again, with the same id.
             _log.error("%s", error)
 
-    async def _send_lane(self, rule: Rule | None, messages: Iterable[Outgoing]) -> None:
-        for outgoing in messages:
-            now = self._now()
-            if rule is None or not rule.enabled:
-                await self._store.note_delivery(
-                    outgoing.id, OutgoingState.FAILED, now, "the rule is not in force any more", now
-                )
-                continue
-            try:
-                refused = await self._send_one(rule, Message.model_validate_json(outgoing.body))
-            except NotDeliveredError as error:
-                await self._failed(rule, outgoing, str(error))
-                return
-            await self._store.note_delivery(outgoing.id, OutgoingState.DELIVERED, now, refused, now)
-            await self._store.note_alarms([], [_failure(rule)], now)
+    async def _deliver(self, rule: Rule | None, outgoing: Outgoing) -> None:
+        now = self._now()
+        if rule is None or not rule.enabled:
+            await self._store.note_delivery(outgoing.id, OutgoingState.FAILED, now, NOT_IN_FORCE, now)
+            return
+        try:
+            message = Message.model_validate_json(outgoing.body)
+        except ValidationError:
+            await self._store.note_delivery(outgoing.id, OutgoingState.FAILED, now, OTHER_VERSION, now)
+            return
+        try:
+            refused = await self._send_one(rule, message)
+        except NotDeliveredError as error:
+            await self._failed(rule, outgoing, str(error))
+            return
+        await self._store.note_delivery(outgoing.id, OutgoingState.DELIVERED, now, refused, now)
+        await self._store.note_alarms([], [_failure(rule)], now)
 
     async def _failed(self, rule: Rule, outgoing: Outgoing, error: str) -> None:
         now = self._now()

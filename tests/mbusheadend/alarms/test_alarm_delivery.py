@@ -237,6 +237,37 @@ async def test_a_receiver_that_does_not_answer_keeps_no_other_waiting_and_is_giv
     assert states == {"dead": OutgoingState.FAILED, "hook": OutgoingState.DELIVERED}
 
 
+async def test_what_comes_while_a_message_does_not_arrive_makes_one_message_afterwards(
+    store: Store, clock: Clock, delivery: Delivery, tmp_path: Path
+) -> None:
+    with https_receiver(tmp_path / "there") as receiver:
+        receiver.answers += [500, 500]
+        await store.put_alarm_rule(hook_rule(receiver), SECRET)
+        for number in range(6):
+            await raise_one(store, clock, AlarmKey(AlarmKind.BUS_FAULT, SERIAL, None, f"bus {number}"))
+            clock.time += timedelta(seconds=20)
+            await delivery.step()
+        clock.time += timedelta(seconds=60)
+        await delivery.step()
+        await delivery.step()
+    assert [json.loads(body)["begun"] for _, _, body in receiver.got] == [1, 1, 1, 5]
+
+
+async def test_a_message_whose_rule_is_gone_is_given_up(
+    store: Store, clock: Clock, delivery: Delivery, tmp_path: Path
+) -> None:
+    with https_receiver(tmp_path / "there") as receiver:
+        receiver.answers += [500]
+        await store.put_alarm_rule(hook_rule(receiver), SECRET)
+        await raise_one(store, clock)
+        clock.time += timedelta(seconds=2)
+        await delivery.step()
+        await store.put_alarm_rule(hook_rule(receiver, enabled=False), None)
+        clock.time += timedelta(seconds=60)
+        await delivery.step()
+    assert [one.state for one in await store.outgoing()] == [OutgoingState.FAILED]
+
+
 async def test_a_receiver_of_another_authority_gets_nothing(
     store: Store, clock: Clock, delivery: Delivery, tmp_path: Path
 ) -> None:

@@ -1,9 +1,12 @@
 """Rules, secrets and messages on their way, in the file."""
 
+import logging
 import sqlite3
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeVar
+
+from pydantic import BaseModel, ValidationError
 
 from mbusheadend.alarms.alarm import AlarmNews
 from mbusheadend.alarms.outgoing import Outgoing, OutgoingState
@@ -15,6 +18,8 @@ from mbusheadend.store.sqlite.database import Database
 from mbusheadend.store.sqlite.moments import moment_of, stored
 from mbusheadend.store.sqlite.rows import groups_of
 
+M = TypeVar("M", bound=BaseModel)
+_log = logging.getLogger(__name__)
 _MAIL: Final = "mail server"
 _NEWS: Final = """
 SELECT alarm.*, alarm_event.id AS number, is_over, at, master.name AS master_name, identity, meter.name AS meter_name,
@@ -37,7 +42,8 @@ class SqliteNotifying:
         rows = await self._database.read(
             lambda connection: connection.execute("SELECT body FROM alarm_rule ORDER BY id").fetchall()
         )
-        return tuple(Rule.model_validate_json(row["body"]) for row in rows)
+        rules = (_read(Rule, row["body"]) for row in rows)
+        return tuple(rule for rule in rules if rule is not None)
 
     async def put_alarm_rule(self, rule: Rule, secret: str | None) -> None:
         """See the protocol."""
@@ -72,7 +78,7 @@ class SqliteNotifying:
         row = await self._database.read(
             lambda connection: connection.execute("SELECT body FROM note WHERE name = ?", (_MAIL,)).fetchone()
         )
-        return None if row is None else MailServer.model_validate_json(row["body"])
+        return None if row is None else _read(MailServer, row["body"])
 
     async def put_mail_server(self, server: MailServer | None, password: str | None) -> None:
         """See the protocol."""
@@ -171,6 +177,17 @@ class SqliteNotifying:
             return self._vault.unseal(row["secret"], purpose).decode()
         except KeyFileError as error:
             raise StoreRefusedError(str(error)) from None
+
+
+def _read(kind: type[M], body: str) -> M | None:
+    """Read what is stored; None where a newer version has written what this one does not know."""
+    try:
+        return kind.model_validate_json(body)
+    except ValidationError as error:
+        _log.error(
+            "a %s in the store cannot be read: %s", kind.__name__, error.errors(include_input=False)[0]["msg"]
+        )
+        return None
 
 
 def _news(row: sqlite3.Row) -> AlarmNews:
