@@ -5,13 +5,14 @@ before.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Final
 
 from mbusheadend.decoding.registers import Register
 from mbusheadend.judging.consumption import Consumption, Period, boundaries
+from mbusheadend.judging.points import numbers
 from mbusheadend.store import Store
 from mbusheadend.views.spans import zone_of
 
@@ -25,10 +26,12 @@ class Compared:
     """What was used in a period, and in the one that it is compared with.
 
     :ivar before: None where nothing is known of that.
+    :ivar so_far: what was used up to the last reading, in a period that is not over.
     """
 
     used: Consumption
     before: Consumption | None
+    so_far: Decimal | None = None
 
     @property
     def change(self) -> Decimal | None:
@@ -85,6 +88,11 @@ async def consumed(
         Compared(used, known.get(_counterpart(period, begin, back)))
         for used, begin in zip(now, begins[:-1], strict=True)
     )
+    if rows and rows[-1].used.amount is None and edges[-1] > until:
+        rows = (
+            *rows[:-1],
+            replace(rows[-1], so_far=await _so_far(store, meter, register, rows[-1].used, until)),
+        )
     both = [row for row in rows if row.change is not None]
     return ConsumedTable(
         rows,
@@ -92,6 +100,15 @@ async def consumed(
         _sum(row.before.amount for row in both if row.before is not None),
         _sum(row.used.amount for row in both),
     )
+
+
+async def _so_far(
+    store: Store, meter: int, register: Register, used: Consumption, until: datetime
+) -> Decimal | None:
+    if used.begin is None or used.has_fall:
+        return None
+    known = numbers((await store.series(meter, register, used.since, until, limit=10_000)).points)
+    return known[-1][1] - used.begin if known and known[-1][1] >= used.begin else None
 
 
 def _sum(amounts: Iterable[Decimal | None]) -> Decimal | None:

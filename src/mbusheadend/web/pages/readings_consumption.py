@@ -1,0 +1,181 @@
+"""Consumption of a meter by day, week, month or year, beside that of an earlier time."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from mbusheadend.decoding.registers import Register
+from mbusheadend.export import register_name
+from mbusheadend.judging.consumption import Period, cumulates
+from mbusheadend.views.consumed import Compared, ConsumedTable, consumed
+from mbusheadend.views.registers import named
+from mbusheadend.views.spans import zone_of
+from mbusheadend.web.door import READER
+from mbusheadend.web.plot_data import bars_json
+from mbusheadend.web.reading_choice import (
+    ChosenSpan,
+    address,
+    chosen_span,
+    chosen_zone,
+    meter_or_404,
+    period_texts,
+    zones,
+)
+from mbusheadend.web.reading_head import head_of
+from mbusheadend.web.register_texts import register_title
+from mbusheadend.web.services import Services
+from mbusheadend.web.value_texts import number_text
+from mbusweb.locale import format_date, format_number
+from mbusweb.locale import gettext as _
+from mbusweb.render import page
+
+DOOR: Final = READER
+PATH: Final = "/readings/{number}/consumption"
+DATA: Final = f"{PATH}/data"
+_USUAL_SPANS: Final = {
+    Period.DAY: "month",
+    Period.WEEK: "quarter",
+    Period.MONTH: "year",
+    Period.YEAR: "years",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What an address asks for, made sound."""
+
+    register: Register | None
+    registers: tuple[Register, ...]
+    period: Period
+    zone: str
+    span: ChosenSpan
+
+    @property
+    def query(self) -> list[tuple[str, str]]:
+        name = "" if self.register is None else register_name(self.register)
+        return [("r", name), ("period", self.period), ("zone", self.zone), *self.span.query.items()]
+
+
+def router(services: Services) -> APIRouter:
+    """Give the routes of the page."""
+    routes = APIRouter()
+    store = services.store
+
+    async def asked(number: int, r: str, period: str, zone: str, since: str, until: str) -> _Asked:
+        registers = await store.registers(number)
+        counting = tuple(one for one in registers if cumulates(one)) or registers
+        chosen = (*named(registers, (r,)), *counting)
+        length = Period(period) if period in list(Period) else Period.DAY
+        place = chosen_zone(zone)
+        span = chosen_span("", since, until, services.now(), place, _USUAL_SPANS[length])
+        return _Asked(next(iter(chosen), None), counting, length, place, span)
+
+    async def table_of(number: int, wanted: _Asked) -> tuple[ConsumedTable | None, str]:
+        if wanted.register is None:
+            return None, ""
+        span = wanted.span.span
+        try:
+            return await consumed(
+                store, number, wanted.register, wanted.period, wanted.zone, span.since, span.until
+            ), ""
+        except ValueError:
+            return None, _("This time has too many periods: choose longer ones, or a shorter time.")
+
+    @routes.get(PATH)
+    async def show(
+        request: Request,
+        number: int,
+        r: str = "",
+        period: str = "",
+        zone: str = "",
+        since: str = "",
+        until: str = "",
+    ) -> Response:
+        meter = await meter_or_404(store, number)
+        wanted = await asked(number, r, period, zone, since, until)
+        table, problem = await table_of(number, wanted)
+        here = f"/readings/{number}/consumption"
+        unit = "" if wanted.register is None else wanted.register.unit
+        return page(
+            request,
+            "reading_consumption.html",
+            head=await head_of(request, services, meter, services.now()),
+            register=wanted.register and register_title(wanted.register),
+            registers=[(register_name(one), register_title(one)) for one in wanted.registers],
+            chosen="" if wanted.register is None else register_name(wanted.register),
+            periods=list(period_texts().items()),
+            period=wanted.period,
+            zones=[(one, one.replace("_", " ")) for one in zones()],
+            zone=wanted.zone,
+            since=since,
+            until=until,
+            problem=wanted.span.problem or problem,
+            rows=[_row(one, wanted, unit) for one in reversed(table.rows)] if table else [],
+            total=number_text(table.total, unit) if table else "",
+            total_before=number_text(table.total_before, unit)
+            if table and table.total_before is not None
+            else "",
+            total_compared=number_text(table.total_compared, unit) if table else "",
+            data=address(f"{here}/data", wanted.query) if table and table.rows else "",
+            export=address(
+                "/export",
+                [
+                    ("meter", meter.identity),
+                    ("what", "consumption"),
+                    ("register", wanted.query[0][1]),
+                    *wanted.query[1:],
+                ],
+            ),
+        )
+
+    @routes.get(DATA)
+    async def data(
+        number: int, r: str = "", period: str = "", zone: str = "", since: str = "", until: str = ""
+    ) -> Response:
+        await meter_or_404(store, number)
+        wanted = await asked(number, r, period, zone, since, until)
+        table, _problem = await table_of(number, wanted)
+        if wanted.register is None or table is None:
+            return Response('{"kind": "bars", "labels": [], "series": []}', media_type="application/json")
+        labels = [period_label(row.used.since, wanted.period, wanted.zone) for row in table.rows]
+        before = [
+            "" if row.before is None else period_label(row.before.since, wanted.period, wanted.zone)
+            for row in table.rows
+        ]
+        return Response(bars_json(wanted.register, table.rows, labels, before), media_type="application/json")
+
+    return routes
+
+
+def _row(one: Compared, wanted: _Asked, unit: str) -> dict[str, object]:
+    used = one.used
+    share = one.share
+    sign = "" if share is None else "+" if share > 0 else "−" if share < 0 else "±"
+    return {
+        "period": period_label(used.since, wanted.period, wanted.zone),
+        "amount": number_text(used.amount if one.so_far is None else one.so_far, unit),
+        "is_running": one.so_far is not None,
+        "begin": number_text(used.begin, unit),
+        "end": number_text(used.end, unit),
+        "before": number_text(None if one.before is None else one.before.amount, unit),
+        "share": "" if share is None else f"{sign}{format_number(abs(share))} %",
+        "fall": used.has_fall,
+    }
+
+
+def period_label(begin: datetime, period: Period, zone: str) -> str:
+    """Name a period by its first day in a zone."""
+    day = begin.astimezone(zone_of(zone)).date()
+    match period:
+        case Period.DAY:
+            return format_date(day)
+        case Period.WEEK:
+            year, week, _day = (day + timedelta(days=3)).isocalendar()
+            return _("Week %(week)s of %(year)s") % {"week": week, "year": year}
+        case Period.MONTH:
+            return f"{day.year}-{day.month:02}"
+        case Period.YEAR:
+            return str(day.year)
