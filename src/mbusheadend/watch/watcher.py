@@ -16,6 +16,7 @@ from mbusheadend.alarms.news import Translate
 from mbusheadend.store import Store, StoreError
 from mbusheadend.watch.judge_readings import CHUNK, JudgeReadings
 from mbusheadend.watch.look import Look
+from mbusweb.locale.catalogue import catalogue_of
 
 MASTERS_SECONDS: Final = 60.0
 READINGS_SECONDS: Final = 300.0
@@ -32,9 +33,9 @@ AGAIN_SECONDS: Final = 30.0
 _log = logging.getLogger(__name__)
 
 
-def untranslated(language: str, template: str) -> str:
-    """Give the template as it is."""
-    return template
+def translated(language: str, template: str) -> str:
+    """Give a template in a language; in English where it is not translated."""
+    return catalogue_of(language).gettext(template) if template else ""
 
 
 class Watcher:
@@ -50,7 +51,7 @@ class Watcher:
         state_folder: Path,
         *,
         name: Callable[[], str],
-        translate: Translate = untranslated,
+        translate: Translate = translated,
     ) -> None:
         self.delivery = Delivery(store, now, name, translate)
         self.look = Look(store, now, now(), state_folder)
