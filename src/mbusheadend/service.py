@@ -124,13 +124,17 @@ class HeadEnd:
             now=self._now,
         )
 
+    def refresh_certificates(self) -> None:
+        """Renew certificates whose time it is, and take over files that are others now, for the next handshakes."""
+        try:
+            if self._authority.refresh(self._context, self._names, self._now()):
+                _log.info("the server has a new certificate")
+            if self._pages is not None:
+                self._pages.refresh()
+        except HeadEndError as error:
+            _log.error("%s", error)
+
     async def _keep_certificates(self) -> None:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            try:
-                if self._authority.refresh(self._context, self._names, self._now()):
-                    _log.info("the server has a new certificate")
-                if self._pages is not None:
-                    self._pages.refresh()
-            except HeadEndError as error:
-                _log.error("%s", error)
+            self.refresh_certificates()

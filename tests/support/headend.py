@@ -130,8 +130,8 @@ async def running(folder: Path, **settings: Any) -> AsyncIterator[Site]:
         **settings,
     }
     head_end = HeadEnd(Settings.model_validate(values), authority, store, clock)
-    head_end.start()
     try:
+        head_end.start()
         yield Site(folder, store, authority, head_end, clock)
     finally:
         await head_end.stop()

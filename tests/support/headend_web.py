@@ -1,0 +1,156 @@
+"""The pages and the API of a head-end with real parts in a scratch folder, and a client that speaks to them in process."""
+
+import asyncio
+import re
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import schemathesis
+from fastapi import FastAPI
+
+from mbusheadend.fleet.day import Day
+from mbusheadend.fleet.desk import Desk
+from mbusheadend.jobs import Jobs
+from mbusheadend.presence import Presence
+from mbusheadend.roles import ADMIN
+from mbusheadend.settings import Settings
+from mbusheadend.state import authority_of, open_store
+from mbusheadend.users import RULES
+from mbusheadend.web.app import create_pages
+from mbusheadend.web.first_admin import FirstAdmin
+from mbusheadend.web.services import Services
+from mbusweb.access import Access, Hasher
+from support.access import QUICK
+
+NOW = datetime(2026, 11, 22, 9, 8, 7, tzinfo=UTC)
+USER, PASSWORD = "anna", "a long passphrase"
+HOST = "headend.example"
+DOCUMENT = "/api/v1/openapi.json"
+
+
+class WebClient(httpx.AsyncClient):
+    """A browser without scripts: keeps cookies, and sends with each form the token of the last page."""
+
+    def __init__(self, app: FastAPI, services: Services) -> None:
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False, client=("192.0.2.7", 50000))
+        super().__init__(transport=transport, base_url=f"https://{HOST}")
+        self.app = app
+        self.services = services
+        self.csrf = ""
+        self._schema: Any = None
+
+    async def show(self, path: str) -> httpx.Response:
+        """Get a page, following redirects, and keep the token of its forms."""
+        answer = await self.get(path, follow_redirects=True)
+        self._keep_token(answer)
+        return answer
+
+    async def submit(
+        self, path: str, fields: Mapping[str, str] | None = None, *, follow: bool = True, **values: str
+    ) -> httpx.Response:
+        """Send a form, and follow where it leads.
+
+        :param fields: those whose names are no words of Python.
+        """
+        form = {"csrf": self.csrf, **(fields or {}), **values}
+        answer = await self.post(path, data=form, follow_redirects=follow)
+        self._keep_token(answer)
+        return answer
+
+    async def log_in(self, name: str = USER, password: str = PASSWORD) -> httpx.Response:
+        await self.show("/login")
+        return await self.submit("/login", name=name, password=password)
+
+    async def token(self, role: str = "", user: str = USER) -> dict[str, str]:
+        """Make a token; give the header that shows it."""
+        _token, secret = await self.services.access.create_token(user, "for the test", role=role)
+        return {"authorization": f"Bearer {secret}"}
+
+    async def ask(self, method: str, path: str, **more: Any) -> httpx.Response:
+        """Ask the API for a path below /api/v1; the answer must be one that its description has."""
+        answer = await self.request(method, f"/api/v1{path}", **more)
+        if self._schema is None:
+            self._schema = schemathesis.openapi.from_dict((await self.get(DOCUMENT)).json())
+        wanted = path.partition("?")[0]
+        for template in sorted(self._schema, key=lambda one: str(one).count("{")):
+            if re.fullmatch(re.sub(r"{\w+}", "[^/]+", template), wanted) and method in self._schema[template]:
+                operation = self._schema[template][method]
+                assert str(answer.status_code) in operation.definition.raw["responses"], answer.text
+                operation.validate_response(answer)
+                return answer
+        raise AssertionError(f"{method} {path} is not described")
+
+    def audited(self, kind: str) -> list[str]:
+        """Give the details of entries of a kind, newest first."""
+        return [entry.detail for entry in self.services.audit.entries(kind=kind)]
+
+    def _keep_token(self, answer: httpx.Response) -> None:
+        found = re.search(r'name="csrf" value="([^"]+)"|X-CSRF-Token": "([^"]+)"', answer.text)
+        if found:
+            self.csrf = found[1] or found[2]
+
+
+@asynccontextmanager
+async def headend_services(folder: Path, **parts: Any) -> AsyncIterator[Services]:
+    """Give services of real parts, with a cheap hash of passwords.
+
+    :param parts: of `Services` that are not as usual.
+    """
+    settings = Settings(state_folder=folder, names=(HOST,))
+    store = open_store(folder)
+    access = Access(
+        folder,
+        RULES,
+        clock=lambda: NOW,
+        monotonic=time.monotonic,
+        idle_minutes=lambda: 30,
+        longest_hours=lambda: 12,
+        hasher=Hasher(QUICK),
+    )
+    access.open()
+    presence, jobs = Presence(), Jobs(lambda: NOW)
+    day = Day(store, lambda: NOW)
+    services = Services(
+        store=store,
+        access=access,
+        audit=access.audit,
+        jobs=jobs,
+        settings=settings,
+        authority=authority_of(folder),
+        presence=presence,
+        desk=Desk(store, lambda: NOW, presence.is_connected, day, f"https://{HOST}:8443"),
+        first_admin=FirstAdmin(access),
+        now=lambda: NOW,
+    )
+    try:
+        yield replace(services, **parts)
+    finally:
+        await jobs.close()
+        access.close()
+        store.close()
+
+
+@asynccontextmanager
+async def headend_web(folder: Path, role: str | None = ADMIN, **parts: Any) -> AsyncIterator[WebClient]:
+    """Give a client of pages of its own, logged in as a user of a role; there is an administrator in any case.
+
+    :param role: None is nobody, before the first user was made.
+    :param parts: of `Services` that are not as usual.
+    """
+    async with headend_services(folder, **parts) as services:
+        app = create_pages(services, (HOST,))
+        async with WebClient(app, services) as client:
+            if role is not None:
+                if role != ADMIN:
+                    await services.access.add_user("admin", PASSWORD, role=ADMIN)
+                await services.access.add_user(USER, PASSWORD, role=role)
+                await client.log_in()
+            yield client
+        app.state.streams.close()
+        await asyncio.sleep(0)
