@@ -121,8 +121,8 @@ def _contact(serial: str, at: datetime, **facts: Any) -> Contact:
             "mbus": "green",
             "data": "green",
             "overload": "off",
-            "ethernet": "flashing green",
+            "ethernet": "green flashing",
         },
-        counters={"main.requests": 81234, "main.replies": 80991},
+        counters={"main.requests": 81234, "main.answers": 80991},
         **facts,
     )

@@ -4,9 +4,7 @@ import re
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
 from typing import Final
-from zoneinfo import available_timezones
 
 from pydantic import ValidationError
 
@@ -109,24 +107,6 @@ class ScheduleFormError(ValueError):
     def __init__(self, form: ScheduleForm) -> None:
         super().__init__("; ".join(form.problems.values()))
         self.form = form
-
-
-@cache
-def zones() -> tuple[str, ...]:
-    """Give the time zones that people choose from."""
-    areas = (
-        "Africa/",
-        "America/",
-        "Antarctica/",
-        "Arctic/",
-        "Asia/",
-        "Atlantic/",
-        "Australia/",
-        "Europe/",
-        "Indian/",
-        "Pacific/",
-    )
-    return ("UTC", *sorted(zone for zone in available_timezones() if zone.startswith(areas)))
 
 
 async def form_of(desk: Desk, stored: StoredSchedule) -> ScheduleForm:

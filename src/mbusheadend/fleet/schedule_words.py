@@ -40,6 +40,11 @@ class Change:
     forward: bool
     slots: tuple[Slot, ...]
 
+    @property
+    def times(self) -> str:
+        """What the clocks of the zone show at the slots."""
+        return ", ".join(f"{slot.local:%H:%M}" for slot in self.slots)
+
 
 def weekday_names() -> tuple[str, ...]:
     """Give Monday to Sunday."""

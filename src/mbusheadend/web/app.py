@@ -9,6 +9,7 @@ from mbusheadend.web import api, pages
 from mbusheadend.web.found import modules_of
 from mbusheadend.web.product import PRODUCT
 from mbusheadend.web.services import Services
+from mbusheadend.web.store_errors import handle_store_errors
 from mbusweb.api import PREFIX
 from mbusweb.app import Parts, create_web
 from mbusweb.entrance import own_hosts
@@ -27,7 +28,7 @@ def create_pages(services: Services, names: Collection[str]) -> FastAPI:
         for module in of_api
         for path, limit in getattr(module, "UPLOAD_LIMITS", {}).items()
     }
-    return create_web(
+    app = create_web(
         PRODUCT,
         services,
         Parts(
@@ -38,3 +39,5 @@ def create_pages(services: Services, names: Collection[str]) -> FastAPI:
             context=lambda: {"device": ""},
         ),
     )
+    handle_store_errors(app)
+    return app

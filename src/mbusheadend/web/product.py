@@ -24,9 +24,11 @@ _MENU: Final[tuple[MenuGroup, ...]] = (
         (
             ("/masters", mark("Masters")),
             ("/meters", mark("Meters")),
+            ("/groups", mark("Groups")),
             ("/schedules", mark("Schedules")),
             ("/alarms", mark("Alarms")),
             ("/local", mark("Local reading")),
+            ("/enrolment", mark("Enrolment tokens")),
         ),
     ),
     (

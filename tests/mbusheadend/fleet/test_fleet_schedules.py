@@ -11,7 +11,6 @@ from mbusheadend.fleet.schedule_form import (
     ScheduleFormError,
     form_of,
     put_form,
-    zones,
 )
 from mbusheadend.fleet.schedule_words import clock_changes, next_slots, rule_text, schedule_text, who_text
 from mbusheadend.store import Assignment
@@ -191,7 +190,3 @@ def test_the_change_to_summer_and_to_winter_is_shown() -> None:
 )
 def test_where_clocks_do_not_change_nothing_is_shown(rule: Rule) -> None:
     assert clock_changes(rule, START) == ()
-
-
-def test_people_choose_from_places_and_utc() -> None:
-    assert {"UTC", ZONE, "America/New_York"} <= set(zones())

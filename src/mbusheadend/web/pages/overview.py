@@ -2,17 +2,21 @@
 
 import time
 from collections.abc import AsyncGenerator
+from datetime import datetime
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from mbusheadend.alarms.kinds import Severity
+from mbusheadend.decoding.values import Measured
 from mbusheadend.fleet.overview import overview
-from mbusheadend.web.fleet_texts import ago, master_sign, outcome_sign
-from mbusheadend.web.fleet_values import main_value
+from mbusheadend.store import Master, StoredReading
+from mbusheadend.views.registers import shown_first
 from mbusheadend.web.door import READER
+from mbusheadend.web.fleet_texts import master_sign, outcome_sign
 from mbusheadend.web.services import Services
+from mbusheadend.web.value_texts import age_text, measured_text
 from mbusweb.events import Event, event_stream
 from mbusweb.guard import Asking
 from mbusweb.render import page, renderer_of
@@ -46,19 +50,27 @@ async def _shown(services: Services, who: Visitor) -> dict[str, Any]:
     return {
         "visitor": who,
         "seen": seen,
-        "alarms": sum(seen.alarms.values()),
         "errors": seen.alarms.get(Severity.ERROR, 0),
         "warnings": seen.alarms.get(Severity.WARNING, 0),
-        "silent": [(row, master_sign(row, now), _since(row.master.last_contact, now)) for row in seen.silent],
+        "alarms": sum(seen.alarms.values()),
+        "silent": [(row, master_sign(row, now), _heard(row.master, now)) for row in seen.silent],
         "arrivals": [
-            (one, outcome_sign(one.reading.outcome), main_value(one.reading)) for one in seen.arrivals
+            (one, outcome_sign(one.reading.outcome), measured_text(_first(one.reading)))
+            for one in seen.arrivals
         ],
         "url": services.desk.url,
     }
 
 
-def _since(moment: Any, now: Any) -> str:
-    return "" if moment is None else age_text(now - moment)
+def _heard(master: Master, now: datetime) -> str:
+    return "" if master.last_contact is None else age_text(now - master.last_contact)
+
+
+def _first(reading: StoredReading) -> Measured | None:
+    """Give the value that says most of a reading."""
+    known = {one.register: one for telegram in reversed(reading.decoded) for one in reversed(telegram.values)}
+    shown = shown_first(list(known), 1) if known else ()
+    return known[shown[0]] if shown else None
 
 
 async def _changes(request: Request, services: Services, who: Visitor) -> AsyncGenerator[Event]:
