@@ -8,6 +8,7 @@ from mbusheadend.alarms.kinds import SEVERITIES, AlarmKind, Severity
 from mbusweb.texts import Text
 
 LONGEST_DETAIL: Final = 200
+LONGEST_NOTE: Final = 500
 
 
 class AlarmKey(NamedTuple):
@@ -51,7 +52,7 @@ class Alarm:
     :ivar last: when it was seen last.
     :ivar count: how often it was raised, or happened.
     :ivar cleared: when it was over; None while it lasts.
-    :ivar acknowledged: when somebody said that he knows, and `acknowledged_by` who.
+    :ivar acknowledged: when somebody said that he knows, `acknowledged_by` who, and `note` what he said about it.
     """
 
     id: int
@@ -64,6 +65,7 @@ class Alarm:
     cleared: datetime | None
     acknowledged: datetime | None
     acknowledged_by: str
+    note: str = ""
 
     @property
     def is_open(self) -> bool:
@@ -77,6 +79,7 @@ class AlarmFilter:
 
     :ivar is_open: lasting, or over.
     :ivar severity: the least.
+    :ivar group: of the master or of the meter.
     """
 
     is_open: bool | None = None
@@ -85,6 +88,7 @@ class AlarmFilter:
     severity: Severity = Severity.NOTICE
     master: str | None = None
     meter: int | None = None
+    group: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,8 +70,8 @@ class Alarms(Protocol):
     async def alarm(self, id: int) -> Alarm:
         """Give one; raise `UnknownError`."""
 
-    async def acknowledge_alarms(self, ids: Iterable[int], who: str, now: datetime) -> int:
-        """Note who knows of these; say how many nobody had acknowledged before."""
+    async def acknowledge_alarms(self, ids: Iterable[int], who: str, now: datetime, note: str = "") -> int:
+        """Note who knows of these, and what he says about them; say how many nobody had acknowledged before."""
 
     async def count_alarms(self) -> Mapping[Severity, int]:
         """Count open alarms that nobody acknowledged, by how bad they are."""

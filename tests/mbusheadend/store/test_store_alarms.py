@@ -80,10 +80,11 @@ async def test_who_knows_of_an_alarm_is_noted_once_until_it_gets_worse(store: St
     await store.note_alarms([raised(severity=Severity.WARNING)], [], START)
     ((alarm), *_) = (await store.alarms()).alarms
     assert await store.count_alarms() == {Severity.WARNING: 1}
-    assert await store.acknowledge_alarms([alarm.id, 77], "ann", START) == 1
+    assert await store.acknowledge_alarms([alarm.id, 77], "ann", START, "the fitter comes on Friday") == 1
     assert await store.acknowledge_alarms([alarm.id], "bob", LATER) == 0
     known = await store.alarm(alarm.id)
     assert (known.acknowledged, known.acknowledged_by) == (START, "ann")
+    assert known.note == "the fitter comes on Friday"
     assert await store.count_alarms() == {}
     assert await store.note_alarms([raised(severity=Severity.ERROR)], [], LATER) == 1
     assert await store.count_alarms() == {Severity.ERROR: 1}
@@ -103,6 +104,20 @@ async def test_alarms_come_page_by_page_by_what_they_are(store: Store) -> None:
     assert (await store.alarms(AlarmFilter(master="M3"))).total == 1
     assert (await store.alarms(AlarmFilter(is_acknowledged=True))).total == 0
     assert (await store.alarms(AlarmFilter(severity=Severity.ERROR))).total == 8
+
+
+async def test_alarms_are_found_by_the_groups_of_their_master_or_meter(store: Store) -> None:
+    await enrol(store)
+    await enrol(store, "M2")
+    await store.note_contact(SERIAL, contact(meters=listed(ADDRESS)), START)
+    (meter,) = await store.meters()
+    await store.set_master("M2", name="", groups=("North",))
+    await store.set_meter(meter.id, name="", note="", groups=("Tenants",))
+    keys = [AlarmKey(AlarmKind.BUS_FAULT, "M2"), AlarmKey(AlarmKind.METER_SILENT, SERIAL, meter.id)]
+    await store.note_alarms([raised(key) for key in (*keys, AlarmKey(AlarmKind.DISK_FULL))], [], START)
+    for group, key in zip(("North", "Tenants"), keys, strict=True):
+        assert [one.key for one in (await store.alarms(AlarmFilter(group=group))).alarms] == [key]
+    assert (await store.alarms(AlarmFilter(group="South"))).total == 0
 
 
 async def test_news_say_in_which_groups_master_and_meter_are(store: Store) -> None:

@@ -21,6 +21,10 @@ SELECT * FROM alarm WHERE kind = ?1 AND coalesce(meter, 0) = coalesce(?3, 0) AND
     AND (?3 IS NOT NULL OR master = ?2)
 """
 """By a key; an alarm about a meter stays the same one when the meter goes to another master."""
+_OF_GROUP: Final = (
+    "(master IN (SELECT serial FROM master JOIN master_group ON master_group.master = master.id WHERE master_group.name = :group)"
+    " OR meter IN (SELECT meter FROM meter_group WHERE name = :group))"
+)
 _INSERT: Final = """
 INSERT INTO alarm (kind, master, meter, detail, severity, text, first, last, count) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1)
 """
@@ -109,15 +113,15 @@ class SqliteAlarms:
 
         return await self._database.read(work)
 
-    async def acknowledge_alarms(self, ids: Iterable[int], who: str, now: datetime) -> int:
+    async def acknowledge_alarms(self, ids: Iterable[int], who: str, now: datetime, note: str = "") -> int:
         """See the protocol."""
         wanted = json.dumps(sorted(ids))
         return await self._database.write(
             lambda connection: (
                 connection.execute(
-                    "UPDATE alarm SET acknowledged = ?, acknowledged_by = ?"
+                    "UPDATE alarm SET acknowledged = ?, acknowledged_by = ?, note = ?"
                     " WHERE acknowledged IS NULL AND id IN (SELECT value FROM json_each(?))",
-                    (stored(now), who, wanted),
+                    (stored(now), who, note, wanted),
                 ).rowcount
             )
         )
@@ -233,6 +237,7 @@ def alarm_of(row: sqlite3.Row) -> Alarm:
         moment_of(row["cleared"]),
         moment_of(row["acknowledged"]),
         row["acknowledged_by"],
+        row["note"],
     )
 
 
@@ -244,8 +249,9 @@ def _where(chosen: AlarmFilter) -> tuple[str, dict[str, Any]]:
         "meter = :meter": chosen.meter,
         "(cleared IS NULL) = :is_open": chosen.is_open,
         "(acknowledged IS NOT NULL) = :is_acknowledged": chosen.is_acknowledged,
+        _OF_GROUP: chosen.group,
     }
-    names = ("severity", "kinds", "master", "meter", "is_open", "is_acknowledged")
+    names = ("severity", "kinds", "master", "meter", "is_open", "is_acknowledged", "group")
     wanted = [
         (condition, name, value)
         for (condition, value), name in zip(conditions.items(), names, strict=True)

@@ -130,5 +130,6 @@ CREATE INDEX command_by_id ON command (id);
 CREATE INDEX alarm_open_of_master ON alarm (master) WHERE cleared IS NULL;
 CREATE INDEX alarm_open_of_meter ON alarm (meter) WHERE cleared IS NULL;
 """
-MIGRATIONS: Final = (_FLEET + _ENROLMENT + _READINGS, _WATCHING, _LOCAL, _BROWSING)
+_ALARM_NOTE: Final = "ALTER TABLE alarm ADD COLUMN note TEXT NOT NULL DEFAULT '';"
+MIGRATIONS: Final = (_FLEET + _ENROLMENT + _READINGS, _WATCHING, _LOCAL, _BROWSING, _ALARM_NOTE)
 """A step that was released is never changed: the next one follows it."""
