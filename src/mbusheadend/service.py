@@ -29,6 +29,9 @@ from mbusheadend.web.wiring import Pages, access_of
 LOOK_SECONDS: Final = 3600.0
 """Between two looks at the age of the server's certificate."""
 
+AGAIN_SECONDS: Final = 60.0
+"""After which a part begins again that has failed."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -94,7 +97,7 @@ class HeadEnd:
             self._pages = Pages(self._settings, self._authority, self._services())
             self._pages.start()
             _log.info("the web pages are at %s", self.web_url)
-        self._tasks = [asyncio.create_task(work()) for work in self._background]
+        self._tasks = [asyncio.create_task(_kept_up(work)) for work in self._background]
 
     async def stop(self) -> None:
         """End; the store is left open."""
@@ -120,6 +123,8 @@ class HeadEnd:
             authority=self._authority,
             presence=presence,
             desk=Desk(self._store, self._now, presence.is_connected, day, self.url),
+            watcher=self.watcher,
+            upkeep=self.upkeep,
             first_admin=self._first_admin,
             now=self._now,
         )
@@ -138,3 +143,13 @@ class HeadEnd:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             self.refresh_certificates()
+
+
+async def _kept_up(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Do a work for ever: what nobody thought of is logged, ends nothing else, and the work begins again."""
+    while True:
+        try:
+            await work()
+        except Exception:
+            _log.exception("%s has failed", work.__qualname__)
+        await asyncio.sleep(AGAIN_SECONDS)

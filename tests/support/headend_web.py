@@ -21,7 +21,9 @@ from mbusheadend.presence import Presence
 from mbusheadend.roles import ADMIN
 from mbusheadend.settings import Settings
 from mbusheadend.state import authority_of, open_store
+from mbusheadend.upkeep import Upkeep
 from mbusheadend.users import RULES
+from mbusheadend.watch.watcher import Watcher
 from mbusheadend.web.app import create_pages
 from mbusheadend.web.first_admin import FirstAdmin
 from mbusheadend.web.services import Services
@@ -116,6 +118,7 @@ async def headend_services(folder: Path, **parts: Any) -> AsyncIterator[Services
     access.open()
     presence, jobs = Presence(), Jobs(lambda: NOW)
     day = Day(store, lambda: NOW)
+    watcher = Watcher(store, lambda: NOW, folder, name=lambda: HOST)
     services = Services(
         store=store,
         access=access,
@@ -125,6 +128,8 @@ async def headend_services(folder: Path, **parts: Any) -> AsyncIterator[Services
         authority=authority_of(folder),
         presence=presence,
         desk=Desk(store, lambda: NOW, presence.is_connected, day, f"https://{HOST}:8443"),
+        watcher=watcher,
+        upkeep=Upkeep(store, settings.keep, lambda: NOW),
         first_admin=FirstAdmin(access),
         now=lambda: NOW,
     )
@@ -132,6 +137,7 @@ async def headend_services(folder: Path, **parts: Any) -> AsyncIterator[Services
         yield replace(services, **parts)
     finally:
         await jobs.close()
+        watcher.delivery.close()
         access.close()
         store.close()
 

@@ -10,6 +10,8 @@ from mbusheadend.jobs import Jobs
 from mbusheadend.presence import Presence
 from mbusheadend.settings import Settings
 from mbusheadend.store import Store
+from mbusheadend.upkeep import Upkeep
+from mbusheadend.watch.watcher import Watcher
 from mbusheadend.web.first_admin import FirstAdmin
 from mbusweb.access import Access, AuditLog
 
@@ -20,6 +22,7 @@ class Services:
 
     :ivar now: the time, in UTC.
     :ivar presence: which masters are on the line.
+    :ivar watcher: looks after masters, meters, readings, and tells of alarms; `upkeep` looks after the store.
     :ivar desk: what the actions of the fleet work with.
     :ivar label: what names of downloads have of this head-end.
     """
@@ -32,6 +35,8 @@ class Services:
     authority: Authority
     presence: Presence
     desk: Desk
+    watcher: Watcher
+    upkeep: Upkeep
     first_admin: FirstAdmin
     now: Callable[[], datetime]
     label: str = "head-end"
