@@ -44,6 +44,7 @@ OPEN_COMMANDS: Final = 40
 LONGEST_LIFE: Final = 2.4
 """Seconds for which a program may live until it is killed; starting takes about one of them."""
 SETTLE_SECONDS: Final = 90.0
+SMALL: Final = "6m"
 FAR: Final = datetime(2100, 1, 1, tzinfo=UTC)
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -55,6 +56,8 @@ class Figures:
     :ivar commands: that the head-end has given; each is a reading of every meter.
     :ivar answers: telegrams that meters have sent.
     :ivar readings: that the head-end has.
+    :ivar dropped: that the gateway says it has given up, for lack of room.
+    :ivar fills: how often the gateway's disk was filled to the last byte.
     :ivar faults: what is wrong; empty is well.
     """
 
@@ -63,6 +66,8 @@ class Figures:
     answers: int = 0
     readings: int = 0
     lost_bytes: int = 0
+    dropped: int = 0
+    fills: int = 0
     seconds: float = 0.0
     faults: list[str] = field(default_factory=list)
 
@@ -107,6 +112,7 @@ class Scene:
     """All of it.
 
     :ivar sent: what the meters have sent.
+    :ivar small_disk: the gateway's state is on a small disk, which is filled now and then.
     """
 
     head_end: HeadEndProcess
@@ -115,12 +121,15 @@ class Scene:
     store: Store
     sent: Counter[bytes]
     chance: random.Random
+    small_disk: bool = False
     figures: Figures = field(default_factory=Figures)
 
     async def disturb(self, kills: int) -> None:
         """Kill one or the other, again and again, while the network is as it is."""
         for _ in range(kills):
             self.network.turn(self.chance.choice([Way.OPEN, Way.OPEN, Way.OPEN, Way.CUT, Way.SLOW, Way.DEAF]))
+            if self.small_disk:
+                await asyncio.to_thread(self._fill, full=self.chance.random() < 0.4)
             await self.order()
             await asyncio.sleep(self.chance.uniform(0.05, LONGEST_LIFE))
             if self.chance.random() < 0.5:
@@ -142,6 +151,8 @@ class Scene:
     async def settle(self) -> None:
         """Wait until all is done and delivered."""
         self.network.turn(Way.OPEN)
+        if self.small_disk:
+            await asyncio.to_thread(self._fill, full=False)
         # Nobody waits for the end of a pause that a bad network has made long.
         self.gateway.kill()
         self.gateway.start()
@@ -160,19 +171,30 @@ class Scene:
         figures = self.figures
         there = [one async for one in _readings(self.store)]
         here = await asyncio.to_thread(self._own_readings)
+        figures.dropped = await asyncio.to_thread(self._dropped)
         figures.readings, figures.answers = len(there), self.sent.total()
         ids = Counter(id for id, *_ in there)
         figures.faults += [f"{id} is there {count} times" for id, count in ids.items() if count > 1]
         figures.faults += [f"{id} is at the gateway only" for id in sorted(here - ids.keys())]
-        figures.faults += [f"{id} is at the head-end only" for id in sorted(ids.keys() - here)]
+        if not self.small_disk:
+            # Else history may have been given up.
+            figures.faults += [f"{id} is at the head-end only" for id in sorted(ids.keys() - here)]
         wanted = Counter((schedule, meter) for _, schedule, meter, _, _ in there)
         meters = {meter for _, meter in wanted}
         if len(meters) != METERS:
             figures.faults.append(f"{len(meters)} of {METERS} meters have readings")
+        missing = 0
         for number in range(1, figures.commands + 1):
             for meter in meters:
-                if (count := wanted[f"load-{number}", meter]) != 1:
+                count = wanted[f"load-{number}", meter]
+                if count > 1:
                     figures.faults.append(f"load-{number} of {meter}: {count} readings")
+                missing += count == 0
+        # One that was given up may have arrived, and its receipt have been lost.
+        if missing > figures.dropped:
+            figures.faults.append(
+                f"{missing} readings are missing, {figures.dropped} are said to be given up"
+            )
         figures.faults += [f"{id}: {outcome}" for id, _, _, outcome, _ in there if outcome is not Outcome.OK]
         used = Counter(telegram for *_, telegrams in there for telegram in telegrams)
         figures.faults += [f"never sent: {frame.hex()}" for frame in (used - self.sent)]
@@ -180,6 +202,22 @@ class Scene:
     def _head_end_again(self) -> None:
         self.head_end.kill()
         self.head_end.start()
+
+    def _fill(self, *, full: bool) -> None:
+        filler = self.gateway.state / "filler"
+        filler.unlink(missing_ok=True)
+        if not full:
+            return
+        self.figures.fills += 1
+        with suppress(OSError), filler.open("wb", buffering=0) as file:
+            while file.write(bytes(4096)) == 4096:
+                continue
+
+    def _dropped(self) -> int:
+        with sqlite3.connect(f"file:{self.gateway.state / FILE_NAME}?mode=ro", uri=True) as file:
+            row = file.execute("SELECT value FROM fact WHERE name = 'dropped'").fetchone()
+        file.close()
+        return 0 if row is None else int(row[0])
 
     def _left(self) -> int:
         with sqlite3.connect(f"file:{self.gateway.state / FILE_NAME}?mode=ro", uri=True) as file:
@@ -207,8 +245,11 @@ async def _readings(store: Store) -> AsyncIterator[tuple[str, str, int, Outcome,
 
 
 @asynccontextmanager
-async def scene(folder: Path, seed: int) -> AsyncIterator[Scene]:
-    """Put everything together in an empty folder; the gateway is enrolled and runs."""
+async def scene(folder: Path, seed: int, *, small_disk: bool = False) -> AsyncIterator[Scene]:
+    """Put everything together in an empty folder; the gateway is enrolled and runs.
+
+    :param small_disk: mount one for the gateway; only in a mount namespace of one's own.
+    """
     sent: Counter[bytes] = Counter()
     decoder = StreamDecoder()
 
@@ -233,6 +274,10 @@ async def scene(folder: Path, seed: int) -> AsyncIterator[Scene]:
         await asyncio.to_thread(head_end.start)
         network = await stack.enter_async_context(line_to(head_end.port))
         gateway = Gateway(folder, bus.port)
+        if small_disk:
+            mount = ["mount", "-t", "tmpfs", "-o", f"size={SMALL}", "tmpfs", str(gateway.state)]
+            await asyncio.to_thread(subprocess.run, mount, check=True)
+            stack.callback(subprocess.run, ["umount", str(gateway.state)], check=True)
         stack.callback(gateway.kill)
         list_meters(gateway.state, simulator.offers["meters"])
         token = await asyncio.to_thread(head_end.token)
@@ -240,17 +285,17 @@ async def scene(folder: Path, seed: int) -> AsyncIterator[Scene]:
         await asyncio.to_thread(enrol, url, token, SERIAL, gateway.state / FOLDER)
         gateway.start()
         store = stack.enter_context(head_end.store())
-        yield Scene(head_end, gateway, network, store, sent, random.Random(seed))
+        yield Scene(head_end, gateway, network, store, sent, random.Random(seed), small_disk)
 
 
 def _port(place: str) -> int:
     return int(place.rpartition(":")[2])
 
 
-async def play(folder: Path, kills: int, seed: int) -> Figures:
+async def play(folder: Path, kills: int, seed: int, *, small_disk: bool = False) -> Figures:
     """Disturb so many times, settle, compare."""
     began = time.monotonic()
-    async with scene(folder, seed) as this:
+    async with scene(folder, seed, small_disk=small_disk) as this:
         await this.disturb(kills)
         await this.settle()
         await this.compare()
@@ -264,16 +309,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=30)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--small-disk", action="store_true", help="run it below `unshare --mount`")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="kills-") as folder:
-        figures = asyncio.run(play(Path(folder), options.kills, options.seed))
+        figures = asyncio.run(play(Path(folder), options.kills, options.seed, small_disk=options.small_disk))
     for fault in figures.faults[:50]:
         print(fault)
     print(
         figures.kills,
         {
             name: getattr(figures, name)
-            for name in ("commands", "answers", "readings", "lost_bytes", "seconds")
+            for name in ("commands", "answers", "readings", "lost_bytes", "dropped", "fills", "seconds")
         },
     )
     return 1 if figures.faults else 0
