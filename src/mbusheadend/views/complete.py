@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from mbusheadend.filling.gaps import GapFill
@@ -11,6 +11,8 @@ from mbusheadend.store import Gap, Master, Meter, Store
 from mbusheadend.store.viewing import Count
 
 MOST_DAYS: Final = 400
+GRACE: Final = timedelta(minutes=15)
+"""For so long after its slot a reading is on its way and not missing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,16 @@ NO_NUMBERS: Final = frozenset(
         ),
         *("software_version", "model_version", "customer_location", "customer", "manufacturer", "medium"),
         *("parameter_set_identification", "manufacturer_specific", "bus_address", "password", "error_flags"),
-        *("digital_input", "digital_output", "unknown", "on_time", "operating_time", "access_number"),
+        *(
+            "digital_input",
+            "digital_output",
+            "unknown",
+            "averaging_duration",
+            "battery_lifetime",
+            "on_time",
+            "operating_time",
+            "access_number",
+        ),
     )
 )
 """Quantities that are no course over time that anybody would look at first."""
@@ -29,7 +38,7 @@ MOST: Final = 6
 def shown_first(registers: Sequence[Register], most: int = MOST) -> tuple[Register, ...]:
     """Give the registers that say most: what counts up first, then what is measured now."""
     counters = [one for one in registers if cumulates(one)]
-    momentary = [
+    measured = [
         one
         for one in registers
         if one not in counters
@@ -37,6 +46,8 @@ def shown_first(registers: Sequence[Register], most: int = MOST) -> tuple[Regist
         and one.function == "instantaneous"
         and not (one.storage or one.tariff or one.subunit or one.modifiers or one.occurrence)
     ]
+    # Their unit is a text of the meter: what is known better comes first.
+    momentary = sorted(measured, key=lambda one: one.quantity == "plain_text")
     chosen = [*counters[:1], *momentary[:1], *counters[1:], *momentary[1:]]
     return tuple(chosen[:most]) or tuple(registers[:1])
 

@@ -16,7 +16,6 @@ from mbusheadend.export import register_name
 from mbusheadend.store import Meter, Store, UnknownError
 from mbusheadend.views.spans import DEFAULT, LENGTHS, Span, span_of
 from mbusweb.locale import gettext as _
-from mbusweb.locale import pgettext
 
 MAX_SERIES: Final = 12
 MOST_METERS: Final = 1_000_000_000
@@ -147,8 +146,3 @@ def machine_zone() -> str:
     except (OSError, ValueError):
         return "UTC"
     return name if name in zones() else "UTC"
-
-
-def period_texts() -> dict[str, str]:
-    """Give a text for each length of a period."""
-    return {"day": pgettext("period", "Days"), "week": _("Weeks"), "month": _("Months"), "year": _("Years")}

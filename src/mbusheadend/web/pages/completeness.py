@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from mbusheadend.store import UnknownError
 from mbusheadend.store.browsing import MasterFilter, MeterFilter
-from mbusheadend.views.complete import added, days_of, masters_complete, meters_complete
+from mbusheadend.views.complete import GRACE, added, days_of, masters_complete, meters_complete
 from mbusheadend.web.door import READER
 from mbusheadend.web.heat_map import count_text, days_texts, heat_row, legend, share_text
 from mbusheadend.web.reading_choice import address, chosen_zone, zones
@@ -36,7 +36,7 @@ def router(services: Services) -> APIRouter:
     @routes.get(PATH)
     async def show(request: Request, days: str = "", zone: str = "", number: str = "") -> Response:
         length, zone, place = _days(days), chosen_zone(zone), _number(number)
-        now = services.now()
+        now = services.now() - GRACE
         found = await store.find_masters(MasterFilter(), (place - 1) * MASTERS, MASTERS)
         table = await masters_complete(
             store, found.masters, days_of(now - timedelta(days=length - 1), now, zone)
@@ -73,7 +73,7 @@ def router(services: Services) -> APIRouter:
         except UnknownError:
             raise HTTPException(404) from None
         length, zone, place = _days(days), chosen_zone(zone), _number(number)
-        now = services.now()
+        now = services.now() - GRACE
         found = await store.find_meters(MeterFilter(master=serial), (place - 1) * METERS, METERS)
         table = await meters_complete(
             store, found.meters, days_of(now - timedelta(days=length - 1), now, zone)

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from mbusheadend.filling.gaps import FillState
-from mbusheadend.views.complete import MeterGap, days_of, gaps_of, meters_complete
+from mbusheadend.views.complete import GRACE, MeterGap, days_of, gaps_of, meters_complete
 from mbusheadend.views.spans import zone_of
 from mbusheadend.web.door import READER
 from mbusheadend.web.heat_map import count_text, days_texts, heat_row, legend, look_of, share_text
@@ -34,7 +34,7 @@ def router(services: Services) -> APIRouter:
     @routes.get(PATH)
     async def show(request: Request, number: int, zone: str = "") -> Response:
         meter = await meter_or_404(store, number)
-        now, zone = services.now(), chosen_zone(zone)
+        now, zone = services.now() - GRACE, chosen_zone(zone)
         today = now.astimezone(zone_of(zone)).date()
         begin = now - timedelta(days=today.weekday() + _WEEK * (WEEKS - 1))
         table = await meters_complete(store, (meter,), days_of(begin, now, zone))
@@ -49,7 +49,7 @@ def router(services: Services) -> APIRouter:
         return page(
             request,
             "reading_completeness.html",
-            head=await head_of(request, services, meter, now),
+            head=await head_of(request, services, meter, services.now()),
             row=heat_row(complete, days),
             share=share_text(complete.total),
             weekdays=[_("Mon"), _("Tue"), _("Wed"), _("Thu"), _("Fri"), _("Sat"), _("Sun")],

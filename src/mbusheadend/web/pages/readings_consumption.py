@@ -1,7 +1,6 @@
 """Consumption of a meter by day, week, month or year, beside that of an earlier time."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Final
 
 from fastapi import APIRouter, Request
@@ -12,8 +11,8 @@ from mbusheadend.export import register_name
 from mbusheadend.judging.consumption import Period, cumulates
 from mbusheadend.views.consumed import Compared, ConsumedTable, consumed
 from mbusheadend.views.registers import named
-from mbusheadend.views.spans import zone_of
 from mbusheadend.web.door import READER
+from mbusheadend.web.period_texts import period_label, period_texts, share_change
 from mbusheadend.web.plot_data import bars_json
 from mbusheadend.web.reading_choice import (
     ChosenSpan,
@@ -21,14 +20,12 @@ from mbusheadend.web.reading_choice import (
     chosen_span,
     chosen_zone,
     meter_or_404,
-    period_texts,
     zones,
 )
 from mbusheadend.web.reading_head import head_of
 from mbusheadend.web.register_texts import register_title
 from mbusheadend.web.services import Services
 from mbusheadend.web.value_texts import number_text
-from mbusweb.locale import format_date, format_number
 from mbusweb.locale import gettext as _
 from mbusweb.render import page
 
@@ -152,8 +149,6 @@ def router(services: Services) -> APIRouter:
 
 def _row(one: Compared, wanted: _Asked, unit: str) -> dict[str, object]:
     used = one.used
-    share = one.share
-    sign = "" if share is None else "+" if share > 0 else "−" if share < 0 else "±"
     return {
         "period": period_label(used.since, wanted.period, wanted.zone),
         "amount": number_text(used.amount if one.so_far is None else one.so_far, unit),
@@ -161,21 +156,6 @@ def _row(one: Compared, wanted: _Asked, unit: str) -> dict[str, object]:
         "begin": number_text(used.begin, unit),
         "end": number_text(used.end, unit),
         "before": number_text(None if one.before is None else one.before.amount, unit),
-        "share": "" if share is None else f"{sign}{format_number(abs(share))} %",
+        "share": share_change(one),
         "fall": used.has_fall,
     }
-
-
-def period_label(begin: datetime, period: Period, zone: str) -> str:
-    """Name a period by its first day in a zone."""
-    day = begin.astimezone(zone_of(zone)).date()
-    match period:
-        case Period.DAY:
-            return format_date(day)
-        case Period.WEEK:
-            year, week, _day = (day + timedelta(days=3)).isocalendar()
-            return _("Week %(week)s of %(year)s") % {"week": week, "year": year}
-        case Period.MONTH:
-            return f"{day.year}-{day.month:02}"
-        case Period.YEAR:
-            return str(day.year)
