@@ -13,7 +13,7 @@ from mbusheadend.web.store_errors import handle_store_errors
 from mbusweb.api import PREFIX
 from mbusweb.app import Parts, create_web
 from mbusweb.entrance import own_hosts
-from mbusweb.pages import languages, login, own_password, tokens
+from mbusweb.pages import languages, login
 
 
 def create_pages(services: Services, names: Collection[str]) -> FastAPI:
@@ -32,7 +32,7 @@ def create_pages(services: Services, names: Collection[str]) -> FastAPI:
         PRODUCT,
         services,
         Parts(
-            pages=(login, languages, tokens, own_password, *modules_of(pages)),
+            pages=(login, languages, *modules_of(pages)),
             api=partial(api.create_api, services, of_api),
             api_uploads=uploads,
             is_own=own.__contains__,

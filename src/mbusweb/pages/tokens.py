@@ -13,7 +13,7 @@ from mbusweb.guard import Asking
 from mbusweb.locale import gettext as _
 from mbusweb.own_password import OWN, own_password_problem
 from mbusweb.render import ask, flash, go_to, page
-from mbusweb.role_texts import role_texts
+from mbusweb.role_texts import role_choices, role_names
 from mbusweb.services import BaseServices
 from mbusweb.visitor import visitor
 
@@ -97,7 +97,6 @@ def _page(
     secret: str = "",
 ) -> Response:
     who, rules = visitor(request), services.access.rules
-    texts = role_texts(rules.roles)
     return page(
         request,
         "tokens.html",
@@ -107,9 +106,10 @@ def _page(
         title=title[:_LONGEST_SHOWN],
         days=days,
         choices=_choices(),
-        role=role or (who.session.role if who.session is not None else ""),
-        roles=[(role, text) for role, text in texts.items() if role in who.roles],
-        role_texts=texts,
+        # The role that may least is enough for most programs.
+        role=role,
+        roles=[choice for choice in role_choices(rules.roles) if choice[0] in who.roles],
+        role_names=role_names(rules.roles),
         problems=problems or {},
         made=made,
         secret=secret,

@@ -12,7 +12,7 @@ from mbusweb.guard import Asking
 from mbusweb.locale import gettext as _
 from mbusweb.own_password import OWN, own_password_problem
 from mbusweb.render import flash, go_to, page, renderer_of
-from mbusweb.role_texts import role_texts
+from mbusweb.role_texts import role_choices, role_names
 from mbusweb.services import BaseServices
 
 PATH: Final = "/users"
@@ -35,7 +35,7 @@ def router(services: BaseServices) -> APIRouter:
             request,
             "users.html",
             users=users,
-            role_texts=role_texts(access.rules.roles),
+            role_names=role_names(access.rules.roles),
             most=access.rules.most_users,
             is_full=len(users) >= access.rules.most_users,
             is_last=len(users) <= 1,
@@ -160,14 +160,13 @@ def _add_page(
     role: str = "",
     problems: dict[str, str] | None = None,
 ) -> Response:
-    roles = role_texts(services.access.rules.roles)
     return page(
         request,
         "user_add.html",
         status=422 if problems else 200,
         name=name,
         role=role,
-        roles=list(roles.items()),
+        roles=role_choices(services.access.rules.roles),
         problems=problems or {},
     )
 
@@ -181,7 +180,7 @@ def _role_page(
         status=422 if problems else 200,
         name=name,
         role=role,
-        roles=list(role_texts(services.access.rules.roles).items()),
+        roles=role_choices(services.access.rules.roles),
         problems=problems or {},
     )
 
