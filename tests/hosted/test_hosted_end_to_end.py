@@ -87,9 +87,9 @@ async def test_schedules_stop_with_hosting_resume_with_it_and_nothing_is_doubled
         here.start()
         slot = datetime.now(UTC).replace(second=0, microsecond=0) + timedelta(minutes=1)
         await asyncio.sleep((slot - datetime.now(UTC)).total_seconds() + 2)
-        asked = (await here.simulator(do="state"))["line"]
+        asked = (await here.simulator(do="state"))["traffic"]
         await asyncio.sleep(1)
-        assert (await here.simulator(do="state"))["line"] == asked
+        assert (await here.simulator(do="state"))["traffic"] == asked
         switch(here, on=True)
         await asyncio.sleep(3)
         there.start()
