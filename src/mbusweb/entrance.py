@@ -109,8 +109,8 @@ class Reception:
         secure = scope["scheme"] == "https"
         cookies = read_cookies(headers)
         session_id = cookies.get(cookie_name(self._product.session_cookie, secure=secure), "")
-        # Event streams are opened, and opened again, by a page that nobody may be looking at.
-        is_use = headers.get("accept") != "text/event-stream"
+        # Event streams are opened, and opened again, by a page that nobody may be looking at; some pages ask by themselves.
+        is_use = headers.get("accept") != "text/event-stream" and "x-by-itself" not in headers
         session = (
             self._access.session(session_id, is_use=is_use) if 0 < len(session_id) <= MAX_SESSION_ID else None
         )

@@ -11,11 +11,15 @@ from mbusweb.visitor import Visitor
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of the menu, in the visitor's language."""
+    """One line of the menu, in the visitor's language.
+
+    :ivar badge: what gives the number behind it; empty where there is none.
+    """
 
     path: str
     title: str
     is_here: bool
+    badge: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +40,12 @@ def menu(product: Product, present: Mapping[str, Door], who: Visitor, here: str)
         Group(
             gettext(title),
             tuple(
-                Entry(path, gettext(name), here == path or here.startswith(f"{path}/"))
+                Entry(
+                    path,
+                    gettext(name),
+                    here == path or here.startswith(f"{path}/"),
+                    product.badges.get(path, ""),
+                )
                 for path, name in entries
                 if path in present and who.may(present[path].role)
             ),

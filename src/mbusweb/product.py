@@ -23,6 +23,7 @@ class Product:
     :ivar same: other paths of pages in the menu.
     :ivar first_user: path to which a default user is led; empty where there is none.
     :ivar own_password: path of the page where users change their own password; empty where the user list does that.
+    :ivar badges: what gives the number behind an entry of the menu, by path of the entry; asked for again and again.
     :ivar most_streams: event streams at a time.
     """
 
@@ -37,6 +38,7 @@ class Product:
     same: Mapping[str, str] = field(default_factory=dict)
     first_user: str = ""
     own_password: str = ""
+    badges: Mapping[str, str] = field(default_factory=dict)
     most_streams: int = 24
 
     @property

@@ -2,6 +2,7 @@
 
 ===============  ===========================================================================================
 kinds.py         which alarms there are, and how bad each is
+advice.py        what people can do about each
 alarm.py         an alarm as it is raised, and as it is kept
 rules.py         who is told of which alarms: by mail, by webhook
 news.py          a message of many alarms in one, and its words

@@ -55,6 +55,7 @@ PRODUCT: Final = Product(
     kind_texts=kind_texts,
     styles=("headend.css",),
     same={"/": "/overview"},
+    badges={"/alarms": "/alarms/count"},
     own_password="/password",  # noqa: S106 - a path
     most_streams=200,
 )
