@@ -26,6 +26,8 @@ from device.image import Image
 MEMORY: Final = 1024
 """Of the machine, MiB."""
 START_SECONDS: Final = 180.0
+PATIENCE: Final = 3.0
+"""Times the seconds that a test allows: they are right for idle cores, and end only what hangs."""
 DEVICE_MAC: Final = "52:54:00:00:00:01"
 LAN_MAC: Final = "52:54:00:00:00:02"
 
@@ -137,7 +139,7 @@ class Machine:
 
     def run(self, script: str, *, seconds: float = 60, check: bool = True, stdin: bytes = b"") -> Result:
         """Run a shell script as root; raise `CommandError` if it fails and may not."""
-        facts, output = self._asked().ask("run", seconds, stdin, argv=["sh", "-c", script])
+        facts, output = self._asked().ask("run", PATIENCE * seconds, stdin, argv=["sh", "-c", script])
         result = Result(facts["status"], output.decode(errors="replace"))
         if check and result.status != 0:
             raise CommandError(f"{script}\nstatus {result.status}\n{result.output}")
@@ -145,7 +147,7 @@ class Machine:
 
     def until(self, pattern: str, *argv: str, seconds: float = 60) -> str:
         """Run a program until it writes a line in which the pattern is found; give that line."""
-        facts, output = self._asked().ask("until", seconds, argv=list(argv), pattern=pattern)
+        facts, output = self._asked().ask("until", PATIENCE * seconds, argv=list(argv), pattern=pattern)
         if facts["line"] is None:
             raise CommandError(
                 f"{' '.join(argv)}\nnever wrote {pattern}\n{output.decode(errors='replace')[-2000:]}"

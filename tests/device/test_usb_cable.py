@@ -51,7 +51,7 @@ def test_the_pc_reads_a_meter_over_the_serial_port_at_whatever_rate_it_opens_it(
 ) -> None:
     """The cable has no baud rate and the kernel tells none: what the PC sets changes nothing on the bus (docs/device-test.md)."""
     end = site.machine.journal_cursor()
-    read = site.machine.run(f"mbus read '/dev/ttyACM0?baud={baud}&allowance=10' 1 --json", seconds=150)
+    read = site.machine.run(f"mbus read '/dev/ttyACM0?baud={baud}&allowance=40' 1 --json", seconds=150)
 
     assert json.loads(read.output.splitlines()[-1])
     assert "Traceback" not in site.machine.run(f"journalctl --after-cursor '{end}' -u mbusmaster").output
