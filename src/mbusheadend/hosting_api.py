@@ -42,6 +42,7 @@ class HostingApi:
     :ivar presence: knows who has a call open.
     :param monotonic: gives seconds.
     :param stored: is called when readings were stored.
+    :param took: is told what a master delivered, when it is stored.
     """
 
     def __init__(
@@ -52,9 +53,11 @@ class HostingApi:
         monotonic: Callable[[], float] = time.monotonic,
         *,
         stored: Callable[[], None] = lambda: None,
+        took: Callable[[Batch], None] = lambda batch: None,
     ) -> None:
         self._store = store
         self._stored = stored
+        self._took = took
         self._now = now
         self._room = room
         self._monotonic = monotonic
@@ -123,6 +126,7 @@ class HostingApi:
         finally:
             self._taking -= 1
         self._stored()
+        self._took(batch)
         return _answer(receipt)
 
 

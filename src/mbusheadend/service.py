@@ -16,6 +16,7 @@ from mbusheadend.fleet.day import Day
 from mbusheadend.fleet.desk import Desk
 from mbusheadend.hosting_api import HostingApi
 from mbusheadend.jobs import Jobs
+from mbusheadend.metrics import Metrics
 from mbusheadend.server import Server
 from mbusheadend.settings import Settings, url_of
 from mbusheadend.state import utc_now
@@ -39,6 +40,7 @@ class HeadEnd:
     """A running head-end; construct it in the event loop.
 
     :ivar upkeep: looks after the store.
+    :ivar metrics: figures for Prometheus.
     :ivar jobs: of people, that take longer than a moment.
     :ivar watcher: looks after masters, meters and readings.
     :param now: gives the time.
@@ -56,12 +58,20 @@ class HeadEnd:
         self._access = access_of(settings, now)
         self.jobs = Jobs(now)
         self.watcher = Watcher(store, now, settings.state_folder, name=lambda: settings.all_names[0])
-        self._api = HostingApi(store, now, room, stored=self.watcher.readings_came)
+        self._api = HostingApi(
+            store,
+            now,
+            room,
+            stored=self.watcher.readings_came,
+            took=lambda batch: self.metrics.took(batch),
+        )
         est = Est(authority, store, now, room, settings.master_days)
         self._context = authority.server_context(self._names, now())
         app = create_app([*est.routes(), *self._api.routes()])
         self._server = Server(app, self._context, self._api.close)
         self.upkeep = Upkeep(store, settings.keep, now)
+        self._day = Day(store, now)
+        self.metrics = Metrics(store, now, self._day, self.jobs, self.upkeep, self._api.presence.count)
         self._first_admin = FirstAdmin(self._access)
         self._pages: Pages | None = None
         self._background: tuple[Callable[[], Coroutine[Any, Any, None]], ...] = (
@@ -113,7 +123,6 @@ class HeadEnd:
 
     def _services(self) -> Services:
         presence = self._api.presence
-        day = Day(self._store, self._now)
         return Services(
             store=self._store,
             access=self._access,
@@ -122,7 +131,7 @@ class HeadEnd:
             settings=self._settings,
             authority=self._authority,
             presence=presence,
-            desk=Desk(self._store, self._now, presence.is_connected, day, self.url),
+            desk=Desk(self._store, self._now, presence.is_connected, self._day, self.url),
             watcher=self.watcher,
             upkeep=self.upkeep,
             first_admin=self._first_admin,
