@@ -8,8 +8,10 @@ from fastapi import FastAPI, Request
 from starlette.responses import Response
 
 from mbusheadend.errors import HeadEndError
+from mbusheadend.fleet.reading_now import ReadError
 from mbusheadend.jobs import JobError
-from mbusheadend.store import StoreError, UnknownError
+from mbusheadend.store import ChangedError, StoreError, StoreRefusedError, UnknownError
+from mbusheadend.web.problem_texts import read_problem, refusal_text
 from mbusheadend.web.product import PRODUCT
 from mbusheadend.web.services import Services
 from mbusweb.api.assembly import Description, assemble
@@ -43,6 +45,18 @@ def _handle_errors(api: FastAPI) -> None:
     @api.exception_handler(UnknownError)
     async def unknown(request: Request, error: UnknownError) -> Response:
         return problem(404, str(error))
+
+    @api.exception_handler(StoreRefusedError)
+    async def not_taken(request: Request, error: StoreRefusedError) -> Response:
+        return problem(422, refusal_text(error))
+
+    @api.exception_handler(ChangedError)
+    async def changed(request: Request, error: ChangedError) -> Response:
+        return problem(409, refusal_text(error))
+
+    @api.exception_handler(ReadError)
+    async def not_read(request: Request, error: ReadError) -> Response:
+        return problem(409, read_problem(error))
 
     @api.exception_handler(JobError)
     async def no_job(request: Request, error: JobError) -> Response:

@@ -94,15 +94,15 @@ async def _list(services: Services, view: ListAddress) -> dict[str, Any]:
     columns = (
         ("serial", _("Master")),
         ("contact", _("Contact")),
-        ("groups", _("Groups")),
-        ("software", _("Software")),
-        ("clock", _("Clock")),
-        ("bus", _("Bus")),
-        ("lamps", _("Lamps")),
-        ("meters", _("Meters")),
-        ("waiting", _("Readings there")),
-        ("alarms", _("Alarms")),
         ("day", _("Last 24 hours")),
+        ("alarms", _("Alarms")),
+        ("waiting", _("Readings there")),
+        ("meters", _("Meters")),
+        ("bus", _("Bus")),
+        ("clock", _("Clock")),
+        ("lamps", _("Lamps")),
+        ("software", _("Software")),
+        ("groups", _("Groups")),
     )
     return {
         "view": view,
