@@ -41,13 +41,22 @@ class NtsServer:
         self.key_port, self.port = _free_port(socket.SOCK_STREAM), _free_port(socket.SOCK_DGRAM)
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self, pem: Pem, *, gives_time: bool = True) -> None:
-        """Serve with a certificate; back when it hands out keys."""
+    def start(self, pem: Pem, *, gives_time: bool = True, settings: str | None = None) -> None:
+        """Serve with a certificate; back when it hands out keys.
+
+        :param settings: of NTS, with the usual port and folder, in place of the shortest that serve.
+        """
+        nts = (
+            settings
+            or f"allow 127/8\nntsport 4460\nntsserverkey {pem.key}\nntsservercert {pem.certificate}\n"
+        )
+        nts = nts.replace("ntsport 4460", f"ntsport {self.key_port}").replace(
+            "/var/lib/chrony", str(self._folder)
+        )
         config = self._folder / "chrony.conf"
         elsewhere = "" if gives_time else "bindaddress 127.0.0.1\nntsntpserver 127.0.0.9\n"
         config.write_text(
-            f"local stratum 3\nallow 127/8\nport {self.port}\nntsport {self.key_port}\n"
-            f"ntsserverkey {pem.key}\nntsservercert {pem.certificate}\ncmdport 0\n"
+            f"{nts}local stratum 3\nport {self.port}\ncmdport 0\n"
             f"{elsewhere}pidfile {self._folder}/pid\nbindcmdaddress {self._folder}/socket\n"
         )
         self._process = _chronyd(config, self._folder / "socket")

@@ -56,6 +56,7 @@ def add_parsers(commands: Subparsers) -> Iterator[argparse.ArgumentParser]:
     yield from _meters(commands)
     yield from _keys(commands)
     yield from _backup(commands)
+    yield _time(commands)
     yield from _users(commands)
 
 
@@ -171,6 +172,38 @@ def _backup(commands: Subparsers) -> Iterator[argparse.ArgumentParser]:
     )
     bring_back.add_argument("file", type=Path, metavar="FILE")
     yield bring_back
+
+
+def _time(commands: Subparsers) -> argparse.ArgumentParser:
+    parser = _command(
+        commands,
+        "time-config",
+        "timing",
+        "write what chrony needs to be the time server of the masters",
+        description="Write a file for /etc/chrony/conf.d, with which this machine is the NTS server of the masters.",
+    )
+    parser.add_argument(
+        "--name",
+        action="append",
+        required=True,
+        metavar="HOST",
+        help="by which masters call; also more than once",
+    )
+    parser.add_argument(
+        "--cert", type=Path, required=True, metavar="FILE", help="certificate for these names, PEM"
+    )
+    parser.add_argument(
+        "--key", type=Path, required=True, metavar="FILE", help="its key; chrony's user must read it"
+    )
+    parser.add_argument(
+        "--upstream",
+        action="append",
+        default=[],
+        metavar="HOST",
+        help="NTS server from which this machine takes the time; also more than once",
+    )
+    parser.add_argument("--output", type=Path, metavar="FILE", help="default: standard output")
+    return parser
 
 
 def _moment(text: str) -> datetime:
