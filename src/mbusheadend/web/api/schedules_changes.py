@@ -90,7 +90,7 @@ async def _assignment(services: Services, given: ForGiven) -> Assignment:
     for names, there in named:
         for name in names:
             if name not in there:
-                raise StoreRefusedError(_("%(name)s is not known here.") % {"name": name})
+                raise StoreRefusedError(_("There is nothing called %(name)s here.") % {"name": name})
     for number in given.meters:
         await services.store.meter(number)
     return Assignment(
