@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
 
+from mbusio.notify import VARIABLE
 from mbusmaster.channels.trust import Trust
 from mbusmaster.meterlist import MeterList
 from mbusmaster.settings import Settings, Store
-from mbusmaster.system.notify import VARIABLE
 from mbusmaster.users import RULES
 from mbusmaster.web.product import PRODUCT
 from mbusweb.access import add_user_offline

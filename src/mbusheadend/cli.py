@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from mbusheadend import administration, schedule_options
 from mbusheadend.errors import HeadEndError
+from mbusio.notify import notify_ready, notify_stopping, stay_alive
 
 DEFAULT_CONFIG: Final = Path("/etc/mbusheadend/mbusheadend.toml")
 CONFIG_VARIABLE: Final = "MBUSHEADEND_CONFIG"
@@ -103,8 +104,19 @@ async def _serve(
             print(json.dumps(urls), flush=True)
         elif "first_user" in urls:
             print(f"There are no users yet. Make the first administrator: {urls['first_user']}", flush=True)
+        notify_ready(f"masters call {urls['hosting']}")
 
-    await serve(stop, ready)
+    async def say_stopping() -> None:
+        await stop.wait()
+        notify_stopping()
+
+    told = [asyncio.create_task(stay_alive()), asyncio.create_task(say_stopping())]
+    try:
+        await serve(stop, ready)
+    finally:
+        for task in told:
+            task.cancel()
+        await asyncio.gather(*told, return_exceptions=True)
 
 
 def _run_loop(work: Coroutine[Any, Any, None]) -> None:

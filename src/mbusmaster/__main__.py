@@ -69,12 +69,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
+    from mbusio.notify import notify_ready
     from mbusmaster.app import serve
     from mbusmaster.errors import MasterError
     from mbusmaster.settings import SettingsError, SettingsService, Store
     from mbusmaster.system.erase import erase_if_asked, hold
     from mbusmaster.system.logs import start_logging
-    from mbusmaster.system.notify import notify_ready
     from mbusmaster.system.restart import ExitReason, start_again
 
     store = Store(_config(options))

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from mbusio.notify import notify_stopping, stay_alive
 from mbusmaster.audit_kinds import AuditKind
 from mbusmaster.bus.engine import BusEngine
 from mbusmaster.bus.health import BusState
@@ -40,7 +41,6 @@ from mbusmaster.system.logs import Logs
 from mbusmaster.system.memory import keep_small
 from mbusmaster.system.network import Network
 from mbusmaster.system.network_change import NetworkChange
-from mbusmaster.system.notify import notify_stopping, stay_alive
 from mbusmaster.system.open_files import make_room
 from mbusmaster.system.panel import Panel
 from mbusmaster.system.restart import ANSWER_SECONDS, ExitReason, Restart, wind_down

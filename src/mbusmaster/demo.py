@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mbusio.files import write_atomically
+from mbusio.notify import READY, VARIABLE
 from mbusmaster.channels.trust import Trust
 from mbusmaster.hosting.credentials import FOLDER
 from mbusmaster.hosting.enrolment import enrol
@@ -24,7 +25,6 @@ from mbusmaster.hosting.errors import SaidError
 from mbusmaster.meterlist import MeterList
 from mbusmaster.settings import BusSettings, Settings, Store
 from mbusmaster.system.children import ends_with_parent, scratch_folder
-from mbusmaster.system.notify import READY, VARIABLE
 from mbusmaster.users import RULES
 from mbusweb.access import add_user_offline
 

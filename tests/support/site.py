@@ -17,10 +17,10 @@ from typing import Any
 
 import httpx
 
+from mbusio.notify import READY, VARIABLE
 from mbusmaster.channels.trust import Trust
 from mbusmaster.meterlist import MeterList
 from mbusmaster.settings import Settings, Store
-from mbusmaster.system.notify import READY, VARIABLE
 from mbusmaster.users import RULES
 from mbusweb.access import add_user_offline
 from support.system import END_SECONDS, running

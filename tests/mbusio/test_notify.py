@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mbusmaster.system.notify import (
+from mbusio.notify import (
     ALIVE,
     READY,
     STOPPING,

@@ -1,4 +1,4 @@
-"""Tells the service manager how the master is: ready, stopping, still alive (the protocol of sd_notify(3) and WatchdogSec=)."""
+"""Tells the service manager how a service is: ready, stopping, still alive (the protocol of sd_notify(3) and WatchdogSec=)."""
 
 import asyncio
 import contextlib
@@ -32,7 +32,7 @@ def notify_stopping(status: str = "") -> None:
 
 
 def notify_status(status: str) -> None:
-    """Say in one line what the master does now; `systemctl status` shows it."""
+    """Say in one line what it does now; `systemctl status` shows it."""
     line = " ".join(status.split())[:LONGEST_STATUS]
     _notify(b"STATUS=" + line.encode("utf-8", "replace"))
 
