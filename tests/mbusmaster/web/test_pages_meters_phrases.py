@@ -12,7 +12,7 @@ from mbus.tables import fixed
 from mbus.tables.media import MEDIA as CODES
 from mbusmaster.meterlist import Kind, MeterList, Status
 from mbusmaster.web import phrases
-from mbusmaster.web.meter_texts import COLUMNS, MEDIA, advice, duration_text, kind_sign, status_sign
+from mbusmaster.web.meter_texts import COLUMNS, advice, duration_text, kind_sign, status_sign
 from mbusmaster.web.phrases import FILES, REMARKS, SCANS, is_known, phrase
 
 BAD_FILES = (
