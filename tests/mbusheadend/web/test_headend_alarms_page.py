@@ -1,6 +1,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -153,12 +154,13 @@ async def test_the_api_lists_counts_and_acknowledges(tmp_path: Path) -> None:
         one = (await client.ask("GET", f"/alarms/{id}", headers=token)).json()
         assert (one["acknowledged_by"], one["note"]) == ("anna", "known")
         assert (await client.ask("GET", "/alarms/4711", headers=token)).status_code == 404
-        for wrong in (
+        wrongs: tuple[dict[str, Any], ...] = (
             {"alarms": []},
             {"alarms": [1], "note": "x" * 501},
             {"alarms": ["1"]},
             {"alarms": [-1]},
-        ):
+        )
+        for wrong in wrongs:
             refused = await client.ask("POST", "/alarms/acknowledge", json=wrong, headers=token)
             assert refused.status_code == 422
         known = AlarmFilter(is_acknowledged=True, severity=Severity.ERROR)
