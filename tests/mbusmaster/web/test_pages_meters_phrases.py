@@ -14,6 +14,7 @@ from mbusmaster.meterlist import Kind, MeterList, Status
 from mbusmaster.web import phrases
 from mbusmaster.web.meter_texts import COLUMNS, advice, duration_text, kind_sign, status_sign
 from mbusmaster.web.phrases import FILES, REMARKS, SCANS, is_known, phrase
+from mbusweb.media_texts import MEDIA
 
 BAD_FILES = (
     b"x" * 2_000_000,
