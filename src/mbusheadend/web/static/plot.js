@@ -42,23 +42,28 @@ const plots = (() => {
       this.listen();
     }
 
-    // Asks for the whole time, for a part of it, or for what came after a moment. An answer that is overtaken is dropped.
+    // Asks for the whole time, or for a part of it. An answer that is overtaken by another question is dropped.
     async ask(query) {
-      const address = new URL(this.address);
-      for (const [name, value] of Object.entries(query)) address.searchParams.set(name, value);
       const number = ++this.asked;
       this.area.classList.add("waiting");
+      const data = await this.fetch(query);
+      if (number !== this.asked) return null;
+      this.area.classList.remove("waiting");
+      return data;
+    }
+
+    async fetch(query) {
+      const address = new URL(this.address);
+      for (const [name, value] of Object.entries(query)) address.searchParams.set(name, value);
       try {
         const answer = await fetch(address, { headers: { Accept: "application/json" } });
         if (!answer.ok) throw new Error(String(answer.status));
         const data = await answer.json();
         this.say("");
-        return number === this.asked ? data : null;
+        return data;
       } catch {
         this.say(this.texts.lost);
         return null;
-      } finally {
-        if (number === this.asked) this.area.classList.remove("waiting");
       }
     }
 
@@ -107,7 +112,8 @@ const plots = (() => {
       this.plot?.destroy();
       const size = this.size();
       const tables = this.shown.series.map((series) => [series.t, series.v]);
-      const data = tables.length ? uPlot.join(tables, tables.map(() => [1, 1])) : [[]];
+      // A gap reaches over the times of the other registers.
+      const data = tables.length ? uPlot.join(tables, tables.map(() => [2, 2])) : [[]];
       this.infos = this.shown.series.map((series) => this.infoOf(series));
       this.plot = new uPlot(this.options(size), data, this.area);
       this.area.prepend(this.plot.root);
@@ -134,6 +140,8 @@ const plots = (() => {
 
     options({ width, height }) {
       const units = [...new Set(this.shown.series.map((series) => series.unit))];
+      const isSeen = (unit) => this.shown.series.some((series) => series.unit === unit && !this.hidden.has(series.id));
+      const seen = units.filter(isSeen);
       const scales = {
         x: { time: false, range: (_, min, max) => (this.isBars ? [-0.6, this.shown.labels.length - 0.4] : (this.view ?? [this.whole.since, this.whole.until])) },
       };
@@ -143,16 +151,17 @@ const plots = (() => {
       return {
         width,
         height,
-        padding: [10, units.length > 1 ? 4 : 14, 0, 0],
+        padding: [10, seen.length > 1 ? 4 : 14, 0, 0],
         legend: { show: false },
         scales,
         cursor: {
+          y: false,
           drag: { x: !this.isBars, y: false, setScale: false, dist: 8 },
           points: { size: 8 },
           dataIdx: (plot, series, closest) => this.nearest(plot, series, closest),
           bind: { dblclick: () => () => this.show(null) },
         },
-        axes: [this.timeAxis(), ...units.slice(0, 2).map((unit, place) => this.valueAxis(unit, place))],
+        axes: [this.timeAxis(), ...seen.slice(0, 2).map((unit, place) => this.valueAxis(unit, place))],
         series: [{}, ...this.shown.series.map((series, place) => this.line(series, place))],
         hooks: {
           setCursor: [() => this.look()],
@@ -348,9 +357,12 @@ const plots = (() => {
       if (!times.length) return;
       const [min, max] = this.isBars ? [0, times.length] : this.range();
       const inside = times.map((time, place) => place).filter((place) => times[place] >= min && times[place] <= max);
-      const now = this.plot.cursor.left >= 0 ? (this.plot.cursor.idx ?? inside[0]) : inside[by > 0 ? 0 : inside.length - 1] - by;
-      const next = Math.min(inside.at(-1), Math.max(inside[0], now + by));
-      this.plot.setCursor({ left: this.plot.valToPos(times[next], "x"), top: 20 });
+      const left = (place) => this.plot.valToPos(times[place], "x");
+      const begun = this.plot.cursor.left;
+      // What is drawn at the same place is one step.
+      const next = by > 0 ? inside.find((place) => begun < 0 || left(place) > begun + 1) : inside.findLast((place) => begun < 0 || left(place) < begun - 1);
+      if (next === undefined) return;
+      this.plot.setCursor({ left: left(next), top: 20 });
       this.spoken.textContent = this.lookedAt()
         .map((one) => this.lines(one))
         .map(({ name, said, small }) => [name, said, ...small.map(([text]) => text)].join(", "))
@@ -396,7 +408,7 @@ const plots = (() => {
         toggle.type = "button";
         toggle.setAttribute("aria-pressed", String(!this.hidden.has(series.id)));
         toggle.append(swatch(this.inkOf(place), series), series.name);
-        toggle.addEventListener("click", () => this.toggle(series, place, toggle));
+        toggle.addEventListener("click", () => this.toggle(series, toggle));
         name.append(toggle);
         row.append(name);
         for (const value of [series.min, series.max]) row.append(element("td", "", withUnit(value, series)));
@@ -410,17 +422,17 @@ const plots = (() => {
       body.append(...rows);
       this.key.replaceChildren(front, body);
       this.summary.textContent = this.shown.series
-        .map((series) => `${series.name}: ${series.count} ${this.texts.values}`)
+        .map((series) => `${series.name}: ${number(series.count)} ${this.texts.values}`)
         .concat(this.shown.notes ?? [])
         .join(". ");
     }
 
-    toggle(series, place, button) {
+    toggle(series, button) {
       const show = this.hidden.has(series.id);
       if (show) this.hidden.delete(series.id);
       else this.hidden.add(series.id);
       button.setAttribute("aria-pressed", String(show));
-      this.plot.setSeries(place + 1, { show });
+      this.draw();
     }
 
     save() {
@@ -503,7 +515,7 @@ const plots = (() => {
           return;
         }
         const last = Math.max(this.whole.since, ...this.whole.series.map((series) => series.last?.[0] ?? 0));
-        const news = await this.ask({ after: last });
+        const news = await this.fetch({ after: last });
         if (news) this.append(news);
       } finally {
         this.following = false;
