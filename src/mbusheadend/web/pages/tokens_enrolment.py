@@ -20,6 +20,8 @@ from mbusweb.render import ask, flash, go_to, page
 DOOR: Final = ADMIN
 PATH: Final = "/enrolment"
 DELETE: Final = f"{PATH}/{{token}}/delete"
+MOST_SHOWN: Final = 200
+"""Those that can be used come first."""
 
 
 def router(services: Services) -> APIRouter:
@@ -99,7 +101,8 @@ async def _page(
         request,
         "enrolment.html",
         status=422 if problems else 200,
-        rows=[_row(one, now) for one in sorted(tokens, key=lambda one: not is_usable(one, now))],
+        rows=[_row(one, now) for one in sorted(tokens, key=lambda one: not is_usable(one, now))[:MOST_SHOWN]],
+        more=max(0, len(tokens) - MOST_SHOWN),
         made=made,
         days=days,
         note=note,
