@@ -231,6 +231,30 @@ async def test_an_order_and_a_command_are_here_within_a_moment_and_so_are_readin
 
 
 @in_virtual_time
+async def test_a_week_without_a_head_end_is_read_and_arrives_once_also_when_receipts_are_lost(
+    tmp_path: Path,
+) -> None:
+    head_end = ScriptedHeadEnd()
+    async with master(tmp_path, head_end) as this:
+        head_end.order(hourly(minutes=240))
+        await minutes(1)
+        head_end.fall(AWAY)
+        calls = len(head_end.said)
+        await minutes(7 * 24 * 60)
+        assert not head_end.stored
+        assert this.waiting == 3 * 7 * 6
+        assert len(head_end.said) - calls < 7 * 24 * 10
+        head_end.loses_receipts = 2
+        head_end.fall(None)
+        await minutes(30)
+        assert this.waiting == 0
+        taken = sorted((reading.slot, reading.meter) for reading in head_end.stored.values() if reading.slot)
+        assert len(taken) == len(set(taken)) == 3 * 7 * 6
+        assert {reading.outcome for reading in head_end.stored.values()} == {Outcome.OK}
+        assert len(head_end.batches) >= 3
+
+
+@in_virtual_time
 async def test_a_head_end_that_holds_no_calls_is_called_after_the_interval(tmp_path: Path) -> None:
     head_end = ScriptedHeadEnd()
     head_end.holds = False
