@@ -88,6 +88,11 @@ class HeadEnd:
         return url_of(self._settings, self._server.places[0][1])
 
     @property
+    def desk(self) -> Desk:
+        """What the actions of the fleet work with; there once it has started."""
+        return Desk(self._store, self._now, self._api.presence.is_connected, self._day, self.url)
+
+    @property
     def web_url(self) -> str:
         """Where people find the pages; empty where there are none."""
         return self._pages.url if self._pages is not None else ""
@@ -114,6 +119,7 @@ class HeadEnd:
         if self._pages is not None:
             await self._pages.stop()
         await self.jobs.close()
+        await self._day.close()
         for task in self._tasks:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -122,7 +128,6 @@ class HeadEnd:
         self._access.close()
 
     def _services(self) -> Services:
-        presence = self._api.presence
         return Services(
             store=self._store,
             access=self._access,
@@ -130,8 +135,8 @@ class HeadEnd:
             jobs=self.jobs,
             settings=self._settings,
             authority=self._authority,
-            presence=presence,
-            desk=Desk(self._store, self._now, presence.is_connected, self._day, self.url),
+            presence=self._api.presence,
+            desk=self.desk,
             watcher=self.watcher,
             upkeep=self.upkeep,
             first_admin=self._first_admin,

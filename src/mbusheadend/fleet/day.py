@@ -5,6 +5,7 @@ reading of a meter for it is here; gaps that were filled otherwise are seen by `
 """
 
 import asyncio
+import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
@@ -23,6 +24,8 @@ PLAN_SECONDS: Final = 60.0
 """Between two looks at what ought to come."""
 PATIENCE_SECONDS: Final = 0.5
 """So long a page waits for a look; then it shows what was known before."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,7 @@ class Day:
         """Give the last day as it is. Raise `StoreError`."""
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._look())
+            self._task.add_done_callback(_tell)
         return await asyncio.shield(self._task)
 
     async def close(self) -> None:
@@ -122,6 +126,12 @@ class Day:
         for slots in self._came.values():
             for slot in [slot for slot in slots if slot < since]:
                 del slots[slot]
+
+
+def _tell(task: asyncio.Task[DayView]) -> None:
+    """Say what went wrong where nobody waits for it any more."""
+    if not task.cancelled() and task.exception() is not None:
+        _log.warning("readings of the last day cannot be counted: %s", task.exception())
 
 
 def _view(
