@@ -54,7 +54,7 @@ deb: setup ## the package for Debian 12, into dist: make deb DEB_OPTIONS="--rele
 	@packaging/build-deb.sh $(DEB_OPTIONS) dist
 
 release: setup ## a signed release: make release NUMBER=42 KEYS=folder
-	@$(RUN)python -m mbusmaster.releases release --number $(NUMBER) --keys $(KEYS) --repository $(RELEASES)
+	@$(RUN)python -m mbusreleases release --number $(NUMBER) --keys $(KEYS) --repository $(RELEASES)
 
 test-device: develop ## the package on a Debian of its own under qemu, with USB cable, updates and power cuts
 	@tools/setup.sh device

@@ -58,7 +58,7 @@ def test_each_section_that_demands_something_has_a_row() -> None:
 def test_what_a_row_claims_has_a_place_and_a_test(row: Row) -> None:
     named = re.findall(r"`([^`]+)`", row.where)
     for name in named:
-        roots = {"docs": PROJECT, "mbusweb": PROJECT / "src"}
+        roots = {"docs": PROJECT, "mbusweb": PROJECT / "src", "mbusreleases": PROJECT / "src"}
         root = roots.get(name.partition("/")[0], PROJECT / "src" / "mbusmaster")
         assert (root / name).is_file(), name
     assert named, "what is there is somewhere"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 FILES: Final = (Path(sys.prefix, "release.json"), Path("/usr/share/mbusmaster/release.json"))
-"""Of a slot, and of the package; a checkout has none. `mbusmaster.releases.description` says what stands in them."""
+"""Of a slot, and of the package; a checkout has none. `mbusreleases.description` says what stands in them."""
 EARLIEST: Final = datetime(2026, 1, 1, tzinfo=UTC)
 LATEST: Final = datetime(2100, 1, 1, tzinfo=UTC)
 """From here on a clock is wrong, not old."""

@@ -10,11 +10,11 @@ import pytest_asyncio
 from playwright.async_api import Browser, expect
 
 from mbusmaster.audit_kinds import AuditKind
-from mbusmaster.releases import errors
 from mbusmaster.settings.schema import WebSettings
 from mbusmaster.web.app import create_app
 from mbusmaster.web.server import WebServer
 from mbusmaster.web.services import Services
+from mbusreleases import errors
 from support.browser import Site, Visit, visit
 from support.releases import ReleaseMaker
 from support.slots import Machine

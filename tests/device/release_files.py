@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from device.product import PROJECT
-from mbusmaster.releases.description import Description
-from mbusmaster.releases.wheels import build_target, pack_target
+from mbusreleases.description import Description
+from mbusreleases.wheels import build_target, pack_target
 
 PYTHON: Final = Path("/usr/bin/python3")
 _STARTS_AT: Final = "mbusmaster/app.py"
@@ -74,7 +74,7 @@ class ReleaseMaker:
         where = ["--keys", str(self._folder / "keys"), "--repository", str(self._folder / "repository")]
         environment = {**os.environ, "MBUSMASTER_RELEASE_PASSPHRASE": "a passphrase of the device test"}
         subprocess.run(
-            [sys.executable, "-m", "mbusmaster.releases", verb, *where, *arguments],
+            [sys.executable, "-m", "mbusreleases", verb, *where, *arguments],
             check=True,
             env=environment,
             stdin=subprocess.DEVNULL,

@@ -6,6 +6,7 @@ import pkgutil
 import mbus
 import mbusio
 import mbusmaster
+import mbusreleases
 import mbussim
 import mbusweb
 
@@ -13,7 +14,7 @@ TOOLS = ("mbusweb.locale.extract",)
 """Of developers: what they need is not in the package."""
 
 count = 0
-for package in (mbus, mbusio, mbussim, mbusweb, mbusmaster):
+for package in (mbus, mbusio, mbussim, mbusweb, mbusreleases, mbusmaster):
     for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
         if not module.name.endswith(".__main__") and module.name not in TOOLS:
             importlib.import_module(module.name)

@@ -16,10 +16,10 @@ from pathlib import Path
 
 from securesystemslib.signer import CryptoSigner
 
-from mbusmaster.releases.archive import MB, pack
-from mbusmaster.releases.description import DESCRIPTION, Description, Kind, Platform, file_name, this_platform
-from mbusmaster.releases.keys import ROOTS
-from mbusmaster.releases.repository import FILE_VALID, ReleaseRepository, Signers
+from mbusreleases.archive import MB, pack
+from mbusreleases.description import DESCRIPTION, Description, Kind, Platform, file_name, this_platform
+from mbusreleases.keys import ROOTS
+from mbusreleases.repository import FILE_VALID, ReleaseRepository, Signers
 
 NOW = datetime(2026, 11, 22, 9, 8, 7, tzinfo=UTC)
 GOOD_MAIN = "import sys\nprint('release {number}')\n"

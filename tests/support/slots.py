@@ -13,7 +13,7 @@ from mbusmaster.helper.slots.begin import begin
 from mbusmaster.helper.slots.install import Hook, Installer, Run
 from mbusmaster.helper.slots.layout import Places
 from mbusmaster.helper.slots.state import State
-from mbusmaster.releases.description import DESCRIPTION
+from mbusreleases.description import DESCRIPTION
 from support.releases import NOW
 
 SYSTEM_PYTHON = Path(sys.base_prefix) / "bin" / "python3"

@@ -14,7 +14,6 @@ from enum import Enum, auto
 from pathlib import Path
 from typing import Final
 
-from mbusmaster.releases.description import number_in
 from mbusmaster.settings.schema import FirmwareSettings
 from mbusmaster.system.update import (
     NO_SERVER,
@@ -30,6 +29,7 @@ from mbusmaster.system.update import (
 from mbusmaster.system.update_schedule import DAY, daily_wait, first_wait, retry_wait
 from mbusmaster.system.update_server import ServerError, UpdateServer
 from mbusmaster.system.update_slots import SlotUpdates
+from mbusreleases.description import number_in
 
 QUIET_SECONDS: Final = 120.0
 """Without anybody on the bus before a release is installed by itself."""

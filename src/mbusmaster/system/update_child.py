@@ -37,11 +37,11 @@ from mbusmaster.helper.protocol import (
     answer_line,
     read_request,
 )
-from mbusmaster.releases.description import Kind, this_platform
-from mbusmaster.releases.errors import ReleaseError
-from mbusmaster.releases.sources import from_server
-from mbusmaster.releases.verify import Repository
 from mbusmaster.system.update import MAX_SIZE
+from mbusreleases.description import Kind, this_platform
+from mbusreleases.errors import ReleaseError
+from mbusreleases.sources import from_server
+from mbusreleases.verify import Repository
 from mbusweb.texts import mark
 
 VERB: Final = "update.fetch"

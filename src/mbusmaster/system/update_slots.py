@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from mbusmaster.helper.client import Helper
 from mbusmaster.helper.errors import HelperError
-from mbusmaster.releases.description import file_name, number_in
 from mbusmaster.system.update import (
     UNDER_WAY,
     Installed,
@@ -24,6 +23,7 @@ from mbusmaster.system.update import (
 )
 from mbusmaster.system.update_spool import BROKEN_OFF, Spool
 from mbusmaster.system.update_trial import Trial
+from mbusreleases.description import file_name, number_in
 from mbusweb.texts import NO_TEXT, Text, mark
 
 WRONG_NAME: Final = mark("This is no firmware file: its name must be like %(name)s.")

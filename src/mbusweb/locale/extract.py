@@ -13,6 +13,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +25,8 @@ from mbusweb.locale.catalogue import FILE
 from mbusweb.locale.preferences import LANGUAGES
 
 SHARED: Final = "mbusweb"
+ALSO_SHARED: Final = ("mbusreleases",)
+"""Packages without pages, whose texts several products show: they are in the shared catalogue."""
 SOURCE: Final = "en"
 """The language of the texts in the code, which needs no catalogue."""
 _KEYWORDS: Final[dict[str, Any]] = {
@@ -38,8 +41,9 @@ _KEYWORDS: Final[dict[str, Any]] = {
 def template_catalogue(package: str) -> Catalog:
     """Give all texts of a package that pages can show, each with the places where it is."""
     catalogue = Catalog(project=package, charset="utf-8", fuzzy=False)
-    shared = template_catalogue(SHARED) if package != SHARED else None
-    for place, message, context in _texts(package):
+    shared = None if package == SHARED else template_catalogue(SHARED)
+    sources = (package,) if shared is not None else (package, *ALSO_SHARED)
+    for place, message, context in chain.from_iterable(map(_texts, sources)):
         if shared is None or shared.get(_singular(message), context) is None:
             catalogue.add(message, locations=[(place, 0)], context=context)
     return catalogue

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from mbusmaster.helper.protocol import Request, request_line
-from mbusmaster.releases.errors import EXPIRED, SERVER_LACKS, WRONG_ROOT
 from mbusmaster.settings.schema import FirmwareSettings
 from mbusmaster.system import update_child
 from mbusmaster.system.update import UpdateStatus
 from mbusmaster.system.update_server import TOO_SLOW, Offered, Patience, ServerError, UpdateServer
+from mbusreleases.errors import EXPIRED, SERVER_LACKS, WRONG_ROOT
 from support.certificates import Authority, self_signed
 from support.releases import ReleaseMaker
 from support.settled import settled

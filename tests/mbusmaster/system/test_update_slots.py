@@ -8,9 +8,9 @@ import pytest
 
 from mbusmaster.helper.client import Helper
 from mbusmaster.helper.slots import begin
-from mbusmaster.releases import errors
 from mbusmaster.system import update_slots, update_spool
 from mbusmaster.system.update import UNDER_WAY, Installed, LastUpdate, Outcome, UpdateError, UpdateStatus
+from mbusreleases import errors
 from support.releases import ReleaseMaker
 from support.slots import Machine
 from support.updates import NOWHERE, Updating, pieces, updating

@@ -7,7 +7,7 @@
         state.json                  what should run; the link is made from it
         a/ b/                       virtual environments, each with release.json
         a.new/ a.old/ work/         of an installation under way; removed by the next one
-        trust/                      what is trusted of signatures (mbusmaster.releases.verify)
+        trust/                      what is trusted of signatures (mbusreleases.verify)
 
 ==========  ======================================================================================================
 layout.py   the folders, and what lies in them

@@ -6,9 +6,9 @@ from datetime import datetime
 from pathlib import Path
 
 from mbusmaster.helper.slots.layout import Places
-from mbusmaster.releases.description import Kind, this_platform
-from mbusmaster.releases.sources import from_folder, from_folder_of_server
-from mbusmaster.releases.verify import Release, open_bundle, verify
+from mbusreleases.description import Kind, this_platform
+from mbusreleases.sources import from_folder, from_folder_of_server
+from mbusreleases.verify import Release, open_bundle, verify
 
 
 def verified(

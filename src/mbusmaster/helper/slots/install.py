@@ -20,9 +20,9 @@ from mbusio.files import sync_folder
 from mbusmaster.helper.errors import RefusedError
 from mbusmaster.helper.slots.layout import PACKAGE, SLOTS, Places, locked
 from mbusmaster.helper.slots.state import State, Trial, load, save
-from mbusmaster.releases.archive import MB, check_room
-from mbusmaster.releases.description import DESCRIPTION, Description, number_in
-from mbusmaster.releases.errors import WRONG_FILE_NAME, ReleaseError
+from mbusreleases.archive import MB, check_room
+from mbusreleases.description import DESCRIPTION, Description, number_in
+from mbusreleases.errors import WRONG_FILE_NAME, ReleaseError
 from mbusweb.texts import mark
 
 ON_TRIAL: Final = mark(
@@ -79,7 +79,7 @@ class Installer:
 
         Raises `RefusedError`; then what ran before still does, and will after a restart.
 
-        :param from_server: the gateway got it from an update server; see `mbusmaster.releases.verify`.
+        :param from_server: the gateway got it from an update server; see `mbusreleases.verify`.
         """
         state = load(self._places.root)
         if state.trial is not None:
@@ -112,7 +112,7 @@ class Installer:
         """Give the folder of wheels of a release that may be installed."""
         # tuf takes 25 MB: the helper has them only when it has checked a release.
         from mbusmaster.helper.slots.checking import verified
-        from mbusmaster.releases.verify import open_target
+        from mbusreleases.verify import open_target
 
         tell("checking", 0, 0)
         installed = max(self._places.release(name)[0] for name in (state.current, PACKAGE))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from mbusio.files import sync_folder
-from mbusmaster.releases.description import DESCRIPTION, HIGHEST_NUMBER, Description, read_description
+from mbusreleases.description import DESCRIPTION, HIGHEST_NUMBER, Description, read_description
 
 PACKAGE: Final = "package"
 SLOTS: Final = ("a", "b")

@@ -18,8 +18,8 @@ from mbusmaster.helper.errors import RefusedError
 from mbusmaster.helper.slots.install import INSTALL_SECONDS, NO_DISK, NOT_INSTALLED, Run, Tell, opened
 from mbusmaster.helper.slots.layout import PACKAGE, Places, locked
 from mbusmaster.helper.slots.state import INSTALLED, ROLLED_BACK, Last, State, load, save
-from mbusmaster.releases.description import Description, Kind
-from mbusmaster.releases.errors import ReleaseError
+from mbusreleases.description import Description, Kind
+from mbusreleases.errors import ReleaseError
 from mbusweb.texts import mark
 
 SYSTEM: Final = Path("/etc/rauc/system.conf")

@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator, Awaitable, Mapping
 from typing import Final
 
 from mbusmaster.audit_kinds import AuditKind
-from mbusmaster.releases.description import FILE_NAME
 from mbusmaster.system.update import MAX_SIZE, UNDER_WAY, UpdateState, UpdateStatus
 from mbusmaster.system.update_slots import ON_TRIAL, SHOWN_NAME
 from mbusmaster.web.services import Services
+from mbusreleases.description import FILE_NAME
 from mbusweb.actor import Actor
 from mbusweb.texts import NO_TEXT, Text
 

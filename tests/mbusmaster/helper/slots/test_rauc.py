@@ -11,7 +11,7 @@ from mbusmaster.helper.slots import rauc
 from mbusmaster.helper.slots.install import NOT_INSTALLED
 from mbusmaster.helper.slots.rauc import Images
 from mbusmaster.helper.slots.state import INSTALLED, ROLLED_BACK, Last
-from mbusmaster.releases import errors
+from mbusreleases import errors
 from support.releases import NOW, ReleaseMaker
 from support.slots import Machine
 

@@ -15,7 +15,7 @@ from mbusmaster.helper.server import HelperServer
 from mbusmaster.helper.slots.begin import DID_NOT_START
 from mbusmaster.helper.slots.deeds import NO_NAME, deeds, told
 from mbusmaster.helper.slots.install import NOT_INSTALLED
-from mbusmaster.releases.errors import WRONG_FILE_NAME
+from mbusreleases.errors import WRONG_FILE_NAME
 from support.releases import NOW, ReleaseMaker
 from support.slots import Machine, quick_run
 

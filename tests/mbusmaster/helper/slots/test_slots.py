@@ -11,7 +11,7 @@ from mbusmaster.helper.errors import RefusedError
 from mbusmaster.helper.slots import begin, install
 from mbusmaster.helper.slots.begin import confirm
 from mbusmaster.helper.slots.state import INSTALLED, ROLLED_BACK, Last, State, Trial, load
-from mbusmaster.releases import errors
+from mbusreleases import errors
 from support.releases import ReleaseMaker
 from support.slots import Machine
 

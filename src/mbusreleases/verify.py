@@ -34,8 +34,8 @@ from tuf.ngclient import Updater, UpdaterConfig
 from tuf.ngclient.fetcher import FetcherInterface
 
 from mbusio.files import sync_file, sync_folder
-from mbusmaster.releases.archive import MB, Limits, check_room, pack, unpack
-from mbusmaster.releases.description import (
+from mbusreleases.archive import MB, Limits, check_room, pack, unpack
+from mbusreleases.description import (
     DESCRIPTION,
     Description,
     Platform,
@@ -44,7 +44,7 @@ from mbusmaster.releases.description import (
     number_in,
     read_description,
 )
-from mbusmaster.releases.errors import (
+from mbusreleases.errors import (
     ALTERED_FILE,
     ALTERED_METADATA,
     CONTRADICTION,
@@ -66,7 +66,7 @@ from mbusmaster.releases.errors import (
     WRONG_SIGNATURE,
     ReleaseError,
 )
-from mbusmaster.releases.sources import Source
+from mbusreleases.sources import Source
 
 METADATA: Final = "metadata"
 TARGETS: Final = "targets"

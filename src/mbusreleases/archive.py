@@ -14,7 +14,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from mbusmaster.releases.errors import (
+from mbusreleases.errors import (
     BAD_PATH,
     CUT_OFF,
     NO_PLAIN_FILE,

@@ -21,16 +21,12 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from securesystemslib.signer import CryptoSigner
 
-from mbusmaster.errors import MasterError
+from mbusreleases.errors import KeyFileError
 
 OFFLINE: Final = "offline"
 ONLINE: Final = "online"
 ROOTS: Final = ("root-1", "root-2", "root-3")
 ROOT_THRESHOLD: Final = 2
-
-
-class KeyFileError(MasterError):
-    """A private key cannot be read, or is there already."""
 
 
 def make_key(path: Path, passphrase: bytes | None) -> CryptoSigner:

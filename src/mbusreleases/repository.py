@@ -38,11 +38,11 @@ from tuf.api.metadata import (
 )
 from tuf.api.serialization.json import JSONSerializer
 
-from mbusmaster.errors import MasterError
-from mbusmaster.releases.archive import pack
-from mbusmaster.releases.description import Description, description_from, file_name
-from mbusmaster.releases.keys import ROOT_THRESHOLD
-from mbusmaster.releases.verify import METADATA, TARGETS
+from mbusreleases.archive import pack
+from mbusreleases.description import Description, description_from, file_name
+from mbusreleases.errors import MakingError
+from mbusreleases.keys import ROOT_THRESHOLD
+from mbusreleases.verify import METADATA, TARGETS
 
 ROOT_VALID: Final = timedelta(days=3653)
 TARGETS_VALID: Final = timedelta(days=1096)
@@ -50,10 +50,6 @@ FILE_VALID: Final = timedelta(days=731)
 SNAPSHOT_VALID: Final = timedelta(days=30)
 TIMESTAMP_VALID: Final = timedelta(days=14)
 _JSON: Final = JSONSerializer(compact=True)
-
-
-class MakingError(MasterError):
-    """A release cannot be made like this."""
 
 
 @dataclass(frozen=True, slots=True)

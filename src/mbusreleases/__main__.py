@@ -1,4 +1,4 @@
-"""The command of those who make releases: ``python -m mbusmaster.releases``."""
+"""The command of those who make releases: ``python -m mbusreleases``."""
 
 import argparse
 import getpass
@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from mbusmaster.errors import MasterError
-from mbusmaster.releases.description import HIGHEST_NUMBER, Description, Kind, Platform, this_platform
-from mbusmaster.releases.making import (
+from mbusreleases.description import HIGHEST_NUMBER, Description, Kind, Platform, this_platform
+from mbusreleases.errors import MakingError, ReleasesError
+from mbusreleases.making import (
     ROLES,
     KeyFolder,
     check,
@@ -23,8 +23,8 @@ from mbusmaster.releases.making import (
     replace_keys,
     summary,
 )
-from mbusmaster.releases.repository import MakingError, ReleaseRepository
-from mbusmaster.releases.wheels import build_target
+from mbusreleases.repository import ReleaseRepository
+from mbusreleases.wheels import build_target
 
 OFFLINE_PASSPHRASE: Final = "MBUSMASTER_RELEASE_PASSPHRASE"  # noqa: S105 - the name of a variable
 ONLINE_PASSPHRASE: Final = "MBUSMASTER_ONLINE_PASSPHRASE"  # noqa: S105 - the name of a variable
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         options.run(options, datetime.now(UTC).replace(microsecond=0))
-    except (MasterError, OSError) as error:
+    except (ReleasesError, OSError) as error:
         print(f"releases: {error}", file=sys.stderr)
         return 1
     return 0
@@ -102,9 +102,9 @@ def _key_folder(options: argparse.Namespace, *, new: bool = False) -> KeyFolder:
     if passphrase is None:
         passphrase = getpass.getpass("Passphrase of the offline keys: ").encode()
         if new and getpass.getpass("Again: ").encode() != passphrase:
-            raise MasterError("these were two different passphrases")
+            raise ReleasesError("these were two different passphrases")
     if new and len(passphrase) < _SHORTEST:
-        raise MasterError(f"a passphrase has at least {_SHORTEST} characters")
+        raise ReleasesError(f"a passphrase has at least {_SHORTEST} characters")
     return KeyFolder(options.keys, passphrase, _from_environment(ONLINE_PASSPHRASE))
 
 
@@ -128,9 +128,7 @@ def _number(text: str) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     here = this_platform()
-    parser = argparse.ArgumentParser(
-        prog="python -m mbusmaster.releases", description="Makes and signs releases."
-    )
+    parser = argparse.ArgumentParser(prog="python -m mbusreleases", description="Makes and signs releases.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     keys = commands.add_parser("keys", help="make all keys, and a repository that trusts them")
     build = commands.add_parser("build", help="build the target of a release for this machine, unsigned")

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from mbusmaster.releases import __main__ as command
-from mbusmaster.releases.description import this_platform
-from mbusmaster.releases.errors import EXPIRED, WRONG_SIGNATURE, ReleaseError
-from mbusmaster.releases.keys import KeyFileError
-from mbusmaster.releases.making import (
+from mbusreleases import __main__ as command
+from mbusreleases.description import this_platform
+from mbusreleases.errors import EXPIRED, WRONG_SIGNATURE, KeyFileError, MakingError, ReleaseError
+from mbusreleases.making import (
     ROLES,
     KeyFolder,
     check,
@@ -20,7 +19,7 @@ from mbusmaster.releases.making import (
     refresh,
     replace_keys,
 )
-from mbusmaster.releases.repository import MakingError, ReleaseRepository
+from mbusreleases.repository import ReleaseRepository
 from support.needs import PROJECT
 from support.releases import NOW, ReleaseMaker
 from support.slots import SYSTEM_PYTHON, Machine

@@ -8,9 +8,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from mbusmaster.releases.archive import pack
-from mbusmaster.releases.description import DESCRIPTION, Description
-from mbusmaster.releases.repository import MakingError
+from mbusreleases.archive import pack
+from mbusreleases.description import DESCRIPTION, Description
+from mbusreleases.errors import MakingError
 
 EXTRAS: Final = ("master", "panel")
 _NAME: Final = "mbusmaster"

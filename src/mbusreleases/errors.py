@@ -1,15 +1,16 @@
-"""Why a release is not taken: one error, its kinds as templates that pages can translate.
+"""The errors of releases; why one is not taken stands in templates that pages can translate.
 
 ::
 
-    MasterError
-    └── ReleaseError        template and values apart; the release was not taken and nothing has changed
+    ReleasesError
+    ├── ReleaseError        template and values apart; the release was not taken and nothing has changed
+    ├── KeyFileError        a private key cannot be read, or is there already
+    └── MakingError         a release cannot be made like this
 """
 
 from collections.abc import Mapping
 from typing import Final
 
-from mbusmaster.errors import MasterError
 from mbusweb.texts import mark
 
 # What the file is.
@@ -89,7 +90,19 @@ SERVER_LACKS: Final = mark(
 )
 
 
-class ReleaseError(MasterError):
+class ReleasesError(Exception):
+    """Base of everything that this package raises on purpose."""
+
+
+class KeyFileError(ReleasesError):
+    """A private key cannot be read, or is there already."""
+
+
+class MakingError(ReleasesError):
+    """A release cannot be made like this."""
+
+
+class ReleaseError(ReleasesError):
     """A release was not taken; nothing has changed.
 
     :ivar template: what, and what to do, in English: one of the constants of this module.

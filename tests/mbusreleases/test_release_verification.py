@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from tuf.ngclient import Urllib3Fetcher
 
-from mbusmaster.releases import errors
-from mbusmaster.releases.description import Kind, Platform, this_platform
-from mbusmaster.releases.errors import ReleaseError
-from mbusmaster.releases.sources import Source, from_folder, from_folder_of_server, from_server
-from mbusmaster.releases.verify import Release, Repository, open_bundle, verify
+from mbusreleases import errors
+from mbusreleases.description import Kind, Platform, this_platform
+from mbusreleases.errors import ReleaseError
+from mbusreleases.sources import Source, from_folder, from_folder_of_server, from_server
+from mbusreleases.verify import Release, Repository, open_bundle, verify
 from support.releases import NOW, ReleaseMaker
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from mbusmaster.releases.description import this_platform
-from mbusmaster.releases.errors import ReleaseError
-from mbusmaster.releases.sources import from_folder
-from mbusmaster.releases.verify import open_bundle, verify
+from mbusreleases.description import this_platform
+from mbusreleases.errors import ReleaseError
+from mbusreleases.sources import from_folder
+from mbusreleases.verify import open_bundle, verify
 from support.releases import NOW, ReleaseMaker
 
 ROUNDS = 60

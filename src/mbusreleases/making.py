@@ -10,13 +10,13 @@ from typing import Final
 
 from securesystemslib.signer import CryptoSigner
 
-from mbusmaster.releases.archive import unpack
-from mbusmaster.releases.description import Description, Kind, Platform, read_description
-from mbusmaster.releases.errors import ReleaseError
-from mbusmaster.releases.keys import OFFLINE, ONLINE, ROOT_THRESHOLD, ROOTS, KeyFileError, load_key, make_key
-from mbusmaster.releases.repository import MakingError, ReleaseRepository, Signers
-from mbusmaster.releases.sources import from_folder
-from mbusmaster.releases.verify import LIMITS, Release, open_bundle, open_target, verify
+from mbusreleases.archive import unpack
+from mbusreleases.description import Description, Kind, Platform, read_description
+from mbusreleases.errors import KeyFileError, MakingError, ReleaseError
+from mbusreleases.keys import OFFLINE, ONLINE, ROOT_THRESHOLD, ROOTS, load_key, make_key
+from mbusreleases.repository import ReleaseRepository, Signers
+from mbusreleases.sources import from_folder
+from mbusreleases.verify import LIMITS, Release, open_bundle, open_target, verify
 
 ROLES: Final = {
     **{f"{OFFLINE}/{name}": "root" for name in ROOTS},
