@@ -4,6 +4,8 @@
 each once. Only what the receipt names may leave the outbox.
 """
 
+import secrets
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Final
 
@@ -34,10 +36,21 @@ class Outcome(StrEnum):
     """Some telegrams came, the last did not."""
 
 
+def new_id(taken: datetime) -> str:
+    """Make the id of a reading: unlike any other, and behind those of before in the index of a store (RFC 9562 5.7).
+
+    :param taken: aware; a clock that is wrong makes an id that is as good.
+    """
+    milliseconds = max(0, int(taken.timestamp() * 1000)) & 0xFFFF_FFFF_FFFF
+    chance = secrets.randbits(74)
+    number = milliseconds << 80 | 0x7 << 76 | (chance >> 62) << 64 | 0b10 << 62 | chance & (1 << 62) - 1
+    return f"{number:032x}"
+
+
 class Reading(Message):
     """One reading of one meter.
 
-    :ivar id: made when the reading is stored, for good: 32 hex digits.
+    :ivar id: `new_id`, made when the reading is stored, for good: 32 hex digits.
     :ivar schedule: id of the schedule or of the command that wanted it.
     :ivar slot: when it should have been taken.
     :ivar taken: by the master's clock, when the last telegram was here.

@@ -15,14 +15,13 @@ import contextlib
 import logging
 import os
 import sqlite3
-import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from mbushosting.contact import OutboxReport
-from mbushosting.readings import MAX_BATCH, Reading, Receipt
+from mbushosting.readings import MAX_BATCH, Reading, Receipt, new_id
 from mbusmaster.hosting import rows
 from mbusmaster.hosting.alarms import Alarms
 from mbusmaster.hosting.database import Database, get_fact, milliseconds_of, moment_at, set_fact
@@ -117,9 +116,9 @@ class Outbox:
 
     async def store(self, taken: Taken) -> str:
         """Keep a reading for good; give its id. Raise `HostingFileError` when that cannot be."""
-        id = uuid.uuid4()
+        id = new_id(taken.taken)
         try:
-            await self._store(taken, id.bytes)
+            await self._store(taken, bytes.fromhex(id))
         except HostingFileError as error:
             self._until_check = 0
             self._alarms.begin("store", Text(NOT_STORED, {"reason": str(error)}))
@@ -127,7 +126,7 @@ class Outbox:
         self._alarms.end("store")
         self._counts[State.WAITING] += 1
         self._tell_arrived()
-        return id.hex
+        return id
 
     async def parcel(self, most: int = MAX_BATCH, skip: Collection[str] = ()) -> Parcel:
         """Give what should go out next, the oldest first, and history that is wanted again behind what is new.
