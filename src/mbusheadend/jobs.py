@@ -66,6 +66,7 @@ class Job:
     :ivar done: of `of` pieces; `of` is 0 while nobody knows.
     :ivar text: what is going on, NO_TEXT where nothing was said.
     :ivar outcome: NO_TEXT while it is at work.
+    :ivar pieces: what came of single pieces, as far as the work tells it: number and word, for programs.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class Job:
         self.of = 0
         self.text = NO_TEXT
         self.outcome = NO_TEXT
+        self.pieces: dict[int, str] = {}
         self.is_wanted = True
         """False as soon as it was cancelled: a thread of the work, which nobody can stop from outside, returns then."""
         self._tell = tell

@@ -3,6 +3,7 @@
 What is read is stored like all readings, so the same tables, plots and exports show it.
 """
 
+from mbusheadend.local.check import start_check
 from mbusheadend.local.credentials import NO_CREDENTIALS, Credentials, Kept
 from mbusheadend.local.errors import LocalError
 from mbusheadend.local.masters import (
@@ -17,5 +18,5 @@ from mbusheadend.local.reading import KIND, read_local, start_reading
 
 __all__ = [
     "KIND", "NO_CREDENTIALS", "Credentials", "Kept", "ListImport", "LocalError", "add_master", "change_master",
-    "credentials_of", "delete_master", "import_list", "read_local", "start_reading",
+    "credentials_of", "delete_master", "import_list", "read_local", "start_check", "start_reading",
 ]  # fmt: skip

@@ -174,6 +174,7 @@ class _Round:
         if reading.telegrams and not self.answered:
             await self.store.note_local_contact(self.serial, self.now())
             self.answered = True
+        self.job.pieces[self.meters[self.done].id] = str(reading.outcome)
         self.outcomes.append(reading.outcome)
 
     def _tell(self) -> None:

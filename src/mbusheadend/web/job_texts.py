@@ -10,7 +10,6 @@ from mbusweb.texts import mark
 
 BACKUP: Final = "backup"
 TRIAL: Final = "test message"
-CONNECTION: Final = "connection check"
 """Kinds of jobs that pages start."""
 _STATES: Final[Mapping[JobState, str]] = {
     JobState.AT_WORK: mark("At work"),
