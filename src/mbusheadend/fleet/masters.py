@@ -8,15 +8,12 @@ from typing import Final
 
 from mbusheadend.fleet.day import DayCount
 from mbusheadend.fleet.desk import Desk
-from mbusheadend.store import Master, StoredCertificate, StoredCommand
+from mbusheadend.store import Master, Store, StoredCertificate, StoredCommand
 from mbusheadend.store.browsing import MasterFilter, MasterPage
 from mbusheadend.store.fleet import CommandState
-from mbushosting.contact import Command, CommandKind, Orders
+from mbusheadend.watch.limits import limits_in
+from mbushosting.contact import Command, CommandKind
 
-INTERVAL: Final = timedelta(seconds=Orders.model_fields["interval"].default)
-"""Between two calls of a master where nothing happens."""
-OVERDUE: Final = 3 * INTERVAL
-"""A master that was silent for longer should have called."""
 MOST_COMMANDS: Final = 50
 """Shown of one master."""
 
@@ -77,15 +74,20 @@ class MasterView:
         return next((one.not_after for one in self.certificates if one.revoked is None), None)
 
 
-def state_of(master: Master, now: datetime, *, is_connected: bool) -> CallState:
-    """Say whether a master is there."""
+async def overdue_after(store: Store) -> timedelta:
+    """Give after how long without a call a master is overdue: then an alarm is raised, too. Raise `StoreError`."""
+    return timedelta(minutes=(await limits_in(store)).silent_minutes)
+
+
+def state_of(master: Master, now: datetime, overdue: timedelta, *, is_connected: bool) -> CallState:
+    """Say whether a master is there; it is overdue after so long without a call."""
     if master.local is not None:
         return CallState.LOCAL
     if is_connected:
         return CallState.CONNECTED
     if master.last_contact is None:
         return CallState.NEVER
-    return CallState.OVERDUE if now - master.last_contact > OVERDUE else CallState.HEARD
+    return CallState.OVERDUE if now - master.last_contact > overdue else CallState.HEARD
 
 
 async def list_masters(desk: Desk, chosen: MasterFilter, offset: int = 0, limit: int = 50) -> MasterRows:
@@ -126,11 +128,11 @@ async def _rows(desk: Desk, masters: tuple[Master, ...]) -> tuple[MasterRow, ...
     alarms = await desk.store.alarms_at(serials)
     view = await desk.day.glance()
     days: Mapping[str, DayCount] = {} if view is None else view.masters
-    now = desk.now()
+    now, overdue = desk.now(), await overdue_after(desk.store)
     return tuple(
         MasterRow(
             master,
-            state_of(master, now, is_connected=desk.is_connected(master.serial)),
+            state_of(master, now, overdue, is_connected=desk.is_connected(master.serial)),
             meters.get(master.serial, 0),
             alarms.get(master.serial, 0),
             days.get(master.serial),

@@ -10,7 +10,7 @@ from mbusheadend.alarms.kinds import Severity
 from mbusheadend.fleet.day import DayView
 from mbusheadend.fleet.desk import Desk
 from mbusheadend.fleet.enrolling import is_usable
-from mbusheadend.fleet.masters import OVERDUE, MasterRow, list_masters
+from mbusheadend.fleet.masters import MasterRow, list_masters, overdue_after
 from mbusheadend.store.browsing import Arrival, FleetCounts, MasterFilter, MasterSort
 
 UNREAD: Final = timedelta(days=1)
@@ -62,10 +62,11 @@ async def overview(desk: Desk, connected: int) -> Overview:
     :param connected: masters to which an order gets within a moment.
     """
     now = desk.now()
-    counts = await desk.store.count_fleet(now - OVERDUE, now - UNREAD)
+    heard_since = now - await overdue_after(desk.store)
+    counts = await desk.store.count_fleet(heard_since, now - UNREAD)
     silent: tuple[MasterRow, ...] = ()
     if counts.silent or counts.never:
-        chosen = MasterFilter(silent_since=now - OVERDUE, sort=MasterSort.CONTACT, descending=True)
+        chosen = MasterFilter(silent_since=heard_since, sort=MasterSort.CONTACT, descending=True)
         silent = (await list_masters(desk, chosen, limit=MOST_SILENT)).rows
     arrivals = await desk.store.newest_arrivals(MOST_ARRIVALS)
     return Overview(

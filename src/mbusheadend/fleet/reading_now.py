@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Final
 
 from mbusheadend.fleet.desk import Desk
-from mbusheadend.fleet.masters import CallState, is_open, state_of
+from mbusheadend.fleet.masters import CallState, is_open, overdue_after, state_of
 from mbusheadend.store import CommandState, Meter, StoredCommand, StoreRefusedError, UnknownError
 from mbusheadend.store.browsing import CommandReading
 from mbushosting.contact import Command, CommandKind
@@ -196,7 +196,8 @@ async def _progress(desk: Desk, command: StoredCommand) -> MasterProgress:
         name, call, heard = "", CallState.NEVER, None
     else:
         name, heard = master.name, master.last_contact
-        call = state_of(master, now, is_connected=desk.is_connected(serial))
+        overdue = await overdue_after(desk.store)
+        call = state_of(master, now, overdue, is_connected=desk.is_connected(serial))
     named = {(one.bus, one.address) for one in command.command.meters}
     meters = [
         meter

@@ -2,7 +2,9 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from mbusheadend.store import Store
 
 
 class Limits(BaseModel):
@@ -34,3 +36,13 @@ class Limits(BaseModel):
 
 NOTE = "limits"
 """Under which the store has them."""
+
+
+async def limits_in(store: Store) -> Limits:
+    """Give those that are in force. Raise `StoreError`."""
+    text = await store.read_note(NOTE)
+    try:
+        return Limits() if text is None else Limits.model_validate_json(text)
+    except ValidationError:
+        # Of another version.
+        return Limits()

@@ -15,7 +15,7 @@ from mbusheadend.alarms.kinds import EVENTS, JUDGMENTS, AlarmKind
 from mbusheadend.filling.filler import Filler, read_on_day
 from mbusheadend.store import Completeness, Master, Store, UnknownError
 from mbusheadend.watch import masters, meters
-from mbusheadend.watch.limits import NOTE, Limits
+from mbusheadend.watch.limits import Limits, limits_in
 from mbushosting.readings import Reading
 from mbushosting.schedules import Schedule
 from mbusweb.texts import Text, mark
@@ -53,12 +53,7 @@ class Look:
 
     async def limits(self) -> Limits:
         """Give the limits in force."""
-        text = await self._store.read_note(NOTE)
-        try:
-            return Limits() if text is None else Limits.model_validate_json(text)
-        except ValidationError:
-            # Of another version.
-            return Limits()
+        return await limits_in(self._store)
 
     async def at_masters(self) -> None:
         """Look at what masters said, and when; at wrong and exchanged meters; end what happened long ago."""

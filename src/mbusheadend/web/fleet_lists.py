@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Final, Self
 from urllib.parse import urlencode
 
-from mbusheadend.fleet.masters import OVERDUE
 from mbusheadend.fleet.overview import UNREAD
 from mbusheadend.store.browsing import MasterFilter, MasterSort, MeterFilter, MeterSort
 from mbusweb.locale import format_number
@@ -117,13 +116,13 @@ def meters_address(address: Mapping[str, str]) -> ListAddress:
     return ListAddress.of(METERS, address, names)
 
 
-def master_filter(view: ListAddress, now: datetime) -> MasterFilter:
-    """Say what an address wants."""
+def master_filter(view: ListAddress, heard_since: datetime) -> MasterFilter:
+    """Say what an address wants; who did not call from `heard_since` on is overdue."""
     sort = view.get("sort")
     return MasterFilter(
         text=view.get("text"),
         group=view.get("group") or None,
-        silent_since=now - OVERDUE if view.get("show") == "overdue" else None,
+        silent_since=heard_since if view.get("show") == "overdue" else None,
         has_alarm=True if view.get("show") == "alarms" else None,
         sort=MasterSort(sort) if sort in set(MasterSort) else MasterSort.SERIAL,
         descending=view.is_descending,

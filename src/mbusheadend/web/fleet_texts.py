@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from mbusheadend.fleet.masters import OVERDUE, CallState, MasterRow, is_open
+from mbusheadend.fleet.masters import CallState, MasterRow, is_open
 from mbusheadend.fleet.reading_now import MasterProgress, ReadState
 from mbusheadend.store import CommandState, StoredCommand
 from mbusheadend.web.value_texts import age_text, outcome_text
@@ -15,6 +15,7 @@ from mbusweb.locale import gettext as _
 from mbusweb.texts import mark
 
 _MINUTE: Final = timedelta(minutes=1)
+_HOUR: Final = timedelta(hours=1)
 CLOCK_TOLERANCE: Final = timedelta(seconds=5)
 """The way of a message takes its time, too."""
 _CLOCKS: Final = {
@@ -114,7 +115,7 @@ def master_sign(row: MasterRow, now: datetime) -> Sign:
             return Sign(_("Overdue"), "bad")
         case CallState.LOCAL:
             return Sign(_("Read from here"), "none")
-    return Sign(_("Never heard"), "bad" if now - row.master.enrolled > OVERDUE else "none")
+    return Sign(_("Never heard"), "bad" if now - row.master.enrolled > _HOUR else "none")
 
 
 def clock_sign(row: MasterRow) -> Sign | None:

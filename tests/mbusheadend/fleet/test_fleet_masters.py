@@ -7,10 +7,19 @@ import pytest
 
 from mbusheadend.authority import open_authority
 from mbusheadend.fleet.enrolling import EnrolmentError, is_usable, make_enrolment
-from mbusheadend.fleet.masters import OVERDUE, CallState, ask_for_list, is_open, list_masters, see_master
+from mbusheadend.fleet.masters import (
+    CallState,
+    ask_for_list,
+    is_open,
+    list_masters,
+    overdue_after,
+    see_master,
+)
 from mbusheadend.presence import BETWEEN_SECONDS, Presence
 from mbusheadend.store import UnknownError
 from mbusheadend.store.browsing import MasterFilter
+from mbusheadend.watch.actions import set_limits
+from mbusheadend.watch.limits import Limits
 from mbushosting.enrolment import read_token
 from support.headend_fleet import LOCAL, URL, Bench
 from support.headend_messages import START, contact, enrol, listed
@@ -20,7 +29,10 @@ async def test_a_master_is_connected_heard_overdue_never_heard_or_read_locally(a
     store = at_desk.store
     await enrol(store, "M1", "M2", "M3", "M4")
     await store.add_local_master("L5", "", LOCAL, START)
-    for serial, ago in (("M1", OVERDUE), ("M2", OVERDUE), ("M3", 1.1 * OVERDUE)):
+    await set_limits(store, Limits(silent_minutes=30))
+    overdue = await overdue_after(store)
+    assert overdue == timedelta(minutes=30)
+    for serial, ago in (("M1", overdue), ("M2", overdue), ("M3", 1.1 * overdue)):
         await store.note_contact(serial, contact(serial), START - ago)
     at_desk.connected.add("M1")
     rows = (await list_masters(at_desk.desk, MasterFilter())).rows

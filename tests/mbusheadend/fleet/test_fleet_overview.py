@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 
-from mbusheadend.fleet.masters import OVERDUE
 from mbusheadend.fleet.overview import Step, overview
 from mbusheadend.store import Assignment
 from mbushosting.schedules import Every, Schedule
@@ -33,7 +32,7 @@ async def test_it_says_what_to_do_next_until_readings_come(at_desk: Bench) -> No
 async def test_it_names_who_should_have_called(at_desk: Bench) -> None:
     await enrol(at_desk.store, "M1", "M2", "M3")
     await at_desk.store.note_contact("M1", contact("M1"), START)
-    await at_desk.store.note_contact("M2", contact("M2"), START - 2 * OVERDUE)
+    await at_desk.store.note_contact("M2", contact("M2"), START - timedelta(hours=1))
     seen = await overview(at_desk.desk, 1)
     assert (seen.calling, seen.counts.silent, seen.counts.never, seen.connected) == (1, 1, 1, 1)
     assert [row.master.serial for row in seen.silent] == ["M2", "M3"]

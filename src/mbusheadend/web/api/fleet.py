@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Self
 from fastapi import APIRouter, Query
 
 from mbusheadend.fleet.day import DayCount
-from mbusheadend.fleet.masters import OVERDUE, MasterRow, list_masters, see_master
+from mbusheadend.fleet.masters import MasterRow, list_masters, overdue_after, see_master
 from mbusheadend.fleet.overview import overview
 from mbusheadend.store import StoredCertificate, StoredCommand
 from mbusheadend.store.browsing import MasterFilter, MasterSort
@@ -172,9 +172,8 @@ def router(services: Services) -> APIRouter:
         limit: Limit = 100,
     ) -> Masters:
         """List masters."""
-        chosen = MasterFilter(
-            text, group, services.now() - OVERDUE if overdue else None, has_alarm, sort, descending
-        )
+        since = services.now() - await overdue_after(services.store) if overdue else None
+        chosen = MasterFilter(text, group, since, has_alarm, sort, descending)
         found = await list_masters(desk, chosen, offset, limit)
         rows = [Master.of_row(row) for row in found.rows]
         return Masters(masters=rows, matching=found.matching, total=found.total)

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from mbusheadend.audit_kinds import AuditKind
-from mbusheadend.fleet.masters import MasterRow, is_open, list_masters, see_master
+from mbusheadend.fleet.masters import MasterRow, is_open, list_masters, overdue_after, see_master
 from mbusheadend.meterfile import write_meters
 from mbusheadend.store.browsing import GroupKind, MasterSort
 from mbusheadend.web.door import READER
@@ -85,7 +85,7 @@ def master_path(serial: str, more: str = "") -> str:
 
 async def _list(services: Services, view: ListAddress) -> dict[str, Any]:
     now = services.now()
-    chosen = master_filter(view, now)
+    chosen = master_filter(view, now - await overdue_after(services.store))
     found = await list_masters(services.desk, chosen, view.offset)
     if found.matching and not found.rows:
         view = last_page(view, found.matching)
