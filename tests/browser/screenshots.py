@@ -17,6 +17,7 @@ from typing import Final
 
 from playwright.async_api import Browser, expect
 
+from browser import readings_pictures
 from browser.machine_site import machine_site
 from support.browser import DESK, PHONE, Site, Visit, Words, chromium, demo_site, visit
 from support.needs import PROJECT
@@ -133,6 +134,10 @@ async def main() -> None:
             with tempfile.TemporaryDirectory() as folder:
                 async with machine_site(Path(folder)) as site:
                     await pictures_of_the_machine(browser, site, wanted)
+        if everything or wanted & readings_pictures.PAGES.keys():
+            await readings_pictures.pictures_of_readings(
+                browser, wanted, lambda name, png: save(name, small(png))
+            )
 
 
 async def pictures_of_the_demo(browser: Browser, site: Site, wanted: set[str]) -> None:
@@ -213,9 +218,13 @@ async def shoot(user: Visit, name: str) -> None:
     await user.page.set_viewport_size({"width": size["width"], "height": max(height, 300)})
     data = small(await user.page.screenshot(animations="disabled", caret="hide"))
     await user.page.set_viewport_size(size)
+    save(name, data)
+
+
+def save(name: str, png: bytes) -> None:
     target = TARGET / f"{name}.png"
-    target.write_bytes(data)
-    print(f"{target.relative_to(PROJECT)}: {len(data) // 1024} kB")
+    target.write_bytes(png)
+    print(f"{target.relative_to(PROJECT)}: {len(png) // 1024} kB")
 
 
 def small(png: bytes) -> bytes:

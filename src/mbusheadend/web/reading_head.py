@@ -55,16 +55,15 @@ async def head_of(request: Request, services: Services, meter: Meter, now: datet
         tuple(status_texts(latest.status)),
         alarms,
         f"/alarms?meter={meter.id}" if "/alarms" in paths else "",
-        tuple(_tabs(meter, request.url.path)),
+        tuple(_tabs(meter, request.url.path, paths)),
     )
 
 
 async def _facts(
     services: Services, meter: Meter, latest: Latest, paths: Collection[str]
 ) -> list[tuple[str, str, str]]:
-    settings = f"/meters/{meter.id}" if "/meters/{number}" in paths else ""
     facts = [
-        (_("Number"), number_of(meter) if meter.name or settings else "", settings),
+        (_("Number"), number_of(meter) if meter.name else "", ""),
         (_("Medium"), medium_of(meter), ""),
         (_("Manufacturer"), manufacturer_of(meter), ""),
         (_("Secondary address"), meter.identity if len(meter.identity) == 16 else "", ""),
@@ -92,12 +91,14 @@ async def _name_of_master(services: Services, serial: str) -> str:
         return serial
 
 
-def _tabs(meter: Meter, here: str) -> list[tuple[str, str, bool]]:
+def _tabs(meter: Meter, here: str, paths: Collection[str]) -> list[tuple[str, str, bool]]:
     front = f"/readings/{meter.id}"
-    tabs = (
+    tabs = [
         (front, _("Plot")),
         (f"{front}/table", _("Table")),
         (f"{front}/consumption", _("Consumption")),
         (f"{front}/completeness", _("Completeness")),
-    )
+    ]
+    if "/meters/{number}" in paths:
+        tabs.append((f"/meters/{meter.id}", _("About the meter")))
     return [(path, text, path == here) for path, text in tabs]
