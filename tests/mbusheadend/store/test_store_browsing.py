@@ -195,8 +195,24 @@ async def test_a_group_is_renamed_where_schedules_name_it_too(store: Store) -> N
     assert await store.groups(GroupKind.MASTERS) == {"north": 2}
     (schedule,) = await store.schedules()
     assert schedule.assignment.groups == {"north"}
+    assert await store.rename_group(GroupKind.MASTERS, "north", "north") == 2
+    assert await store.groups(GroupKind.MASTERS) == {"north": 2}
     with pytest.raises(UnknownError):
         await store.rename_group(GroupKind.MASTERS, "south", "west")
+
+
+async def test_who_waits_for_orders_hears_of_a_group_that_touches_it(store: Store) -> None:
+    await fleet(store)
+    for kind, member in ((GroupKind.MASTERS, "M1"), (GroupKind.METERS, await number_of(store, HEAT))):
+        with store.changes.watch("M1") as here, store.changes.watch("M2") as elsewhere:
+            await store.join_group(kind, "x", [member])
+            assert (here.is_set(), elsewhere.is_set()) == (True, False)
+            here.clear()
+            await store.rename_group(kind, "x", "y")
+            assert (here.is_set(), elsewhere.is_set()) == (True, False)
+            here.clear()
+            await store.leave_group(kind, "y", [member])
+            assert (here.is_set(), elsewhere.is_set()) == (True, False)
 
 
 async def test_a_schedule_that_somebody_else_has_changed_is_not_overwritten(store: Store) -> None:

@@ -63,38 +63,43 @@ class SqliteGroups:
         query = (
             f"INSERT OR IGNORE INTO {table.name} ({table.column}, name) SELECT id, ? FROM ({table.members})"  # noqa: S608
         )
-        return await self._change(query, name, members)
+        return await self._change(table, query, name, members)
 
     async def leave_group(self, kind: GroupKind, name: str, members: Iterable[str | int]) -> int:
         """See the protocol."""
         table = _TABLES[kind]
         query = f"DELETE FROM {table.name} WHERE name = ? AND {table.column} IN ({table.members})"  # noqa: S608
-        return await self._change(query, name, members)
+        return await self._change(table, query, name, members)
 
     async def rename_group(self, kind: GroupKind, old: str, new: str) -> int:
         """See the protocol."""
         table = _TABLES[kind]
         _check(new)
+        inside = f"SELECT {table.column} FROM {table.name} WHERE name = ?"  # noqa: S608
 
         def work(connection: sqlite3.Connection) -> tuple[int, tuple[str, ...]]:
             count = f"SELECT count(*) FROM {table.name} WHERE name = ?"  # noqa: S608
             there: int = connection.execute(count, (old,)).fetchone()[0]
             if not there:
                 raise UnknownError(f"there is no group {old}")
+            touched = _touched(connection, table, inside, old)
+            if new == old:
+                return there, ()
             connection.execute(f"UPDATE OR IGNORE {table.name} SET name = ? WHERE name = ?", (new, old))  # noqa: S608
             connection.execute(f"DELETE FROM {table.name} WHERE name = ?", (old,))  # noqa: S608
             _rename_in_schedules(connection, table.assigned, old, new)
-            return there, _everybody(connection)
+            return there, touched
 
         count, serials = await self._database.write(work)
         self._changes.tell(serials)
         return count
 
-    async def _change(self, query: str, name: str, members: Iterable[str | int]) -> int:
+    async def _change(self, table: _Table, query: str, name: str, members: Iterable[str | int]) -> int:
         wanted = json.dumps(list(members))
 
         def work(connection: sqlite3.Connection) -> tuple[int, tuple[str, ...]]:
-            return connection.execute(query, (name, wanted)).rowcount, _everybody(connection)
+            count = connection.execute(query, (name, wanted)).rowcount
+            return count, _touched(connection, table, table.members, wanted)
 
         count, serials = await self._database.write(work)
         # Who waits looks again what it ought to have; mostly that is what it has.
@@ -102,8 +107,16 @@ class SqliteGroups:
         return count
 
 
-def _everybody(connection: sqlite3.Connection) -> tuple[str, ...]:
-    return tuple(row[0] for row in connection.execute("SELECT serial FROM master WHERE removed IS NULL"))
+def _touched(connection: sqlite3.Connection, table: _Table, members: str, value: str) -> tuple[str, ...]:
+    """Give the masters that are among members, or where meters of them are."""
+    if table.column == "master":
+        query = f"SELECT serial FROM master WHERE id IN ({members})"  # noqa: S608
+    else:
+        query = (
+            "SELECT DISTINCT serial FROM stay JOIN master ON master.id = stay.master"  # noqa: S608
+            f" WHERE until IS NULL AND meter IN ({members})"
+        )
+    return tuple(row[0] for row in connection.execute(query, (value,)))
 
 
 def _rename_in_schedules(connection: sqlite3.Connection, key: str, old: str, new: str) -> None:
