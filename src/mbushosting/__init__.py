@@ -10,5 +10,6 @@ schedules.py     which meters are read, when, and how
 slots.py         when that is: the one thing that is computed here, as both ends must agree on it
 readings.py      what was read: batches, and the receipt for them
 enrolment.py     the token with which a master is taken in
+firmware.py      where releases for masters are
 ===============  ==================================================================================================
 """

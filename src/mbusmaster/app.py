@@ -174,7 +174,14 @@ class Master:
             _now,
             time.monotonic,
             helper,
-            Wishes(self._works, self._is_quiet, self.restart.request, record, self._network_changed),
+            Wishes(
+                self._works,
+                self._is_quiet,
+                self.restart.request,
+                record,
+                self._network_changed,
+                lambda: self._hosted.update_source,
+            ),
         )
 
     def _hosted_reading(self, state: Path) -> HostedByHeadEnd:
@@ -196,6 +203,7 @@ class Master:
                 release=self._release,
                 problems=self._problems,
                 record=record,
+                head_end_changed=self._machine.head_end_changed,
             ),
         )
 

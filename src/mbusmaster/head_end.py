@@ -14,12 +14,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from mbushosting.firmware import FIRMWARE
 from mbusmaster.bus.engine import BusEngine
 from mbusmaster.bus.health import BusState
 from mbusmaster.bus.writes import WriteSeen
 from mbusmaster.hosting.credentials import FOLDER, Credentials, CredentialsError, Enrolled
 from mbusmaster.hosting.errors import HostingFileError
-from mbusmaster.hosting.places import Place
+from mbusmaster.hosting.places import Place, PlaceError, Proxy, read_proxy
 from mbusmaster.hosting.state import (
     CLIENT,
     CredentialState,
@@ -36,6 +37,7 @@ from mbusmaster.system.clock import ClockBelief
 from mbusmaster.system.identity import Identity
 from mbusmaster.system.leds import PanelState
 from mbusmaster.system.memory import give_back_code
+from mbusmaster.system.update_source import NOBODY, UpdateSource
 from mbusweb.texts import Text, mark
 
 if TYPE_CHECKING:
@@ -50,6 +52,8 @@ TIDY_SECONDS: Final = 20.0
 OFF: Final = mark("Hosting is switched off.")
 CLOSED: Final = mark("Nothing leaves this master before its first user is made.")
 
+_NO_WAY: Final = Proxy("", 0)
+
 _log = logging.getLogger(__name__)
 
 
@@ -63,6 +67,7 @@ class Surroundings:
     :ivar release: number of the installed release; empty where there is none.
     :ivar problems: of the rest of the master, in English.
     :ivar record: writes into the audit log: what, and where it came from.
+    :ivar head_end_changed: is called when this master was taken in, or has left.
     """
 
     settings: Callable[[], Settings]
@@ -77,6 +82,7 @@ class Surroundings:
     release: Callable[[], str]
     problems: Callable[[], Iterable[str]]
     record: Callable[[str, str], None]
+    head_end_changed: Callable[[], None] = lambda: None
 
     @property
     def hosting(self) -> HostingSettings:
@@ -120,6 +126,21 @@ class HostedByHeadEnd:
         """Whether the head-end answered the last time; None while no head-end is to be called."""
         return None if not self._is_on() else self._hosting is not None and self._hosting.state.reached
 
+    @property
+    def update_source(self) -> UpdateSource:
+        """What this head-end is as an update server; nobody while hosting is off or no head-end is to be called."""
+        enrolled = self._enrolled() if self._is_on() else None
+        proxy = self._proxy()
+        if enrolled is None or proxy == _NO_WAY:
+            return NOBODY
+        return UpdateSource(
+            f"{enrolled.place}{FIRMWARE}",
+            is_head_end=True,
+            authority=enrolled.authority,
+            identity=self._folder / enrolled.current.file,
+            proxy=None if proxy is None else (proxy.host, proxy.port, proxy.credentials),
+        )
+
     def look(self) -> None:
         """Settings or users have changed, or there is a network again."""
         self._stirred.set()
@@ -150,7 +171,7 @@ class HostedByHeadEnd:
         async with self._changing:
             await asyncio.to_thread(work)
             self._seen = _who(self._enrolled())
-        self.look()
+        self._changed()
         return self._credentials.state(self._around.now())
 
     async def leave(self) -> bool:
@@ -159,7 +180,7 @@ class HostedByHeadEnd:
             was_there = self._credentials.state(self._around.now()).standing is not Standing.NONE
             await asyncio.to_thread(self._credentials.forget)
             self._seen = None
-        self.look()
+        self._changed()
         return was_there
 
     async def note_users_reset(self) -> None:
@@ -177,6 +198,17 @@ class HostedByHeadEnd:
     def takes(self, write: WriteSeen) -> bool:
         """Tell whether a write on the bus is part of a round, which is written down as a whole."""
         return write.client == CLIENT
+
+    def _changed(self) -> None:
+        self.look()
+        self._around.head_end_changed()
+
+    def _proxy(self) -> Proxy | None:
+        url = self._around.hosting.proxy
+        try:
+            return read_proxy(url) if url else None
+        except PlaceError:
+            return _NO_WAY
 
     def _is_on(self) -> bool:
         return self._around.hosting.enabled and self._around.may_open() and self._is_enrolled()
@@ -202,7 +234,7 @@ class HostedByHeadEnd:
                 self._seen = found
             what = "left" if found is None else f"enrolled at {found.place} as {found.serial_number}"
             self._around.record(what, "command")
-            self.look()
+            self._changed()
 
     async def _work(self) -> None:
         while True:

@@ -25,6 +25,7 @@ from mbusmaster.system.time_server import ChronyTime
 from mbusmaster.system.update import NoUpdateService, UpdateKind, UpdateService
 from mbusmaster.system.update_server import UpdateServer
 from mbusmaster.system.update_slots import SlotUpdates
+from mbusmaster.system.update_source import NOBODY, UpdateSource
 from mbusmaster.system.update_spool import Spool
 from mbusmaster.system.update_trial import Trial
 
@@ -46,6 +47,7 @@ class Wishes:
     :ivar restart: ends and starts the gateway; takes why.
     :ivar record: writes what became of a release into the audit log: what, and the outcome.
     :ivar network_changed: takes how a trial of new addresses ended.
+    :ivar head_end: gives what is asked for releases where the settings name no update server.
     """
 
     works: Callable[[], Mapping[str, bool]]
@@ -53,6 +55,7 @@ class Wishes:
     restart: Callable[[str], None]
     record: Callable[[str, str], None]
     network_changed: Callable[[NetworkChange], None] = lambda change: None
+    head_end: Callable[[], UpdateSource] = lambda: NOBODY
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +79,14 @@ class Machine:
 
     :ivar runs: to be run until the end, once pages and buses have been tried.
     :ivar settings_changed: takes the paths of settings that were changed.
+    :ivar head_end_changed: this master was taken in, or has left.
     """
 
     network: NetworkApplier = field(default_factory=NoNetworkApplier)
     update: UpdateService = field(default_factory=NoUpdateService)
     runs: tuple[Run, ...] = ()
     settings_changed: Callable[[Collection[str]], None] = lambda paths: None
+    head_end_changed: Callable[[], None] = lambda: None
 
 
 async def start_clock(
@@ -144,11 +149,12 @@ def machine_of(
         serial_number=serial_number,
         clock=now,
         is_quiet=wishes.is_quiet,
+        head_end=wishes.head_end,
     )
     network = NetworkChanger(helper, monotonic=monotonic, on_end=wishes.network_changed)
 
     def settings_changed(paths: Collection[str]) -> None:
-        if any(path.startswith("firmware.") for path in paths):
+        if any(path.startswith(("firmware.", "hosting.")) for path in paths):
             update.settings_changed()
 
-    return Machine(network, update, (network.run, update.run), settings_changed)
+    return Machine(network, update, (network.run, update.run), settings_changed, update.settings_changed)

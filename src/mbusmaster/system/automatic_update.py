@@ -29,6 +29,7 @@ from mbusmaster.system.update import (
 from mbusmaster.system.update_schedule import DAY, daily_wait, first_wait, retry_wait
 from mbusmaster.system.update_server import ServerError, UpdateServer
 from mbusmaster.system.update_slots import SlotUpdates
+from mbusmaster.system.update_source import NOBODY, UpdateSource, source_of
 from mbusreleases.description import number_in
 
 QUIET_SECONDS: Final = 120.0
@@ -51,6 +52,7 @@ class AutomaticUpdate:
     :param slots: installs.
     :param server: asks; what it fetches lies on the disk of the spool.
     :param settings: gives those in force.
+    :param head_end: gives what is asked where they name no server.
     :param serial_number: of this master: makes the times of its questions its own.
     :param clock: gives the time, aware.
     :param is_quiet: tells whether nobody uses the bus now.
@@ -66,17 +68,20 @@ class AutomaticUpdate:
         serial_number: str,
         clock: Callable[[], datetime],
         is_quiet: Callable[[], bool],
+        head_end: Callable[[], UpdateSource] = lambda: NOBODY,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._slots = slots
         self._server = server
         self._settings = settings
+        self._head_end = head_end
         self._serial_number = serial_number
         self._clock = clock
         self._is_quiet = is_quiet
         self._chance = chance
         self._server_state = ServerState()
         self._fetched: Path | None = None
+        self._is_fetched_from_server = True
         self._failures = 0
         self._wish: _Wish | None = None
         self._news = asyncio.Event()
@@ -85,7 +90,8 @@ class AutomaticUpdate:
     def state(self) -> UpdateState:
         """How it stands now, without asking anybody."""
         waiting = shown_number(number_in(self._fetched.name)) if self._fetched else ""
-        server = replace(self._server_state, url=self._settings().server or "", waiting=waiting)
+        source = self._source()
+        server = replace(self._server_state, url=source.url, is_head_end=source.is_head_end, waiting=waiting)
         return replace(self._slots.state, server=server)
 
     async def install(self, name: str, content: AsyncIterator[bytes], size: int | None = None) -> None:
@@ -108,7 +114,7 @@ class AutomaticUpdate:
         self._want(_Wish.INSTALL)
 
     def settings_changed(self) -> None:
-        """Take over the settings: they may name another server, or none."""
+        """Take over the settings, or another head-end: there may be another one to ask, or none."""
         self._news.set()
 
     async def run(self) -> None:
@@ -117,8 +123,11 @@ class AutomaticUpdate:
             tasks.create_task(self._slots.run())
             await self._follow_the_server()
 
+    def _source(self) -> UpdateSource:
+        return source_of(self._settings(), self._head_end)
+
     def _want(self, wish: _Wish) -> None:
-        if not self._settings().server:
+        if not self._source().url:
             raise UpdateError(NO_SERVER)
         if self._server_state.asking or self._slots.state.is_busy:
             raise UpdateError(UNDER_WAY)
@@ -130,24 +139,25 @@ class AutomaticUpdate:
 
     async def _follow_the_server(self) -> None:
         loop = asyncio.get_running_loop()
-        settings = self._settings()
+        settings, source = self._settings(), self._source()
         due = loop.time() + first_wait(self._serial_number, self._chance())
         while True:
             wish = await self._next(due - loop.time())
             before, settings = settings, self._settings()
-            if settings != before:
+            source_before, source = source, self._source()
+            if settings != before or source.url != source_before.url:
                 due = loop.time()
-                if settings.server != before.server:
+                if source.url != source_before.url:
                     self._server_state, self._fetched = ServerState(), None
             is_due = loop.time() >= due
             if is_due:
                 due = loop.time() + DAY
-            if not settings.server:
+            if not source.url:
                 continue
             if wish is _Wish.INSTALL and self._fetched is not None:
                 await self._install(self._fetched)
             elif wish or (is_due and settings.automatic):
-                await self._ask(settings, now=wish is _Wish.INSTALL)
+                await self._ask(source, fetch=settings.automatic, now=wish is _Wish.INSTALL)
                 due = loop.time() + self._wait()
                 if self._fetched is not None and await self._may_install(wish):
                     await self._install(self._fetched)
@@ -167,16 +177,15 @@ class AutomaticUpdate:
         daily = daily_wait(self._clock(), self._serial_number, self._chance())
         return min(daily, retry_wait(self._failures, self._chance())) if self._failures else daily
 
-    async def _ask(self, settings: FirmwareSettings, *, now: bool) -> None:
+    async def _ask(self, source: UpdateSource, *, fetch: bool, now: bool) -> None:
         """Ask the server, and fetch what it has if that is to be installed."""
         self._server_state = replace(self._server_state, asking=True)
         self._fetched = None
         try:
             offered = await self._server.ask(
-                settings.server or "",
-                ca_file=settings.ca_file,
+                source,
                 installed=self._slots.installed if now else max(self._slots.installed, self._taken_back()),
-                fetch=settings.automatic or now,
+                fetch=fetch or now,
                 told=self._told,
             )
         except ServerError as error:
@@ -188,6 +197,7 @@ class AutomaticUpdate:
             newer = shown_number(offered.release) if offered.release > self._slots.installed else ""
             check = ServerCheck(self._clock(), reached=True, offers=newer)
             self._fetched = self._server.folder / offered.file if offered.file else None
+            self._is_fetched_from_server = not source.is_head_end
         self._server_state = ServerState(last=check)
 
     def _taken_back(self) -> int:
@@ -210,8 +220,7 @@ class AutomaticUpdate:
             wish = await self._next(_LOOK_SECONDS)
             if wish is _Wish.INSTALL:
                 return True
-            settings = self._settings()
-            if not (settings.automatic and settings.server):
+            if not (self._settings().automatic and self._source().url):
                 return False
             if not self._is_quiet() or self._slots.state.is_busy:
                 quiet_since = loop.time()
@@ -220,6 +229,6 @@ class AutomaticUpdate:
     async def _install(self, fetched: Path) -> None:
         self._fetched = None
         try:
-            await self._slots.install_fetched(fetched)
+            await self._slots.install_fetched(fetched, from_server=self._is_fetched_from_server)
         except UpdateError as error:
             _log.warning("release %s was not installed: %s", fetched.name, error)

@@ -5,6 +5,7 @@ update_spool      takes a release file from a browser, bounded, and leaves nothi
 update_slots      has the helper check and install it, and restarts the gateway
 update_trial      tells the helper, after the first start of a new release, that all is well
 update_schedule   when the update server is asked
+update_source     who is asked: an update server, or the head-end
 update_child      asks it, in a program of its own
 update_server     runs that program and ends it when it stalls
 automatic_update  all of it together: the updates of a gateway
@@ -26,7 +27,9 @@ NO_UPDATES: Final = mark(
     "releases with the tools of the operating system."
 )
 UNDER_WAY: Final = mark("An update is under way already.")
-NO_SERVER: Final = mark("No update server is named in the settings.")
+NO_SERVER: Final = mark(
+    "No update server is named in the settings, and no head-end has taken this master in."
+)
 NOTHING_NEWER: Final = mark("There is no newer release to install.")
 MAX_SIZE: Final = 256 << 20
 """Bytes of a release file."""
@@ -122,7 +125,8 @@ class ServerCheck:
 class ServerState:
     """How it stands with the update server.
 
-    :ivar url: empty where none is named.
+    :ivar url: empty where nobody is asked.
+    :ivar is_head_end: the settings name none, and the head-end is asked.
     :ivar asking: it is being asked, or a release fetched from it.
     :ivar fetching: number of that release; empty while none is fetched.
     :ivar progress: percent of it.
@@ -130,6 +134,7 @@ class ServerState:
     """
 
     url: str = ""
+    is_head_end: bool = False
     asking: bool = False
     fetching: str = ""
     progress: int = 0

@@ -6,9 +6,10 @@ when standard input ends, whoever asked is gone, and the program ends too.
 
 ::
 
-    → update.fetch {"url", "ca_file", "root", "store", "folder", "installed", "fetch", "images", "timeout"}
+    → update.fetch {"url", "ca_file", "head_end", "authority", "identity", "proxy", "root", "store", "folder", "installed",
+      "fetch", "images", "timeout"}; the first six are those of `update_source.UpdateSource`
     ← progress {"release", "percent"}
-    ← done {"release": number of the newest release, "file": its file in the folder; empty where it was not fetched}
+    ← done {"release": number of the newest release or 0, "file": its file in the folder; empty where it was not fetched}
     ← refused, with what is wrong
 """
 
@@ -19,7 +20,8 @@ import resource
 import ssl
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -39,7 +41,7 @@ from mbusmaster.helper.protocol import (
 )
 from mbusmaster.system.update import MAX_SIZE
 from mbusreleases.description import Kind, this_platform
-from mbusreleases.errors import ReleaseError
+from mbusreleases.errors import SERVER_LACKS, ReleaseError
 from mbusreleases.sources import from_server
 from mbusreleases.verify import Repository
 from mbusweb.texts import mark
@@ -60,32 +62,46 @@ SILENT_SECONDS: Final = 30
 _CHUNK: Final = 64 * 1024
 _MISSING: Final = (403, 404)
 """Statuses that tell the TUF client where a history of keys ends."""
+_MISSING_AT_HEAD_END: Final = (404,)
+"""There the other one means that this master is not trusted."""
+_OFFERS_NOTHING: Final = (SERVER_LACKS, {"file": "timestamp.json"})
+"""What a head-end without a release for this master looks like."""
 
 
 class HttpsFetcher(FetcherInterface):
-    """Gets files of one server; follows no redirect and uses no proxy.
+    """Gets files of one server; follows no redirect.
 
     :param told: called with the bytes of each piece of a release.
+    :param proxy: on the way there: host, port, and what HTTP Basic has.
+    :param missing: statuses that say that there is no such file.
     """
 
-    def __init__(self, context: ssl.SSLContext, timeout: float, told: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        context: ssl.SSLContext,
+        timeout: float,
+        told: Callable[[int], None],
+        *,
+        proxy: Sequence[Any] | None = None,
+        missing: tuple[int, ...] = _MISSING,
+    ) -> None:
         self._context = context
         self._timeout = timeout
         self._told = told
+        self._proxy = proxy
+        self._missing = missing
 
     def _fetch(self, url: str) -> Iterator[bytes]:
         # Nothing is asked before the first piece is wanted: what is raised here would lose its words.
         parts = urlsplit(url)
-        connection = http.client.HTTPSConnection(
-            parts.hostname or "", parts.port, timeout=self._timeout, context=self._context
-        )
+        connection = self._connection(parts.hostname or "", parts.port)
         try:
             with self._explained(parts.hostname or ""):
                 connection.request(
                     "GET", parts.path, headers={"user-agent": "mbusmaster", "connection": "close"}
                 )
                 answer = connection.getresponse()
-            _check_status(answer.status, url)
+            self._check_status(answer.status, url)
             while True:
                 with self._explained(parts.hostname or ""):
                     piece = answer.read1(_CHUNK)
@@ -96,6 +112,25 @@ class HttpsFetcher(FetcherInterface):
                 yield piece
         finally:
             connection.close()
+
+    def _connection(self, host: str, port: int | None) -> http.client.HTTPSConnection:
+        if not self._proxy:
+            return http.client.HTTPSConnection(host, port, timeout=self._timeout, context=self._context)
+        proxy, proxy_port, credentials = self._proxy
+        connection = http.client.HTTPSConnection(
+            proxy, proxy_port, timeout=self._timeout, context=self._context
+        )
+        headers = {"proxy-authorization": f"Basic {credentials}"} if credentials else {}
+        connection.set_tunnel(host, port, headers)
+        return connection
+
+    def _check_status(self, status: int, url: str) -> None:
+        if status in self._missing:
+            raise DownloadHTTPError(f"there is no {url}", status)
+        if status in range(300, 400):
+            raise ReleaseError(REDIRECTS)
+        if status != http.HTTPStatus.OK:
+            raise ReleaseError(STATUS, {"status": status})
 
     @contextlib.contextmanager
     def _explained(self, host: str) -> Iterator[None]:
@@ -111,15 +146,6 @@ class HttpsFetcher(FetcherInterface):
             raise ReleaseError(UNREACHABLE, {"why": error.strerror or str(error)}) from error
         except (http.client.HTTPException, ValueError) as error:
             raise ReleaseError(NOT_HTTP) from error
-
-
-def _check_status(status: int, url: str) -> None:
-    if status in _MISSING:
-        raise DownloadHTTPError(f"there is no {url}", status)
-    if status in range(300, 400):
-        raise ReleaseError(REDIRECTS)
-    if status != http.HTTPStatus.OK:
-        raise ReleaseError(STATUS, {"status": status})
 
 
 def fetch(arguments: dict[str, Any], tell: Callable[[int, int], None]) -> Done:
@@ -139,14 +165,28 @@ def fetch(arguments: dict[str, Any], tell: Callable[[int, int], None]) -> Done:
             told = percent
             tell(offer.number, percent)
 
-    fetcher = HttpsFetcher(_context(arguments["ca_file"]), arguments["timeout"], count)
+    is_head_end = arguments["head_end"]
+    fetcher = HttpsFetcher(
+        _context(arguments["ca_file"], arguments["authority"], arguments["identity"]),
+        arguments["timeout"],
+        count,
+        proxy=arguments["proxy"],
+        missing=_MISSING_AT_HEAD_END if is_head_end else _MISSING,
+    )
+    source = from_server(arguments["url"], fetcher)
     repository = Repository(
-        from_server(arguments["url"], fetcher),
+        # Its metadata are those of release files, which the files of the past are to be compared with.
+        replace(source, is_server=False) if is_head_end else source,
         Path(arguments["store"]),
         Path(arguments["root"]),
         datetime.now(UTC),
     )
-    offer = repository.newest(this_platform(Kind.RAUC if arguments["images"] else Kind.SLOTS))
+    try:
+        offer = repository.newest(this_platform(Kind.RAUC if arguments["images"] else Kind.SLOTS))
+    except ReleaseError as error:
+        if is_head_end and (error.template, error.values) == _OFFERS_NOTHING:
+            return Done({"release": 0, "file": ""})
+        raise
     if not arguments["fetch"] or offer.number <= arguments["installed"]:
         return Done({"release": offer.number, "file": ""})
     release = repository.fetch(offer, folder)
@@ -155,9 +195,11 @@ def fetch(arguments: dict[str, Any], tell: Callable[[int, int], None]) -> Done:
     return Done({"release": offer.number, "file": path.name})
 
 
-def _context(ca_file: str) -> ssl.SSLContext:
+def _context(ca_file: str, authority: str, identity: str) -> ssl.SSLContext:
     try:
-        context = ssl.create_default_context(cafile=ca_file or None)
+        context = ssl.create_default_context(cafile=ca_file or None, cadata=authority or None)
+        if identity:
+            context.load_cert_chain(identity)
     except (OSError, ssl.SSLError) as error:
         raise ReleaseError(NO_CA_FILE, {"why": getattr(error, "strerror", None) or str(error)}) from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2

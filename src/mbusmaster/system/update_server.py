@@ -21,6 +21,7 @@ from mbusmaster.helper.protocol import (
     request_line,
 )
 from mbusmaster.system.update import UpdateError
+from mbusmaster.system.update_source import UpdateSource
 from mbusweb.texts import Text, mark
 
 TOO_SLOW: Final = mark(
@@ -60,7 +61,7 @@ class Patience:
 class Offered:
     """What the server has.
 
-    :ivar release: number of its newest release for this machine.
+    :ivar release: number of its newest release for this machine; 0 where a head-end offers none.
     :ivar file: of a newer one that was fetched, in the spool; empty where none was.
     """
 
@@ -94,22 +95,19 @@ class UpdateServer:
 
     async def ask(
         self,
-        url: str,
+        source: UpdateSource,
         *,
-        ca_file: Path | None,
         installed: int,
         fetch: bool,
         told: Callable[[str, int], None] = lambda release, percent: None,
     ) -> Offered:
         """Look for a release, and fetch it if it is newer than what is installed; raise `ServerError`.
 
-        :param ca_file: authorities of the server's certificate; None for those of the system.
         :param fetch: whether a newer one is wanted here.
         :param told: is called with number and percent of what is fetched.
         """
         arguments = {
-            "url": url,
-            "ca_file": str(ca_file or ""),
+            **source.arguments(),
             "root": str(self._root),
             "store": str(self._store),
             "folder": str(self.folder),

@@ -125,8 +125,11 @@ class SlotUpdates:
         self._then(UpdateStatus.CHECKING)
         self._waiting.put_nowait(_Waiting(path, from_server=False))
 
-    async def install_fetched(self, fetched: Path) -> None:
-        """Begin to check and install what the update server gave; raise `UpdateError`."""
+    async def install_fetched(self, fetched: Path, *, from_server: bool = True) -> None:
+        """Begin to check and install what was fetched; raise `UpdateError`.
+
+        :param from_server: an update server gave it, and not a head-end, which has release files.
+        """
         number = number_in(fetched.name)
         if number is None:
             raise UpdateError(WRONG_NAME, name=SHOWN_NAME)
@@ -136,7 +139,7 @@ class SlotUpdates:
         except UpdateError as error:
             self._fail(error.text)
             raise
-        self._waiting.put_nowait(_Waiting(path, from_server=True))
+        self._waiting.put_nowait(_Waiting(path, from_server=from_server))
 
     async def _clean(self) -> None:
         """Remove what an earlier run left, unless somebody sends a file already."""

@@ -28,6 +28,7 @@ from mbusmaster.system.update import (
 from mbusmaster.system.update_schedule import DAY, daily_wait, first_wait, retry_wait, share
 from mbusmaster.system.update_server import TOO_SLOW, Offered, ServerError, UpdateServer
 from mbusmaster.system.update_slots import SlotUpdates
+from mbusmaster.system.update_source import NOBODY, UpdateSource
 from mbusmaster.system.update_spool import Spool
 from mbusmaster.system.update_trial import Trial
 from mbusweb.texts import Text
@@ -60,8 +61,9 @@ class Slots(SlotUpdates):
     async def run(self) -> None:
         await asyncio.Event().wait()
 
-    async def install_fetched(self, fetched: Path) -> None:
+    async def install_fetched(self, fetched: Path, *, from_server: bool = True) -> None:
         self.at.append(asyncio.get_running_loop().time())
+        self.from_server = from_server
 
 
 class Server(UpdateServer):
@@ -72,7 +74,8 @@ class Server(UpdateServer):
         self.has: int | str = 12
         self.asked: list[tuple[float, int, bool]] = []
 
-    async def ask(self, url: str, *, installed: int, fetch: bool, **_: Any) -> Offered:
+    async def ask(self, source: UpdateSource, *, installed: int, fetch: bool, **_: Any) -> Offered:
+        self.last = source
         self.asked.append((asyncio.get_running_loop().time(), installed, fetch))
         if isinstance(self.has, str):
             raise ServerError(Text(self.has, {"seconds": 180}))
@@ -91,12 +94,14 @@ class Master:
         self.slots = Slots()
         self.server = Server()
         self.settings = settings
+        self.head_end = NOBODY
         self.is_quiet: Callable[[], bool] = lambda: True
         self.updates = AutomaticUpdate(
             self.slots,
             self.server,
             settings=lambda: self.settings,
             serial_number=SERIAL,
+            head_end=lambda: self.head_end,
             clock=lambda: BEGIN + timedelta(seconds=asyncio.get_running_loop().time()),
             is_quiet=lambda: self.is_quiet(),
             chance=lambda: 0.5,
@@ -166,6 +171,32 @@ async def test_a_server_that_is_named_or_switched_on_is_asked_at_once() -> None:
         master.change(automatic=True)
         await asyncio.sleep(1)
         assert len(master.server.asked) == 1
+
+
+@in_virtual_time
+async def test_a_head_end_is_asked_at_once_when_it_has_taken_the_master_in_and_no_server_is_named() -> None:
+    async with at_work(server=None) as master:
+        await asyncio.sleep(DAY / 2)
+        assert not master.server.asked
+        master.server.has = 13
+        master.head_end = UpdateSource("https://head-end.example/firmware", is_head_end=True)
+        master.updates.settings_changed()
+        await asyncio.sleep(QUIET_SECONDS + 30)
+        assert (master.server.last, master.slots.from_server) == (master.head_end, False)
+        assert master.updates.state.server.is_head_end
+        master.head_end = NOBODY
+        master.updates.settings_changed()
+        await asyncio.sleep(1)
+        assert (master.updates.state.server.url, master.updates.state.server_reached) == ("", False)
+
+
+@in_virtual_time
+async def test_a_server_that_is_named_is_asked_and_not_the_head_end() -> None:
+    async with at_work() as master:
+        master.server.has = 13
+        master.head_end = UpdateSource("https://head-end.example/firmware", is_head_end=True)
+        await asyncio.sleep(DAY)
+        assert (master.server.last.url, master.slots.from_server) == (URL, True)
 
 
 @in_virtual_time

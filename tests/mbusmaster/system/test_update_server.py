@@ -14,6 +14,7 @@ from mbusmaster.settings.schema import FirmwareSettings
 from mbusmaster.system import update_child
 from mbusmaster.system.update import UpdateStatus
 from mbusmaster.system.update_server import TOO_SLOW, Offered, Patience, ServerError, UpdateServer
+from mbusmaster.system.update_source import UpdateSource
 from mbusreleases.errors import EXPIRED, SERVER_LACKS, WRONG_ROOT
 from support.certificates import Authority, self_signed
 from support.releases import ReleaseMaker
@@ -57,8 +58,7 @@ class Device:
 
     async def ask(self, url: str, *, installed: int = 41, fetch: bool = True) -> Offered:
         return await self.server.ask(
-            url,
-            ca_file=self.ca_file,
+            UpdateSource(url, self.ca_file),
             installed=installed,
             fetch=fetch,
             told=lambda release, percent: self.told.append((release, percent)),
@@ -207,8 +207,7 @@ async def test_the_program_ends_when_whoever_asked_is_gone(
 ) -> None:
     site.manner = Manner.STALLS
     arguments = {
-        "url": site.url,
-        "ca_file": str(authority.pem),
+        **UpdateSource(site.url, authority.pem).arguments(),
         "root": str(made.root),
         "store": str(tmp_path / "store"),
         "folder": str(tmp_path),

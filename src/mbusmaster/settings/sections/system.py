@@ -107,7 +107,7 @@ class FirmwareSettings(Model):
         str | None,
         Field(
             title="Update server",
-            description="Address that begins with https://; empty: none is asked.",
+            description="Address that begins with https://; empty: the head-end is asked, once it has taken this master in.",
             max_length=255,
             pattern=r"^https://[A-Za-z0-9.\-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~\/\-]*)?$",
             json_schema_extra=must_be(Template.HTTPS),

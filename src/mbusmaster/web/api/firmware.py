@@ -52,9 +52,10 @@ class LastCheck(Answer):
 
 
 class Server(Answer):
-    """How it stands with the update server; `waiting` is a release that is here and waits for a quiet bus."""
+    """How it stands with the update server, or the head-end in its place; `waiting` is a release that waits for a quiet bus."""
 
     url: str
+    is_head_end: bool
     asking: bool
     fetching: str
     progress: int
@@ -156,6 +157,7 @@ def _firmware(services: Services) -> Firmware:
         last=LastRelease(release=last.release, outcome=last.outcome, why=said(last.why)) if last else None,
         server=Server(
             url=state.server.url,
+            is_head_end=state.server.is_head_end,
             asking=state.server.asking,
             fetching=state.server.fetching,
             progress=state.server.progress,
