@@ -80,6 +80,16 @@ class Filler:
         await self._keep(works, known)
         return filled
 
+    async def begin_again(self, serial: str) -> None:
+        """Let gaps that were put off or given up be tried again at once. Raise `StoreError`."""
+        put_off = (FillState.LATER, FillState.LEFT)
+        fills = [one for one in await self._store.fills(serial) if one.state in put_off and not one.command]
+        again = [
+            replace(one, state=FillState.NEW, asked_history=0, asked_meter=0, due=None, tried="")
+            for one in fills
+        ]
+        await self._store.put_fills(again, [])
+
     async def _take_answers(self, works: Iterable[_Work]) -> int:
         """Put readings that were taken again into their slots."""
         filled = []

@@ -50,6 +50,7 @@ class Look:
         self._started = started
         self._folder = state_folder
         self._filler = Filler(store, now)
+        self._filling = asyncio.Lock()
 
     async def limits(self) -> Limits:
         """Give the limits in force."""
@@ -91,6 +92,17 @@ class Look:
 
     async def at_readings(self, master: Master) -> int:
         """Look at what came from a master and what did not, and fill gaps; say how many slots were filled."""
+        # A gap that two look at would be asked for twice.
+        async with self._filling:
+            return await self._at_readings(master)
+
+    async def fill_again(self, master: Master) -> int:
+        """Try again now what was put off or given up, and look at the readings of a master; say how many slots were filled."""
+        async with self._filling:
+            await self._filler.begin_again(master.serial)
+            return await self._at_readings(master)
+
+    async def _at_readings(self, master: Master) -> int:
         now, limits = self._now(), await self.limits()
         until = now - SETTLE
         schedules = {one.schedule.id: one.schedule for one in await self._store.schedules()}

@@ -16,6 +16,7 @@ _MENU: Final[tuple[MenuGroup, ...]] = (
             ("/plot", mark("Plot")),
             ("/consumption", mark("Consumption")),
             ("/completeness", mark("Completeness")),
+            ("/gaps", mark("Gaps")),
             ("/export", mark("Export")),
         ),
     ),

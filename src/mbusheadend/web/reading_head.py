@@ -98,6 +98,7 @@ def _tabs(meter: Meter, here: str, paths: Collection[str]) -> list[tuple[str, st
         (f"{front}/table", _("Table")),
         (f"{front}/consumption", _("Consumption")),
         (f"{front}/completeness", _("Completeness")),
+        (f"{front}/judgments", _("Judgments")),
     ]
     if "/meters/{number}" in paths:
         tabs.append((f"/meters/{meter.id}", _("About the meter")))

@@ -84,7 +84,7 @@ def router(services: Services) -> APIRouter:
         )
         found = await store.alarms(chosen, before, limit)
         return AlarmsFound(
-            alarms=[_found(one) for one in found.alarms], before=found.before, total=found.total
+            alarms=[found_alarm(one) for one in found.alarms], before=found.before, total=found.total
         )
 
     @routes.get("/alarms/count", responses=declared(503))
@@ -96,12 +96,13 @@ def router(services: Services) -> APIRouter:
     @routes.get("/alarms/{id}", responses=declared(404, 503))
     async def get_alarm(id: RowNumber) -> AlarmFound:
         """Give one alarm."""
-        return _found(await store.alarm(id))
+        return found_alarm(await store.alarm(id))
 
     return routes
 
 
-def _found(alarm: Alarm) -> AlarmFound:
+def found_alarm(alarm: Alarm) -> AlarmFound:
+    """Give an alarm as programs see it."""
     return AlarmFound(
         id=alarm.id,
         kind=alarm.key.kind,
