@@ -40,7 +40,9 @@ def router(services: Services) -> APIRouter:
         members, unknown = await members_of(services, kind, texts)
         try:
             if unknown:
-                raise StoreRefusedError(_("There is nothing called %(name)s here.") % {"name": unknown[0][:80]})
+                raise StoreRefusedError(
+                    _("There is nothing called %(name)s here.") % {"name": unknown[0][:80]}
+                )
             if not members:
                 raise StoreRefusedError(_("Choose at least one."))
             count = await join_group(services, who, kind, name, members)
