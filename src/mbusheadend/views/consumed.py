@@ -88,11 +88,7 @@ async def consumed(
         Compared(used, known.get(_counterpart(period, begin, back)))
         for used, begin in zip(now, begins[:-1], strict=True)
     )
-    if rows and rows[-1].used.amount is None and edges[-1] > until:
-        rows = (
-            *rows[:-1],
-            replace(rows[-1], so_far=await _so_far(store, meter, register, rows[-1].used, until)),
-        )
+    rows = await _with_last(store, meter, register, rows, until)
     both = [row for row in rows if row.change is not None]
     return ConsumedTable(
         rows,
@@ -102,13 +98,18 @@ async def consumed(
     )
 
 
-async def _so_far(
-    store: Store, meter: int, register: Register, used: Consumption, until: datetime
-) -> Decimal | None:
-    if used.begin is None or used.has_fall:
-        return None
-    known = numbers((await store.series(meter, register, used.since, until, limit=10_000)).points)
-    return known[-1][1] - used.begin if known and known[-1][1] >= used.begin else None
+async def _with_last(
+    store: Store, meter: int, register: Register, rows: tuple[Compared, ...], until: datetime
+) -> tuple[Compared, ...]:
+    """Say of the period in which the last reading is what was used up to it."""
+    for place, row in enumerate(rows):
+        used = row.used
+        if used.begin is not None and used.amount is None and not used.has_fall:
+            end = min(used.until, until)
+            known = numbers((await store.series(meter, register, used.since, end, limit=10_000)).points)
+            if known and known[-1][1] >= used.begin:
+                return (*rows[:place], replace(row, so_far=known[-1][1] - used.begin), *rows[place + 1 :])
+    return rows
 
 
 def _sum(amounts: Iterable[Decimal | None]) -> Decimal | None:

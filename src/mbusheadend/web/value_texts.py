@@ -33,6 +33,28 @@ CLOCKS: Final = {
     "doubtful": mark("doubtful"),
 }
 _LONGEST: Final = 80
+_NAMES: Final = frozenset(
+    (
+        *(
+            "access_number",
+            "bus_address",
+            "customer",
+            "fabrication_number",
+            "firmware_version",
+            "hardware_version",
+        ),
+        *(
+            "identification",
+            "manufacturer",
+            "manufacturer_specific",
+            "medium",
+            "model_version",
+            "software_version",
+        ),
+        *("parameter_set_identification", "error_flags"),
+    )
+)
+"""Quantities whose numbers are names: nobody counts in them."""
 
 
 def value_text(value: Value, unit: str = "") -> str:
@@ -56,9 +78,18 @@ def number_text(number: Decimal | int | None, unit: str, *, with_unit: bool = Tr
 
 def measured_text(measured: Measured | None) -> str:
     """Give what a meter said of a register; empty where it said nothing."""
-    if measured is None:
-        return ""
-    return value_text(measured.value, measured.register.unit)
+    return (
+        ""
+        if measured is None
+        else register_value_text(measured.register.quantity, measured.value, measured.register.unit)
+    )
+
+
+def register_value_text(quantity: str, value: Value, unit: str) -> str:
+    """Give a value of a quantity with its unit; numbers that are names stand without anything between their digits."""
+    if quantity in _NAMES and isinstance(value, int):
+        return str(value)
+    return value_text(value, unit)
 
 
 def doubt_text(measured: Measured | None) -> str:
@@ -72,13 +103,27 @@ def doubt_text(measured: Measured | None) -> str:
 def column_texts(column: Sequence[Measured | None]) -> list[str]:
     """Give the values of a column under its unit, numbers with so many digits that their points stand below each other."""
     shown = [None if one is None else in_unit(one.value, one.register.unit) for one in column]
+    are_names = any(one is not None and one.register.quantity in _NAMES for one in column)
+    numbers = aligned(
+        [one if isinstance(one, (int, float, Decimal)) and not are_names else None for one in shown]
+    )
+    return [text or measured_text(measured) for text, measured in zip(numbers, column, strict=True)]
+
+
+def numbers_texts(numbers: Sequence[Decimal | int | None], unit: str) -> list[str]:
+    """Give numbers of a unit, each with it, with as many digits as the longest; a dash for one that is not there."""
+    shown = [in_unit(one, unit) for one in numbers]
+    texts = aligned([one if isinstance(one, (int, float, Decimal)) else None for one in shown])
+    symbol = shown_unit(unit).symbol
+    return [f"{text}{f' {symbol}' if symbol else ''}" if text else "–" for text in texts]
+
+
+def aligned(numbers: Sequence[Decimal | float | None]) -> list[str]:
+    """Write numbers with so many digits that their points stand below each other; empty for one that is not there."""
     separator = conventions_in_use().decimal
-    texts = [format_number(one) if isinstance(one, (int, float, Decimal)) else None for one in shown]
-    longest = max((len(text.partition(separator)[2]) for text in texts if text is not None), default=0)
-    return [
-        measured_text(measured) if text is None else _padded(text, separator, longest)
-        for measured, text in zip(column, texts, strict=True)
-    ]
+    texts = ["" if one is None else format_number(one) for one in numbers]
+    longest = max((len(text.partition(separator)[2]) for text in texts), default=0)
+    return [text and _padded(text, separator, longest) for text in texts]
 
 
 def _padded(text: str, separator: str, digits: int) -> str:

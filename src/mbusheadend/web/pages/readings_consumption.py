@@ -9,7 +9,7 @@ from starlette.responses import Response
 from mbusheadend.decoding.registers import Register
 from mbusheadend.export import register_name
 from mbusheadend.judging.consumption import Period, cumulates
-from mbusheadend.views.consumed import Compared, ConsumedTable, consumed
+from mbusheadend.views.consumed import ConsumedTable, consumed
 from mbusheadend.views.registers import named
 from mbusheadend.web.door import READER
 from mbusheadend.web.period_texts import period_label, period_texts, share_change
@@ -25,7 +25,7 @@ from mbusheadend.web.reading_choice import (
 from mbusheadend.web.reading_head import head_of
 from mbusheadend.web.register_texts import register_title
 from mbusheadend.web.services import Services
-from mbusheadend.web.value_texts import number_text
+from mbusheadend.web.value_texts import number_text, numbers_texts
 from mbusweb.locale import gettext as _
 from mbusweb.render import page
 
@@ -110,7 +110,7 @@ def router(services: Services) -> APIRouter:
             since=since,
             until=until,
             problem=wanted.span.problem or problem,
-            rows=[_row(one, wanted, unit) for one in reversed(table.rows)] if table else [],
+            rows=_rows(table, wanted, unit) if table else [],
             total=number_text(table.total, unit) if table else "",
             total_before=number_text(table.total_before, unit)
             if table and table.total_before is not None
@@ -147,15 +147,26 @@ def router(services: Services) -> APIRouter:
     return routes
 
 
-def _row(one: Compared, wanted: _Asked, unit: str) -> dict[str, object]:
-    used = one.used
-    return {
-        "period": period_label(used.since, wanted.period, wanted.zone),
-        "amount": number_text(used.amount if one.so_far is None else one.so_far, unit),
-        "is_running": one.so_far is not None,
-        "begin": number_text(used.begin, unit),
-        "end": number_text(used.end, unit),
-        "before": number_text(None if one.before is None else one.before.amount, unit),
-        "share": share_change(one),
-        "fall": used.has_fall,
-    }
+def _rows(table: ConsumedTable, wanted: _Asked, unit: str) -> list[dict[str, object]]:
+    """Put the periods into words, the newest first."""
+    rows = list(reversed(table.rows))
+    columns = (
+        [one.used.amount if one.so_far is None else one.so_far for one in rows],
+        [None if one.before is None else one.before.amount for one in rows],
+        [one.used.begin for one in rows],
+        [one.used.end for one in rows],
+    )
+    amounts, befores, begins, ends = (numbers_texts(column, unit) for column in columns)
+    return [
+        {
+            "period": period_label(one.used.since, wanted.period, wanted.zone),
+            "amount": amounts[place],
+            "is_running": one.so_far is not None,
+            "before": befores[place],
+            "share": share_change(one),
+            "begin": begins[place],
+            "end": ends[place],
+            "fall": one.used.has_fall,
+        }
+        for place, one in enumerate(rows)
+    ]

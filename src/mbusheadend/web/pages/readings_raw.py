@@ -23,9 +23,9 @@ from mbusheadend.web.value_texts import (
     doubt_text,
     measured_text,
     outcome_text,
+    register_value_text,
     status_texts,
     told_text,
-    value_text,
 )
 from mbusweb.locale import format_datetime, format_number
 from mbusweb.locale import gettext as _
@@ -107,7 +107,7 @@ def _record(record: Record, measured: Measured | None) -> dict[str, str]:
     raw = HIDDEN * len(record.raw) if record.secret else record.raw.hex(" ").upper()
     return {
         "name": register_text(register),
-        "value": value_text(record.value, record.unit),
+        "value": register_value_text(record.quantity, record.value, record.unit),
         "doubt": doubt,
         "dib": record.dib.hex(" ").upper(),
         "vib": record.vib.hex(" ").upper(),

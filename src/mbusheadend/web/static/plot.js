@@ -4,7 +4,7 @@ const plots = (() => {
   const LIVE_SECONDS = 5;
   const WHOLE_AGAIN_SECONDS = 300;
   const NEAR_PIXELS = 30;
-  const { inkName, dashOf, element, swatch, STEPS, splitsOf } = plotParts;
+  const { inkName, markText, dashOf, element, swatch, STEPS, splitsOf } = plotParts;
 
   class Plot {
     constructor(figure) {
@@ -256,7 +256,7 @@ const plots = (() => {
       if (this.isBars) small.push([`${(series.labels ?? this.shown.labels)[time]}`, ""]);
       else small.push([this.formats.moment(time), ""]);
       if (info.own !== undefined) small.push([`${this.texts.own} ${this.formats.moment(info.own)}`, ""]);
-      for (const mark of info.marks ?? []) small.push([this.texts[mark] ?? mark, "doubt"]);
+      for (const mark of info.marks ?? []) small.push([markText(this.texts, mark), "doubt"]);
       return { name: series.name, said, small };
     }
 
@@ -385,44 +385,16 @@ const plots = (() => {
         tool("wider", "−", () => this.move(0, 2));
         tool("all", "⤢", () => this.show(null));
       }
-      tool("save", "CSV", () => this.save());
+      tool("save", "CSV", () => plotFormats.save("plot.csv", plotFormats.csv(plotKey.rows(this))));
       this.state = element("span", "state");
       this.state.setAttribute("role", "status");
       this.tools.append(this.state);
     }
 
     describe() {
-      const { number, moment } = this.formats;
-      const withUnit = (value, series) => (value === null || value === undefined ? "–" : `${number(value)}${series.unit ? ` ${series.unit}` : ""}`);
-      const head = element("tr");
-      for (const name of ["series", "lowest", "highest", this.isBars ? "" : "last"]) {
-        const cell = element("th", "", name && this.texts[name]);
-        cell.scope = "col";
-        head.append(cell);
-      }
-      const rows = this.shown.series.map((series, place) => {
-        const row = element("tr");
-        const name = element("th");
-        name.scope = "row";
-        const toggle = element("button");
-        toggle.type = "button";
-        toggle.setAttribute("aria-pressed", String(!this.hidden.has(series.id)));
-        toggle.append(swatch(this.inkOf(place), series), series.name);
-        toggle.addEventListener("click", () => this.toggle(series, toggle));
-        name.append(toggle);
-        row.append(name);
-        for (const value of [series.min, series.max]) row.append(element("td", "", withUnit(value, series)));
-        const last = element("td", "", this.isBars ? "" : withUnit(series.last?.[1], series));
-        if (series.last && !this.isBars) last.title = moment(series.last[0]);
-        row.append(last);
-        return row;
-      });
-      const [front, body] = [element("thead"), element("tbody")];
-      front.append(head);
-      body.append(...rows);
-      this.key.replaceChildren(front, body);
+      plotKey.fill(this);
       this.summary.textContent = this.shown.series
-        .map((series) => `${series.name}: ${number(series.count)} ${this.texts.values}`)
+        .map((series) => `${series.name}: ${this.formats.number(series.count)} ${this.texts.values}`)
         .concat(this.shown.notes ?? [])
         .join(". ");
     }
@@ -433,27 +405,6 @@ const plots = (() => {
       else this.hidden.add(series.id);
       button.setAttribute("aria-pressed", String(show));
       this.draw();
-    }
-
-    save() {
-      const [min, max] = this.isBars ? [-1, Infinity] : this.range();
-      const shown = this.shown.series.filter((series) => !this.hidden.has(series.id));
-      const rows = [[this.texts.time, this.texts.series, this.texts.value, this.texts.unit, this.texts.own, this.texts.remark]];
-      for (const series of shown) {
-        series.t.forEach((time, place) => {
-          if (series.v[place] === null || time < min || time > max) return;
-          const own = series.o?.[place];
-          rows.push([
-            this.isBars ? this.shown.labels[time] : new Date(time * 1000).toISOString(),
-            series.name,
-            plotFormats.plainDigits(series.v[place]),
-            series.unit,
-            own === undefined ? "" : new Date(own * 1000).toISOString().slice(0, 19),
-            (series.m?.[place] ?? []).map((mark) => this.texts[mark] ?? mark).join(", "),
-          ]);
-        });
-      }
-      plotFormats.save("plot.csv", plotFormats.csv(rows));
     }
 
     listen() {
@@ -514,8 +465,7 @@ const plots = (() => {
           if (data && !this.view) this.take(data);
           return;
         }
-        const last = Math.max(this.whole.since, ...this.whole.series.map((series) => series.last?.[0] ?? 0));
-        const news = await this.fetch({ after: last });
+        const news = await this.fetch({ after: plotNews.begin(this.whole) });
         if (news) this.append(news);
       } finally {
         this.following = false;
@@ -523,26 +473,7 @@ const plots = (() => {
     }
 
     append(news) {
-      const length = this.whole.until - this.whole.since;
-      let count = 0;
-      for (const fresh of news.series) {
-        const series = this.whole.series.find((one) => one.id === fresh.id);
-        if (!series || !fresh.t.length) continue;
-        const offset = series.t.length;
-        fresh.t.forEach((time, place) => {
-          series.t.push(time);
-          series.v.push(fresh.v[place]);
-          if (fresh.m?.[place]) (series.m ??= {})[offset + place] = fresh.m[place];
-          if (fresh.o?.[place] !== undefined) (series.o ??= {})[offset + place] = fresh.o[place];
-        });
-        count += fresh.count;
-        series.count += fresh.count;
-        series.last = fresh.last ?? series.last;
-        series.min = Math.min(series.min ?? fresh.min, fresh.min);
-        series.max = Math.max(series.max ?? fresh.max, fresh.max);
-      }
-      this.whole.until = news.until;
-      this.whole.since = news.until - length;
+      const count = plotNews.add(this.whole, news);
       if (this.view || this.plot.cursor.left >= 0 && !count) return;
       this.draw();
       if (count) this.describe();

@@ -7,6 +7,9 @@ const plotParts = (() => {
   const inkName = (place, series) => (series.pale ? "--plot-pale" : `--plot-${(place % INKS) + 1}`);
   const dashOf = (place) => DASHES[Math.floor(place / INKS) % DASHES.length];
 
+  // The page has a text for each mark.
+  const markText = (texts, mark) => texts[`mark${mark[0].toUpperCase()}${mark.slice(1)}`] ?? mark;
+
   const element = (name, className, text) => {
     const made = document.createElement(name);
     if (className) made.className = className;
@@ -49,5 +52,5 @@ const plotParts = (() => {
     }
   };
 
-  return { inkName, dashOf, element, swatch, STEPS, splitsOf };
+  return { inkName, markText, dashOf, element, swatch, STEPS, splitsOf };
 })();
