@@ -70,7 +70,10 @@ def _run(options: argparse.Namespace) -> int:
         case "serve":
             level = logging.WARNING if options.quiet else logging.INFO
             logging.basicConfig(level=level, format="%(levelname)s %(message)s", stream=sys.stderr)
-            work = _serve(lambda stop, ready: commands.serve(settings, stop, ready), as_json=options.json)
+            work = _serve(
+                lambda stop, ready: commands.serve(settings, stop, ready, options.settings_file),
+                as_json=options.json,
+            )
         case "token":
             work = commands.token(settings, options.days, options.note, as_json=options.json)
         case "schedule":

@@ -37,13 +37,18 @@ def settings_for(
         raise HeadEndError(f"--{option} {first['input']}: {first['msg']}") from error
 
 
-async def serve(settings: Settings, stop: asyncio.Event, ready: Callable[[dict[str, str]], None]) -> None:
+async def serve(
+    settings: Settings,
+    stop: asyncio.Event,
+    ready: Callable[[dict[str, str]], None],
+    settings_file: Path | None = None,
+) -> None:
     """Run the head-end until `stop` is set; `ready` is told where it is. Raise `HeadEndError` or `StoreError`."""
     # What serves is big; the other commands do without it.
     from mbusheadend.service import HeadEnd
 
     async with stored_in(settings.state_folder) as store:
-        head_end = HeadEnd(settings, authority_of(settings.state_folder), store)
+        head_end = HeadEnd(settings, authority_of(settings.state_folder), store, settings_file=settings_file)
         try:
             head_end.start()
             found = {"hosting": head_end.url, "web": head_end.web_url, "first_user": head_end.first_user_url}

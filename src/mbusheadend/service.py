@@ -5,10 +5,12 @@ import contextlib
 import logging
 from collections.abc import Callable, Coroutine
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Final
 
 from mbusheadend.app import create_app
 from mbusheadend.authority import Authority, server_names
+from mbusheadend.backup import BackupDesk
 from mbusheadend.bodies import Room
 from mbusheadend.errors import HeadEndError
 from mbusheadend.est import Est
@@ -44,12 +46,20 @@ class HeadEnd:
     :ivar jobs: of people, that take longer than a moment.
     :ivar watcher: looks after masters, meters and readings.
     :param now: gives the time.
+    :param settings_file: goes into backups where there is such a file.
     """
 
     def __init__(
-        self, settings: Settings, authority: Authority, store: Store, now: Callable[[], datetime] = utc_now
+        self,
+        settings: Settings,
+        authority: Authority,
+        store: Store,
+        now: Callable[[], datetime] = utc_now,
+        *,
+        settings_file: Path | None = None,
     ) -> None:
         self._settings = settings
+        self._settings_file = settings_file
         self._store = store
         self._authority = authority
         self._now = now
@@ -137,6 +147,10 @@ class HeadEnd:
             authority=self._authority,
             presence=self._api.presence,
             desk=self.desk,
+            backups=BackupDesk(
+                self._store, self._authority, self._settings.state_folder, self._now, self._settings_file
+            ),
+            metrics=self.metrics,
             watcher=self.watcher,
             upkeep=self.upkeep,
             first_admin=self._first_admin,

@@ -14,9 +14,11 @@ import httpx
 import schemathesis
 from fastapi import FastAPI
 
+from mbusheadend.backup import BackupDesk
 from mbusheadend.fleet.day import Day
 from mbusheadend.fleet.desk import Desk
 from mbusheadend.jobs import Jobs
+from mbusheadend.metrics import Metrics
 from mbusheadend.presence import Presence
 from mbusheadend.roles import ADMIN
 from mbusheadend.settings import Settings
@@ -119,6 +121,7 @@ async def headend_services(folder: Path, **parts: Any) -> AsyncIterator[Services
     presence, jobs = Presence(), Jobs(lambda: NOW)
     day = Day(store, lambda: NOW)
     watcher = Watcher(store, lambda: NOW, folder, name=lambda: HOST)
+    upkeep = Upkeep(store, settings.keep, lambda: NOW)
     services = Services(
         store=store,
         access=access,
@@ -128,8 +131,10 @@ async def headend_services(folder: Path, **parts: Any) -> AsyncIterator[Services
         authority=authority_of(folder),
         presence=presence,
         desk=Desk(store, lambda: NOW, presence.is_connected, day, f"https://{HOST}:8443"),
+        backups=BackupDesk(store, authority_of(folder), folder, lambda: NOW),
+        metrics=Metrics(store, lambda: NOW, day, jobs, upkeep, presence.count),
         watcher=watcher,
-        upkeep=Upkeep(store, settings.keep, lambda: NOW),
+        upkeep=upkeep,
         first_admin=FirstAdmin(access),
         now=lambda: NOW,
     )

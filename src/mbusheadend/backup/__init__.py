@@ -10,8 +10,9 @@
 =======================  ===============================================================================================
 """
 
+from mbusheadend.backup.desk import BackupDesk, Ready
 from mbusheadend.backup.making import make_backup
 from mbusheadend.backup.manifest import BackupError, Manifest
 from mbusheadend.backup.restoring import Restored, inspect, restore
 
-__all__ = ["BackupError", "Manifest", "Restored", "inspect", "make_backup", "restore"]
+__all__ = ["BackupDesk", "BackupError", "Manifest", "Ready", "Restored", "inspect", "make_backup", "restore"]

@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from typing import Final
 
+from mbusheadend.backup.desk import KIND as BACKUP
 from mbusheadend.jobs import Job, JobState
 from mbusheadend.local import KIND as LOCAL
 from mbusweb.locale import gettext as _
 from mbusweb.texts import mark
 
-BACKUP: Final = "backup"
 TRIAL: Final = "test message"
-"""Kinds of jobs that pages start."""
+"""Kind of the jobs that send one."""
 _STATES: Final[Mapping[JobState, str]] = {
     JobState.AT_WORK: mark("At work"),
     JobState.DONE: mark("Done"),

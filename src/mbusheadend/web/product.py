@@ -43,6 +43,9 @@ _MENU: Final[tuple[MenuGroup, ...]] = (
             ("/firmware", mark("Firmware")),
             ("/notifications", mark("Notifications")),
             ("/backup", mark("Backup")),
+            ("/upkeep", mark("Store")),
+            ("/time-service", mark("Time service")),
+            ("/about", mark("About")),
         ),
     ),
 )

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from mbusheadend.authority import Authority
+from mbusheadend.backup import BackupDesk
 from mbusheadend.fleet.desk import Desk
 from mbusheadend.jobs import Jobs
+from mbusheadend.metrics import Metrics
 from mbusheadend.presence import Presence
 from mbusheadend.settings import Settings
 from mbusheadend.store import Store
@@ -24,6 +26,7 @@ class Services:
     :ivar presence: which masters are on the line.
     :ivar watcher: looks after masters, meters, readings, and tells of alarms; `upkeep` looks after the store.
     :ivar desk: what the actions of the fleet work with.
+    :ivar backups: that somebody asks for at a page; `metrics` are the figures for Prometheus.
     :ivar label: what names of downloads have of this head-end.
     """
 
@@ -35,6 +38,8 @@ class Services:
     authority: Authority
     presence: Presence
     desk: Desk
+    backups: BackupDesk
+    metrics: Metrics
     watcher: Watcher
     upkeep: Upkeep
     first_admin: FirstAdmin

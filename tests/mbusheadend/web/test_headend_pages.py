@@ -11,7 +11,7 @@ from mbusweb.locale.extract import missing
 from mbusweb.pages import door_of
 from support.headend_web import DOCUMENT, headend_web
 
-OPEN_TO_ALL = {"mbusheadend.web.pages.first_user"}
+OPEN_TO_ALL = {"mbusheadend.web.pages.first_user", "mbusheadend.web.pages.metrics"}
 
 
 @pytest.mark.parametrize("language", ["cs", "da", "de", "en", "es"])
