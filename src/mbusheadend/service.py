@@ -14,6 +14,8 @@ from mbusheadend.backup import BackupDesk
 from mbusheadend.bodies import Room
 from mbusheadend.errors import HeadEndError
 from mbusheadend.est import Est
+from mbusheadend.firmware import Shelf
+from mbusheadend.firmware.serving import FirmwareApi
 from mbusheadend.fleet.day import Day
 from mbusheadend.fleet.desk import Desk
 from mbusheadend.hosting_api import HostingApi
@@ -76,8 +78,10 @@ class HeadEnd:
             took=lambda batch: self.metrics.took(batch),
         )
         est = Est(authority, store, now, room, settings.master_days)
+        self._shelf = Shelf(settings.state_folder)
+        firmware = FirmwareApi(self._shelf, store, now)
         self._context = authority.server_context(self._names, now())
-        app = create_app([*est.routes(), *self._api.routes()])
+        app = create_app([*est.routes(), *self._api.routes(), *firmware.routes()])
         self._server = Server(app, self._context, self._api.close)
         self.upkeep = Upkeep(store, settings.keep, now)
         self._day = Day(store, now)
@@ -154,6 +158,7 @@ class HeadEnd:
             watcher=self.watcher,
             upkeep=self.upkeep,
             first_admin=self._first_admin,
+            firmware=self._shelf,
             now=self._now,
         )
 

@@ -133,13 +133,7 @@ class HostedByHeadEnd:
         proxy = self._proxy()
         if enrolled is None or proxy == _NO_WAY:
             return NOBODY
-        return UpdateSource(
-            f"{enrolled.place}{FIRMWARE}",
-            is_head_end=True,
-            authority=enrolled.authority,
-            identity=self._folder / enrolled.current.file,
-            proxy=None if proxy is None else (proxy.host, proxy.port, proxy.credentials),
-        )
+        return source_at(enrolled, self._folder, proxy)
 
     def look(self) -> None:
         """Settings or users have changed, or there is a network again."""
@@ -308,6 +302,20 @@ class _Who:
     place: Place
     serial_number: str
     authority: str
+
+
+def source_at(enrolled: Enrolled, folder: Path, proxy: Proxy | None) -> UpdateSource:
+    """Give what a head-end is as an update server.
+
+    :param folder: with the credentials.
+    """
+    return UpdateSource(
+        f"{enrolled.place}{FIRMWARE}",
+        is_head_end=True,
+        authority=enrolled.authority,
+        identity=folder / enrolled.current.file,
+        proxy=None if proxy is None else (proxy.host, proxy.port, proxy.credentials),
+    )
 
 
 def _who(enrolled: Enrolled | None) -> _Who | None:

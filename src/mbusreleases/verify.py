@@ -12,6 +12,7 @@ purpose, and even then no older one.
 
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -38,6 +39,7 @@ from mbusreleases.archive import MB, Limits, check_room, pack, unpack
 from mbusreleases.description import (
     DESCRIPTION,
     Description,
+    Kind,
     Platform,
     description_from,
     file_name,
@@ -150,14 +152,26 @@ class Repository:
         # tuf takes the moment from the system clock, at a place that it does not offer; a test holds it to this.
         self._updater._trusted_set.reference_time = self._now
 
-    def newest(self, platform: Platform) -> Offer:
-        """Check the metadata and give the newest release for a platform; raise `ReleaseError`."""
+    @property
+    def expires(self) -> datetime:
+        """When the first of the metadata expires that were just checked."""
+        names = ("root", *_ROLES)
+        signed = [Metadata.from_file(str(self._store / f"{name}.json")).signed for name in names]
+        return min(one.expires for one in signed)
+
+    def offers(self) -> list[Offer]:
+        """Check the metadata and give what is offered, for whatever platforms; raise `ReleaseError`."""
         with self._explained():
             self._updater.refresh()
         _sync(self._store)
         offers = list(_offers(self._signed_targets()))
         if not offers:
             raise ReleaseError(NO_RELEASE)
+        return offers
+
+    def newest(self, platform: Platform) -> Offer:
+        """Check the metadata and give the newest release for a platform; raise `ReleaseError`."""
+        offers = self.offers()
         fitting = [offer for offer in offers if platform.runs(offer.description.platform)]
         if not fitting:
             newest = max(offers, key=lambda offer: offer.number)
@@ -297,6 +311,30 @@ def verify(
     if offer.number < installed:
         raise ReleaseError(OLDER_RELEASE, {"release": offer.number, "installed": installed})
     return repository.fetch(offer, into)
+
+
+def verify_whole(
+    source: Source, store: Path, *, root: Path, now: datetime, work: Path, name: str
+) -> tuple[list[Description], datetime]:
+    """Check a release file for all its platforms, as each of them would; raise `ReleaseError`.
+
+    :param work: an empty folder; what is in it afterwards is of no use.
+    :param name: of the release file.
+
+    Gives what it holds, and until when that is valid.
+    """
+    repository = Repository(source, store, root, now)
+    offers = repository.offers()
+    for offer in offers:
+        _check_name(name, offer)
+        release = repository.fetch(offer, work)
+        if offer.description.kind is Kind.SLOTS:
+            opened = work / "opened"
+            opened.mkdir()
+            open_target(release, opened)
+            shutil.rmtree(opened)
+        release.path.unlink()
+    return [offer.description for offer in offers], repository.expires
 
 
 def open_target(release: Release, into: Path) -> Path:

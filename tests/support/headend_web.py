@@ -15,6 +15,7 @@ import schemathesis
 from fastapi import FastAPI
 
 from mbusheadend.backup import BackupDesk
+from mbusheadend.firmware import Shelf
 from mbusheadend.fleet.day import Day
 from mbusheadend.fleet.desk import Desk
 from mbusheadend.jobs import Jobs
@@ -136,6 +137,7 @@ async def headend_services(folder: Path, **parts: Any) -> AsyncIterator[Services
         watcher=watcher,
         upkeep=upkeep,
         first_admin=FirstAdmin(access),
+        firmware=Shelf(folder),
         now=lambda: NOW,
     )
     try:

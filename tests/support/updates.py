@@ -18,6 +18,7 @@ from mbusmaster.system.automatic_update import AutomaticUpdate
 from mbusmaster.system.update import UpdateStatus
 from mbusmaster.system.update_server import UpdateServer
 from mbusmaster.system.update_slots import SlotUpdates
+from mbusmaster.system.update_source import NOBODY
 from mbusmaster.system.update_spool import Spool
 from mbusmaster.system.update_trial import Trial
 from support.releases import ReleaseMaker
@@ -31,7 +32,7 @@ class Updating:
 
     :ivar updates: installs.
     :ivar service: what pages and the API use.
-    :ivar settings: in force.
+    :ivar settings: in force; `head_end` is asked where they name no server.
     :ivar facts: what works now.
     :ivar restarts: why the gateway wanted to restart.
     :ivar records: what went into the audit log: what, and the outcome.
@@ -60,6 +61,7 @@ class Updating:
             helper, self.spool, trial, restart=self._restart, record=self._record, restart_seconds=0
         )
         self.settings = FirmwareSettings()
+        self.head_end = NOBODY
         self.service = AutomaticUpdate(
             self.updates,
             UpdateServer(folder / "store", folder / "fetched", machine.places.trust),
@@ -67,6 +69,7 @@ class Updating:
             serial_number="SN12345",
             clock=lambda: datetime.now(UTC),
             is_quiet=lambda: True,
+            head_end=lambda: self.head_end,
         )
 
     async def send(self, path: Path) -> None:

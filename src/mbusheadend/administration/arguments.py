@@ -47,6 +47,14 @@ examples:
 
 The password is asked for, or is the first line of standard input; a running head-end knows the user at once.
 """
+FIRMWARE_EXAMPLES: Final = """\
+examples:
+  mbusheadend firmware add --root 1.root.json MBMC2022_release_0042.tar
+  mbusheadend firmware add --group pilot MBMC2022_release_0043.tar
+  mbusheadend firmware offer 0043 --all
+
+The root is needed once: it says whose releases are taken. Masters ask once a day.
+"""
 PASSPHRASE_VARIABLE: Final = "MBUSHEADEND_PASSPHRASE"  # noqa: S105 - its name
 
 
@@ -57,6 +65,7 @@ def add_parsers(commands: Subparsers) -> Iterator[argparse.ArgumentParser]:
     yield from _keys(commands)
     yield from _backup(commands)
     yield _time(commands)
+    yield from _firmware(commands)
     yield from _users(commands)
 
 
@@ -204,6 +213,46 @@ def _time(commands: Subparsers) -> argparse.ArgumentParser:
     )
     parser.add_argument("--output", type=Path, metavar="FILE", help="default: standard output")
     return parser
+
+
+def _firmware(commands: Subparsers) -> Iterator[argparse.ArgumentParser]:
+    actions = _group(commands, "firmware", "releases that masters are offered: add, list, offer, remove")
+    listing = _command(actions, "list", "firmware", "list the releases, and how many masters run each")
+    listing.add_argument("--json", action="store_true", help="as one line of JSON")
+    add = _command(
+        actions,
+        "add",
+        "firmware",
+        "check a release file and offer it",
+        description="Check a release file as a master does, and offer it; a running head-end knows it at once.",
+        epilog=FIRMWARE_EXAMPLES,
+    )
+    add.add_argument("file", type=Path, metavar="FILE.tar")
+    add.add_argument(
+        "--root", type=Path, metavar="FILE", help="first root of those who make releases; needed once"
+    )
+    add.add_argument(
+        "--group",
+        action="append",
+        metavar="GROUP",
+        help="only to masters of this group; also more than once (default: to all)",
+    )
+    offer = _command(actions, "offer", "firmware", "change who is offered a release")
+    chosen = offer.add_mutually_exclusive_group(required=True)
+    chosen.add_argument("--all", action="store_true", help="all masters")
+    chosen.add_argument(
+        "--group", action="append", metavar="GROUP", help="masters of this group; also more than once"
+    )
+    remove = _command(actions, "remove", "firmware", "offer a release no more, and delete it")
+    for one in (offer, remove):
+        one.add_argument("number", type=_release, metavar="NUMBER", help="of the release")
+    yield from (listing, add, offer, remove)
+
+
+def _release(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text[:7]) <= 999_999:
+        raise argparse.ArgumentTypeError(f"a release has a number such as 0042, not {text!r}")
+    return int(text)
 
 
 def _moment(text: str) -> datetime:

@@ -60,6 +60,9 @@ ADVICE: Final[Mapping[AlarmKind, str]] = MappingProxyType(
             "Have the meter looked at; its manual says what each fault means. It is over when the meter no longer says so."
         ),
         AlarmKind.METER_INFO_CODE: mark("The manual of the meter says what the bits of its info code mean."),
+        AlarmKind.RELEASE_EXPIRES: mark(
+            "Add a newer release on the page Firmware. From that day on masters are offered none; what they run goes on."
+        ),
         AlarmKind.DISK_FULL: mark(
             "Make room on the disk, or keep raw telegrams for a shorter time. When it is full, masters keep their readings."
         ),

@@ -42,6 +42,7 @@ class AlarmKind(StrEnum):
     METER_INFO_CODE = "meter info code"
     DISK_FULL = "disk full"
     MESSAGE_FAILED = "message failed"
+    RELEASE_EXPIRES = "release expires"
 
 
 SEVERITIES: Final[Mapping[AlarmKind, Severity]] = MappingProxyType(
@@ -66,6 +67,7 @@ SEVERITIES: Final[Mapping[AlarmKind, Severity]] = MappingProxyType(
         AlarmKind.METER_INFO_CODE: Severity.WARNING,
         AlarmKind.DISK_FULL: Severity.ERROR,
         AlarmKind.MESSAGE_FAILED: Severity.WARNING,
+        AlarmKind.RELEASE_EXPIRES: Severity.WARNING,
     }
 )
 """How bad a kind is unless the one who raises it says something else."""
@@ -91,6 +93,7 @@ TITLES: Final[Mapping[AlarmKind, str]] = MappingProxyType(
         AlarmKind.METER_INFO_CODE: mark("Meter reports an info code"),
         AlarmKind.DISK_FULL: mark("Disk nearly full"),
         AlarmKind.MESSAGE_FAILED: mark("Message not delivered"),
+        AlarmKind.RELEASE_EXPIRES: mark("Signatures of a release expire"),
     }
 )
 JUDGMENTS: Final = frozenset(

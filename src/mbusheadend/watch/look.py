@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from mbusheadend.alarms.alarm import AlarmFilter, AlarmKey, Raised
 from mbusheadend.alarms.kinds import EVENTS, JUDGMENTS, AlarmKind
 from mbusheadend.filling.filler import Filler, read_on_day
+from mbusheadend.firmware import FirmwareError, Shelf
 from mbusheadend.store import Completeness, Master, Store, UnknownError
 from mbusheadend.watch import masters, meters
 from mbusheadend.watch.limits import Limits, limits_in
@@ -26,11 +27,14 @@ DAY: Final = timedelta(days=1)
 MESSAGES_KEPT: Final = timedelta(days=30)
 DISK_GOOD: Final = 2
 """Percent above the limit at which the disk is no longer nearly full."""
+EXPIRES_SOON: Final = timedelta(days=60)
+"""Before its signatures expire, a release is said to."""
 _DROPS: Final = "drops"
 _EXCHANGES: Final = "exchanges"
 _QUARANTINE: Final = "quarantine"
 _PAGE: Final = 1000
 
+EXPIRES: Final = mark("The signatures of release %(release)s are valid until %(until)s.")
 DISK: Final = mark("Of the disk of the head-end %(percent)d %% are free (%(megabytes)d MB).")
 EXCHANGED: Final = mark("At %(place)s there is the meter %(after)s now, where %(before)s was.")
 WRONG: Final = mark("A telegram of another meter came from %(place)s: %(reason)s")
@@ -89,6 +93,19 @@ class Look:
         values: dict[str, str | int] = {"percent": percent, "megabytes": usage.free // 1_000_000}
         raised = [Raised(key, Text(DISK, values))] if percent < limit else []
         await self._store.settle_alarms([AlarmKind.DISK_FULL], None, raised, self._now())
+
+    async def at_firmware(self) -> None:
+        """Look how long masters will take the newest release."""
+        try:
+            held = await asyncio.to_thread(Shelf(self._folder).releases)
+        except FirmwareError:
+            return
+        now, raised = self._now(), []
+        if held and held[0].expires - now < EXPIRES_SOON:
+            key = AlarmKey(AlarmKind.RELEASE_EXPIRES, detail=held[0].shown)
+            text = Text(EXPIRES, {"release": held[0].shown, "until": f"{held[0].expires:%Y-%m-%d}"})
+            raised.append(Raised(key, text))
+        await self._store.settle_alarms([AlarmKind.RELEASE_EXPIRES], None, raised, now)
 
     async def at_readings(self, master: Master) -> int:
         """Look at what came from a master and what did not, and fill gaps; say how many slots were filled."""

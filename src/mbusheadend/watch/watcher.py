@@ -108,6 +108,7 @@ class Watcher:
     async def _look_at_masters(self) -> float:
         await self.look.at_masters()
         await self.look.at_disk()
+        await self.look.at_firmware()
         self._told.set()
         return MASTERS_SECONDS
 

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from mbusheadend.authority import Authority
 from mbusheadend.backup import BackupDesk
+from mbusheadend.firmware import Shelf
 from mbusheadend.fleet.desk import Desk
 from mbusheadend.jobs import Jobs
 from mbusheadend.metrics import Metrics
@@ -27,6 +28,7 @@ class Services:
     :ivar watcher: looks after masters, meters, readings, and tells of alarms; `upkeep` looks after the store.
     :ivar desk: what the actions of the fleet work with.
     :ivar backups: that somebody asks for at a page; `metrics` are the figures for Prometheus.
+    :ivar firmware: releases for masters; its calls block.
     :ivar label: what names of downloads have of this head-end.
     """
 
@@ -43,5 +45,6 @@ class Services:
     watcher: Watcher
     upkeep: Upkeep
     first_admin: FirstAdmin
+    firmware: Shelf
     now: Callable[[], datetime]
     label: str = "head-end"

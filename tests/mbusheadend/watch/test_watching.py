@@ -17,6 +17,7 @@ from mbus.link.frames import LongFrame
 from mbusheadend.alarms.alarm import Alarm, AlarmFilter
 from mbusheadend.alarms.kinds import AlarmKind
 from mbusheadend.alarms.rules import Rule, Webhook
+from mbusheadend.firmware import Shelf
 from mbusheadend.judging.meter_state import MeterState
 from mbusheadend.store import Assignment, Store, StoreError, StoreRefusedError, UnknownError
 from mbusheadend.store.local import LocalPlace
@@ -34,6 +35,7 @@ from support.headend_messages import SERIAL, START, batch, contact, enrol, liste
 from support.headend_meters import ADDRESS, METER, OTHER, number_of, telegram
 from support.headend_store import KINDS
 from support.receivers import https_receiver
+from support.releases import ReleaseMaker
 from support.settled import settled
 
 MINUTE: Final = timedelta(minutes=1)
@@ -215,6 +217,22 @@ async def test_a_disk_that_is_nearly_full_is_told(
         await look.at_disk()
         seen.append(bool(await kinds(store)))
     assert seen == [False, True, True, False]
+
+
+async def test_a_release_whose_signatures_expire_soon_is_told_and_forgotten_once_it_is_gone(
+    store: Store, look: Look, clock: Clock, tmp_path: Path
+) -> None:
+    maker, shelf = ReleaseMaker(tmp_path / "made", now=clock()), Shelf(tmp_path)
+    shelf.add(maker.good(42, valid=timedelta(days=70)), clock(), root=maker.root)
+    await look.at_firmware()
+    assert await kinds(store) == set()
+    clock.time += timedelta(days=20)
+    await look.at_firmware()
+    (told,) = await open_alarms(store)
+    assert (told.key.kind, told.key.detail) == (AlarmKind.RELEASE_EXPIRES, "0042")
+    shelf.remove(42)
+    await look.at_firmware()
+    assert await kinds(store) == set()
 
 
 async def hourly(store: Store, clock: Clock, **facts: Any) -> Schedule:
