@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from mbusheadend.alarms.kinds import Severity
 from mbusheadend.alarms.outgoing import Outgoing, OutgoingState
 from mbusheadend.alarms.rules import Mail, Rule
 from mbusheadend.jobs import JobError, JobState
@@ -125,7 +126,12 @@ def target_text(rule: Rule) -> str:
 def _about(rule: Rule) -> list[str]:
     """Say in short of what a rule tells."""
     kinds = sorted(map(kind_text, rule.kinds))
-    said_of = [_("%(severity)s and worse") % {"severity": severity_text(rule.severity)}]
+    least = {
+        Severity.NOTICE: _("All severities"),
+        Severity.WARNING: _("Warnings and errors"),
+        Severity.ERROR: _("Errors"),
+    }
+    said_of = [least[rule.severity]]
     if kinds:
         said_of.append(", ".join(kinds))
     if rule.groups:
