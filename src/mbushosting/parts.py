@@ -1,21 +1,32 @@
 """What messages are made of."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Final
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 VERSION: Final = 1
 ROOT: Final = f"/hosting/v{VERSION}"
 
 
 class Message(BaseModel):
-    """A message or a part of one: never changed, what is not known is left alone."""
+    """A message or a part of one: never changed, what is not known is left alone; numbers are ones that JSON has."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", str_max_length=4096)
+    model_config = ConfigDict(frozen=True, extra="ignore", str_max_length=4096, allow_inf_nan=False)
 
 
-Moment = Annotated[datetime, AwareDatetime]
+EARLIEST: Final = datetime(1900, 1, 1, tzinfo=UTC)
+LATEST: Final = datetime(9000, 1, 1, tzinfo=UTC)
+"""Clocks may be wrong, but whoever gets a moment must be able to show it in any zone and to reckon with it."""
+
+
+def _that_can_be_reckoned_with(moment: datetime) -> datetime:
+    if not EARLIEST <= moment < LATEST:
+        raise ValueError(f"a moment is between the years {EARLIEST.year} and {LATEST.year}")
+    return moment
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_that_can_be_reckoned_with)]
 """A time with its zone; UTC unless a field says otherwise."""
 Id = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z._-]{1,64}$")]
 SerialNumber = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]

@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import json
 import ssl
 import zlib
 from collections.abc import AsyncIterator
@@ -129,6 +130,41 @@ def test_bodies_have_so_much_room_all_together() -> None:
     room.take(60)
     with pytest.raises(RefusedError, match="too much"):
         room.take(41)
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"counters": {"telegrams": float("inf")}},
+        {"counters": {"telegrams": float("nan")}},
+        {"buses": [{"name": "main", "state": "on", "current": float("nan")}]},
+        {"started": "0001-01-01T00:00:00+14:00"},
+        {"started": "9999-12-31T23:59:59-12:00"},
+        {"outbox": {"oldest": "9999-12-31T23:59:59Z"}},
+    ],
+)
+async def test_a_contact_with_numbers_or_times_that_nobody_can_show_is_refused(
+    facts: dict[str, Any], site: Site
+) -> None:
+    """Kept, it would make each page fail that tells of masters."""
+    async with site.client("M1") as client:
+        sound = call().model_dump(mode="json")
+        answer = await client.post(CONTACT, content=json.dumps({**sound, **facts}))
+        assert (answer.status_code, answer.json()["code"]) == (400, "malformed")
+        assert (await client.post(CONTACT, content=json.dumps(sound))).status_code == 200
+    assert len(await site.store.masters()) == 1
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"])
+@pytest.mark.parametrize("field", ["taken", "slot"])
+async def test_a_reading_of_a_time_that_nobody_can_show_is_refused(
+    field: str, moment: str, site: Site
+) -> None:
+    bad = json.loads(body())
+    bad["readings"][0][field] = moment
+    async with site.client("M1") as client:
+        answer = await client.post(READINGS, content=json.dumps(bad))
+        assert (answer.status_code, answer.json()["code"]) == (400, "malformed")
 
 
 @pytest.mark.parametrize("wait", ["-1", "x", "1.5", "99999"])

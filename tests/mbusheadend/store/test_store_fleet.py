@@ -1,12 +1,16 @@
 """Masters call, meters move, and what was known of them stays."""
 
+import sqlite3
+from contextlib import closing
 from datetime import timedelta
+from pathlib import Path
 from typing import Final
 
 import pytest
 
 from mbusheadend.store import Place, Store, StoreRefusedError, UnknownError, WrongOwnerError
 from support.headend_messages import SERIAL, START, contact, enrol, listed
+from support.headend_store import KINDS
 
 HOUR: Final = timedelta(hours=1)
 ONE: Final = "123456782D2C1904"
@@ -22,6 +26,17 @@ async def test_a_contact_says_how_the_master_is(store: Store) -> None:
     master = await store.master(SERIAL)
     assert master.contact == contact(lamps={"bus": "green"})
     assert master.last_contact == START
+
+
+async def test_a_contact_that_cannot_be_read_any_more_hides_no_masters(tmp_path: Path) -> None:
+    with closing(KINDS["sqlite"](tmp_path)) as store:
+        await enrol(store)
+        await store.note_contact(SERIAL, contact(), START)
+        with closing(sqlite3.connect(tmp_path / "store.db")) as other:
+            other.execute("""UPDATE master SET contact = '{"counters": {"a": null}}'""")
+            other.commit()
+        (master,) = await store.masters()
+        assert (master.contact, master.last_contact) == (None, START)
 
 
 async def test_readings_that_the_master_gave_up_are_told_once(store: Store) -> None:

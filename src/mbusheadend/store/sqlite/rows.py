@@ -5,6 +5,8 @@ import sqlite3
 from datetime import timedelta
 from typing import Final
 
+from pydantic import ValidationError
+
 from mbusheadend.store.errors import UnknownError
 from mbusheadend.store.fleet import Master, Meter, Place
 from mbusheadend.store.local import LocalPlace
@@ -64,11 +66,19 @@ def master_of(row: sqlite3.Row) -> Master:
         moment_of(row["enrolled"]),
         moment_of(row["last_contact"]),
         None if offset is None else timedelta(milliseconds=offset),
-        None if row["contact"] is None else Contact.model_validate_json(row["contact"]),
+        _contact(row["contact"]),
         row["orders"],
         row["meter_list"],
         None if row["local"] is None else _local_place(row["local"]),
     )
+
+
+def _contact(body: str | None) -> Contact | None:
+    """Read a contact; one that a program of another version kept, and this one cannot read, counts for none."""
+    try:
+        return None if body is None else Contact.model_validate_json(body)
+    except ValidationError:
+        return None
 
 
 def _local_place(body: str) -> LocalPlace:
