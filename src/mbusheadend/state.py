@@ -70,6 +70,13 @@ def check_store(path: Path) -> None:
     check(path)
 
 
+def note_restored(path: Path, made: datetime, now: datetime) -> None:
+    """Write into a store that is brought back of when it is; raise `StoreError`."""
+    from mbusheadend.store.sqlite.restoring import note_restored as note
+
+    note(path, made, now)
+
+
 def authority_of(state: Path) -> Authority:
     """Open the authority in a state folder. Raise `HeadEndError`."""
     return open_authority(state / AUTHORITY_FOLDER, utc_now())

@@ -24,7 +24,7 @@ async def run(settings: Settings, options: argparse.Namespace) -> None:
     print("What was revoked after the backup is trusted again: revoke it anew (mbusheadend revoke SERIAL).")
     print("Tokens that were used after the backup can be used again until they expire: delete them.")
     print(
-        "A master that was taken in, or got a new certificate, after the backup needs a new token (mbusheadend token)."
+        "A master that was taken in, or taken in again, after the backup needs a new token (mbusheadend token)."
     )
     if keys:
         print(

@@ -8,6 +8,7 @@ import tarfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import IO, Final
 
@@ -24,7 +25,7 @@ from mbusheadend.backup.manifest import (
     Manifest,
     manifest_of,
 )
-from mbusheadend.state import AUTHORITY_FOLDER, DATABASE, KEY_FILE, USERS, check_store
+from mbusheadend.state import AUTHORITY_FOLDER, DATABASE, KEY_FILE, USERS, check_store, note_restored, utc_now
 from mbusheadend.store import StoreError
 from mbusio.files import sync_folder
 from mbusio.sealing import SealError, data_of, unseal
@@ -55,7 +56,9 @@ def inspect(backup: Path) -> Manifest:
         return _manifest(tar)
 
 
-def restore(backup: Path, state: Path, passphrase: Callable[[], str]) -> Restored:
+def restore(
+    backup: Path, state: Path, passphrase: Callable[[], str], now: Callable[[], datetime] = utc_now
+) -> Restored:
     """Bring a backup back, after all of it was checked. Raise `BackupError`.
 
     Broken off, it can be done again. No head-end may run over the folder.
@@ -73,6 +76,7 @@ def restore(backup: Path, state: Path, passphrase: Callable[[], str]) -> Restore
         if manifest.is_sealed:
             _open_secrets(work, passphrase())
         check_store(work / DATABASE)
+        note_restored(work / DATABASE, manifest.made_at, now())
         _put_in_place(work, state)
     except StoreError as error:
         raise BackupError(f"{backup}: {error}") from error

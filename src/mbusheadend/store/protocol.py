@@ -68,6 +68,12 @@ class Enrolment(Protocol):
     async def is_trusted(self, number: int) -> bool:
         """Tell whether a certificate was issued here and is not revoked; whether it lapsed says its own date."""
 
+    async def take_back(self, serial: str, number: int, not_after: datetime) -> bool:
+        """Trust a certificate that is not known here as a backup from before it was brought back; tell whether it is trusted.
+
+        It is where its master is known, was not revoked and not taken in again since then. From now on it is as all others.
+        """
+
     async def certificates(self, serial: str) -> tuple[StoredCertificate, ...]:
         """Give those of a master, the one that lapses last first."""
 

@@ -36,7 +36,7 @@ class Database:
         self._local = threading.local()
         self._reading: list[sqlite3.Connection] = []
         self._forget: list[Callable[[], None]] = []
-        self._connection = _open(path)
+        self._connection = open_database(path)
         self._version = 0
 
     def on_undone(self, forget: Callable[[], None]) -> None:
@@ -119,7 +119,8 @@ async def _run(threads: ThreadPoolExecutor, work: Callable[[], T]) -> T:
     return await asyncio.get_running_loop().run_in_executor(threads, work)
 
 
-def _open(path: Path) -> sqlite3.Connection:
+def open_database(path: Path) -> sqlite3.Connection:
+    """Open the file to write, made where there is none, its tables brought up to date. Raise `StoreError`."""
     try:
         # Made before SQLite does, which would let the group read it.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))

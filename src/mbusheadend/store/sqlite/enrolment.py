@@ -96,6 +96,24 @@ class SqliteEnrolment:
 
         return await self._database.read(work)
 
+    async def take_back(self, serial: str, number: int, not_after: datetime) -> bool:
+        """See the protocol."""
+
+        def may(connection: sqlite3.Connection) -> int | None:
+            return _restored_at(connection, serial, number)
+
+        def work(connection: sqlite3.Connection) -> bool:
+            at = may(connection)
+            if at is not None:
+                connection.execute(
+                    "INSERT INTO certificate (number, serial, issued, not_after) VALUES (?, ?, ?, ?)",
+                    (_number(number), serial, at, stored(not_after)),
+                )
+            return at is not None
+
+        # Whoever shows what is not trusted again and again makes nobody wait who writes.
+        return await self._database.read(may) is not None and await self._database.write(work)
+
     async def certificates(self, serial: str) -> tuple[StoredCertificate, ...]:
         """See the protocol."""
 
@@ -113,6 +131,18 @@ def revoke_all(connection: sqlite3.Connection, serial: str, now: datetime) -> in
     return connection.execute(
         "UPDATE certificate SET revoked = ? WHERE serial = ? AND revoked IS NULL", (stored(now), serial)
     ).rowcount
+
+
+def _restored_at(connection: sqlite3.Connection, serial: str, number: int) -> int | None:
+    """Give when the backup was brought back that lacks a certificate; None where that is not why it is not known."""
+    first, last = connection.execute("SELECT min(at), max(at) FROM restored").fetchone()
+    row = connection.execute(
+        "SELECT sum(revoked IS NULL) AS good, sum(revoked >= ?) AS revoked FROM certificate"
+        " WHERE serial = ? AND EXISTS (SELECT 1 FROM master WHERE serial = ? AND removed IS NULL)"
+        " AND NOT EXISTS (SELECT 1 FROM certificate WHERE number = ?)",
+        (first, serial, serial, _number(number)),
+    ).fetchone()
+    return last if last is not None and row["good"] and not row["revoked"] else None
 
 
 def _number(number: int) -> str:

@@ -8,7 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from mbusheadend.store.errors import StoreRefusedError
+from mbusheadend.store.errors import StoreError, StoreRefusedError
+from mbusheadend.store.sqlite.database import open_database
+from mbusheadend.store.sqlite.moments import stored
 from mbusheadend.store.sqlite.tables import MIGRATIONS
 from mbusio.files import sync_folder, temporary_path
 
@@ -56,6 +58,18 @@ def check(backup: Path) -> None:
         raise StoreRefusedError(
             f"the tables of {backup} have version {version}, this program knows {len(MIGRATIONS)}"
         )
+
+
+def note_restored(path: Path, made: datetime, now: datetime) -> None:
+    """Write into a store that is brought back of when it is: certificates that were issued since are not in it.
+
+    Raise `StoreError`.
+    """
+    with contextlib.closing(open_database(path)) as connection:
+        try:
+            connection.execute("INSERT INTO restored VALUES (?, ?)", (stored(made), stored(now)))
+        except sqlite3.Error as error:
+            raise StoreError(f"the store {path}: {error}") from error
 
 
 def _check_unused(path: Path) -> None:

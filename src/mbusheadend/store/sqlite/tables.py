@@ -131,5 +131,7 @@ CREATE INDEX alarm_open_of_master ON alarm (master) WHERE cleared IS NULL;
 CREATE INDEX alarm_open_of_meter ON alarm (meter) WHERE cleared IS NULL;
 """
 _ALARM_NOTE: Final = "ALTER TABLE alarm ADD COLUMN note TEXT NOT NULL DEFAULT '';"
-MIGRATIONS: Final = (_FLEET + _ENROLMENT + _READINGS, _WATCHING, _LOCAL, _BROWSING, _ALARM_NOTE)
+_RESTORED: Final = "CREATE TABLE restored (made INTEGER NOT NULL, at INTEGER NOT NULL) STRICT;"
+"""A backup that was brought back: of when it was, and when that was."""
+MIGRATIONS: Final = (_FLEET + _ENROLMENT + _READINGS, _WATCHING, _LOCAL, _BROWSING, _ALARM_NOTE, _RESTORED)
 """A step that was released is never changed: the next one follows it."""
