@@ -30,7 +30,8 @@ async def job_events(
                 before = now
                 yield Event(LIVE, now)
             if over:
-                yield Event(END, "")
+                # Without any data a browser takes no notice of an event.
+                yield Event(END, END)
                 return
             await news.wait()
             await asyncio.sleep(PAUSE_SECONDS)

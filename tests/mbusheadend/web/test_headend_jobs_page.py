@@ -73,7 +73,7 @@ async def test_events_follow_a_job_until_it_has_ended(tmp_path: Path) -> None:
             seen.append((event.name, event.data))
             if event.data.startswith("1"):
                 go_on.set()
-        assert seen[-2:] == [(LIVE, "1 done"), (END, "")]
+        assert seen[-2:] == [(LIVE, "1 done"), (END, END)]
 
 
 async def test_what_fails_says_why(tmp_path: Path) -> None:
