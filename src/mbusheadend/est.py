@@ -101,6 +101,12 @@ class Est:
         now = self._now()
         certificate = self._authority.sign(key, peer.serial, now, self._days)
         await self._issued(certificate, peer.serial, now)
+        try:
+            # A request may take its time: who was revoked meanwhile must not go on with what was issued after that.
+            await self._gate.check(peer)
+        except RefusedError:
+            await self._store.revoke_certificate(certificate.serial_number, now)
+            raise
         _log.info("master %s has a new certificate", peer.serial)
         return _certificates(certificate)
 

@@ -83,6 +83,8 @@ class HostingApi:
         wait = _wait(request)
         async with self._room.body(request, MAX_CONTACT) as body:
             contact = await body.read(Contact, MAX_CONTACT)
+        # A body may take its time, and who was revoked meanwhile has nothing to say.
+        await self._gate.check(peer)
         _see_that_it_is(peer, contact.serial_number)
         with self.presence.calling(peer.serial), self._store.changes.watch(peer.serial) as news:
             await self._store.note_contact(peer.serial, contact, self._now())
@@ -116,6 +118,7 @@ class HostingApi:
         peer = await self._gate.admit(request)
         async with self._room.body(request, MAX_PACKED) as body:
             batch = await body.read(Batch, MAX_BODY)
+        await self._gate.check(peer)
         _see_that_it_is(peer, batch.serial_number)
         if self._taking >= MAX_TAKING:
             raise RefusedError(503, RefusalCode.BUSY, "too many batches at once", retry_after=AGAIN_SECONDS)

@@ -180,6 +180,22 @@ async def test_renewal_needs_a_certificate_and_is_for_its_own_name(site: Site) -
         assert (await client.post(REENROLL, content=csr("M1"), headers=PKCS10)).status_code == 403
 
 
+async def test_who_is_revoked_while_its_request_still_comes_gets_no_new_certificate(site: Site) -> None:
+    """Else a master that keeps half a request open would outlive each revocation."""
+    await site.enrol("M1")
+
+    async def halves() -> AsyncIterator[bytes]:
+        request = csr()
+        yield request[:40]
+        await site.store.revoke_master("M1", site.clock())
+        yield request[40:]
+
+    async with site.client("M1") as client:
+        answer = await client.post(REENROLL, content=halves(), headers=PKCS10)
+    assert (answer.status_code, answer.json()["code"]) == (403, "revoked")
+    assert all(one.revoked is not None for one in await site.store.certificates("M1"))
+
+
 async def test_other_paths_and_methods_are_not_there(site: Site) -> None:
     async with site.client() as client:
         assert (await client.get(ENROLL)).status_code == 405

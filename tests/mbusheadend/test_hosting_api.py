@@ -211,6 +211,22 @@ async def test_a_master_that_was_deleted_is_out(site: Site) -> None:
     assert (answer.status_code, answer.json()["code"]) == (403, "revoked")
 
 
+@pytest.mark.parametrize("path", [CONTACT, READINGS])
+async def test_who_is_revoked_while_its_body_still_comes_has_nothing_taken(path: str, site: Site) -> None:
+    whole = call().model_dump_json().encode() if path == CONTACT else body()
+
+    async def halves() -> AsyncIterator[bytes]:
+        yield whole[:40]
+        await site.store.revoke_master("M1", now())
+        yield whole[40:]
+
+    async with site.client("M1") as client:
+        answer = await client.post(path, content=halves())
+    assert (answer.status_code, answer.json()["code"]) == (403, "revoked")
+    assert (await site.store.master("M1")).last_contact is None
+    assert await site.store.meters() == ()
+
+
 async def test_two_hundred_masters_wait_and_all_hear_at_once(tmp_path: Path) -> None:
     async with running(tmp_path) as site:
         contexts = await site.take_in(*(f"M{number}" for number in range(200)))
