@@ -145,3 +145,24 @@ async def test_a_backup_is_kept_for_an_hour_only(tmp_path: Path, monkeypatch: py
         assert await make(client) is JobState.DONE
         await client.show("/about")
         assert (await client.get("/backup/file")).status_code == 404
+
+
+async def test_programs_of_administrators_back_up_too_and_pages_by_their_own_way_only(tmp_path: Path) -> None:
+    async with headend_web(tmp_path) as client:
+        token, operator = await client.token(), await client.token("operator")
+        assert (await client.ask("GET", "/backup/file", headers=token)).status_code == 404
+        csrf = {"x-csrf-token": client.csrf}
+        assert (await client.ask("POST", "/backup", json={}, headers=csrf)).status_code == 403
+        assert (await client.ask("POST", "/backup", json={}, headers=operator)).status_code == 403
+        assert (
+            await client.ask("POST", "/backup", json={"passphrase": "short"}, headers=token)
+        ).status_code == 422
+        job = (await client.ask("POST", "/backup", json={"passphrase": PASSPHRASE}, headers=token)).json()
+        await client.services.jobs.wait(job["id"])
+        fetched = await client.get("/api/v1/backup/file", headers=token)
+        with tarfile.open(fileobj=io.BytesIO(fetched.content)) as backup:
+            assert "secrets.json" in backup.getnames()
+        assert (await client.ask("GET", "/store", headers=token)).json()["size"] > 0
+        assert (await client.ask("GET", "/firmware", headers=token)).json() == []
+        for path in ("/store", "/firmware", "/backup/file"):
+            assert (await client.ask("GET", path, headers=operator)).status_code == 403
