@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 DEFAULT: Final = "week"
 LENGTHS: Final = {
+    "hour": timedelta(hours=1),
     "day": timedelta(days=1),
     "week": timedelta(days=7),
     "month": timedelta(days=31),
@@ -34,6 +35,13 @@ class Span:
     def is_open(self) -> bool:
         """Whether it reaches up to now, so that there can be more."""
         return bool(self.name)
+
+
+def usual_name(first: datetime | None, now: datetime) -> str:
+    """Name the time that shows what there is: back to the first reading, and no further than by custom."""
+    reaching = (name for name, length in LENGTHS.items() if first is not None and now - length <= first)
+    name = next(reaching, DEFAULT)
+    return min(name, DEFAULT, key=LENGTHS.__getitem__)
 
 
 def span_of(name: str, since: str, until: str, now: datetime, zone: str = "UTC") -> Span:

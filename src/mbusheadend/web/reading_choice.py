@@ -1,8 +1,8 @@
 """What addresses of the pages about readings say: time, registers, meters; each is checked, and bounded."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
@@ -14,7 +14,7 @@ from fastapi import HTTPException
 from mbusheadend.decoding.registers import Register
 from mbusheadend.export import register_name
 from mbusheadend.store import Meter, Store, UnknownError
-from mbusheadend.views.spans import DEFAULT, LENGTHS, Span, span_of
+from mbusheadend.views.spans import DEFAULT, LENGTHS, Span, span_of, usual_name
 from mbusweb.locale import gettext as _
 
 MAX_SERIES: Final = 12
@@ -53,11 +53,23 @@ def chosen_span(
     return ChosenSpan(span, {key: value for key, value in (("since", since), ("until", until)) if value})
 
 
+async def usual_time(store: Store, meters: Iterable[int], now: datetime) -> str:
+    """Name the time to be shown where an address asks for none: of meters that are new, what there is of them."""
+    began = datetime.fromtimestamp(0, UTC)
+    firsts = [
+        page.readings[0].taken
+        for meter in meters
+        if (page := await store.readings(meter, began, now, limit=1, with_raw=False)).readings
+    ]
+    return usual_name(min(firsts, default=None), now)
+
+
 def span_links(
     path: str, query: Mapping[str, str] | Sequence[tuple[str, str]], chosen: Span
 ) -> list[tuple[str, str, bool]]:
     """Give a link for each named time: address, text, and whether it is the one that is shown."""
     texts = {
+        "hour": _("1 hour"),
         "day": _("24 hours"),
         "week": _("7 days"),
         "month": _("31 days"),

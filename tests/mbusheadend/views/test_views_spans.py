@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mbusheadend.views.spans import span_of
+from mbusheadend.views.spans import span_of, usual_name
 
 NOW = datetime(2026, 11, 23, 4, 5, tzinfo=UTC)
 
@@ -18,6 +18,12 @@ def test_a_named_time_ends_now_and_goes_on() -> None:
 
 def test_nothing_at_all_is_a_week() -> None:
     assert span_of("", "", "", NOW).since == NOW - timedelta(days=7)
+
+
+def test_of_a_new_meter_there_is_shown_what_there_is() -> None:
+    ago = {"hour": timedelta(minutes=20), "day": timedelta(hours=3), "week": timedelta(days=300)}
+    assert {name: usual_name(NOW - age, NOW) for name, age in ago.items()} == {name: name for name in ago}
+    assert usual_name(None, NOW) == "week"
 
 
 def test_days_are_those_of_the_zone_and_the_last_one_counts() -> None:

@@ -23,6 +23,7 @@ from mbusheadend.web.reading_choice import (
     machine_zone,
     series_key,
     span_links,
+    usual_time,
 )
 from mbusheadend.web.register_texts import register_title
 from mbusheadend.web.services import Services
@@ -57,6 +58,8 @@ def router(services: Services) -> APIRouter:
         group: str = "",
     ) -> Response:
         chosen = await chosen_series(store, s)
+        if chosen and not (time or since or until):
+            time = await usual_time(store, {one.meter.id for one in chosen}, services.now())
         span = chosen_span(time, since, until, services.now(), machine_zone())
         text, group = text.strip()[:_LONGEST], group[:_LONGEST]
         keys = [("s", one.key) for one in chosen]

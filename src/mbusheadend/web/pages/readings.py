@@ -15,6 +15,7 @@ from mbusheadend.web.reading_choice import (
     meter_or_404,
     series_key,
     span_links,
+    usual_time,
 )
 from mbusheadend.web.reading_head import head_of
 from mbusheadend.web.register_texts import register_title
@@ -44,6 +45,8 @@ def router(services: Services) -> APIRouter:
         meter = await meter_or_404(services.store, number)
         registers = await services.store.registers(number)
         shown = named(registers, r)[:MOST] or shown_first(registers, 1)
+        if not (time or since or until):
+            time = await usual_time(services.store, [number], services.now())
         span = chosen_span(time, since, until, services.now(), machine_zone())
         names = [("r", register_name(register)) for register in shown]
         here = f"/readings/{number}"
