@@ -11,13 +11,14 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
 from itertools import pairwise
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from mbus.application.scaling import EXACT
 from mbusheadend.decoding.registers import Register
 from mbusheadend.judging.counters import Fall, falls
 from mbusheadend.judging.points import Point, numbers
@@ -143,8 +144,9 @@ def _value_at(
         (later - earlier) / timedelta.resolution
     )
     exact = Fraction(low) + (Fraction(high) - Fraction(low)) * share
-    quotient = Decimal(exact.numerator) / Decimal(exact.denominator)
-    return quotient.quantize(Decimal(1).scaleb(resolution), ROUND_HALF_EVEN), True
+    # Meters may send numbers that differ by any power of ten: the usual 28 digits do not hold them.
+    quotient = EXACT.divide(exact.numerator, exact.denominator)
+    return EXACT.quantize(quotient, Decimal(1).scaleb(resolution)), True
 
 
 def _begin(period: Period, day: date) -> date:

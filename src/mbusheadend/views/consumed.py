@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Final
 
+from mbus.application.scaling import EXACT
 from mbusheadend.decoding.registers import Register
 from mbusheadend.judging.consumption import Consumption, Period, boundaries
 from mbusheadend.judging.points import numbers
@@ -45,7 +46,8 @@ class Compared:
         """The same in per cent of the earlier one, rounded to a tenth."""
         if self.change is None or self.before is None or not self.before.amount:
             return None
-        return (100 * self.change / abs(self.before.amount)).quantize(Decimal("0.1"))
+        share = EXACT.divide(100 * self.change, abs(self.before.amount))
+        return EXACT.quantize(share, Decimal("0.1"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ def in_unit(value: Value, unit: str) -> Value:
     if not isinstance(value, (int, float, Decimal)):
         return value
     if unit == _SECONDS:
-        return plain((Decimal(str(value)) / _HOUR).quantize(_HOURS_DIGITS))
+        return plain(EXACT.quantize(EXACT.divide(Decimal(str(value)), _HOUR), _HOURS_DIGITS))
     exponent = _SHOWN.get(unit, (unit, 0))[1]
     if not exponent:
         return value

@@ -115,3 +115,9 @@ def test_adjoining_periods_add_up_exactly(steps: list[tuple[int, Decimal]], seco
     if whole.amount is not None:
         assert sum(part.amount or 0 for part in parts) == whole.amount
         assert all(part.amount is not None and part.amount >= 0 for part in parts)
+
+
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False, width=32) | st.integers(), max_size=5))
+def test_whatever_a_meter_sends_as_numbers_can_be_reckoned_with(values: list[Value]) -> None:
+    edges = [START + HOUR / 2, START + HOUR, START + 5 * HOUR / 2]
+    assert len(consumption(points(*values), edges)) == 2

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from mbusheadend.judging.consumption import Period
+from mbusheadend.judging.consumption import Consumption, Period
 from mbusheadend.store import Store
-from mbusheadend.views.consumed import consumed
+from mbusheadend.views.consumed import Compared, consumed
 from support.headend_messages import batch, enrol, reading
 from support.headend_meters import ADDRESS, ENERGY, number_of, telegram
 from support.headend_store import KINDS
@@ -98,3 +99,12 @@ async def test_too_many_periods_are_refused(store: Store) -> None:
     meter = await counted(store, (MONDAY, 5))
     with pytest.raises(ValueError, match="periods"):
         await consumed(store, meter, ENERGY, Period.DAY, "UTC", MONDAY - 500 * DAY, MONDAY)
+
+
+def test_amounts_of_any_size_are_compared() -> None:
+    def used(amount: str) -> Consumption:
+        return Consumption(MONDAY, MONDAY + DAY, Decimal(amount), None, None, False, False)
+
+    share = Compared(used("3.5E+38"), used("1E-45")).share
+    assert share is not None
+    assert share.adjusted() == 85

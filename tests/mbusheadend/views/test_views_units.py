@@ -21,6 +21,7 @@ from mbusheadend.views.units import in_unit, shown_unit
         (Decimal("1258.249"), "m³", Decimal("1258.249"), "m³"),
         ("2026-11-23", "", "2026-11-23", ""),
         (None, "Wh", None, "kWh"),
+        (Decimal("36E+60"), "s", 10**58, "h"),
         (1500.5, "W", Decimal("1.5005"), "kW"),
     ],
 )
