@@ -68,6 +68,16 @@ async def test_meters_of_a_list_are_there_with_what_it_says(store: Store) -> Non
     assert len(await store.meters(SERIAL)) == 1
 
 
+async def test_a_list_that_claims_the_future_does_not_keep_a_meter_for_ever(store: Store) -> None:
+    await enrol(store, "M1", "M2")
+    ahead = listed(ONE, last_seen=START + timedelta(days=4000))
+    await store.note_contact("M1", contact("M1", meters=ahead), START)
+    later = START + timedelta(days=2)
+    await store.note_contact("M2", contact("M2", meters=listed(ONE, last_seen=later)), later)
+    (meter,) = await store.meters("M2")
+    assert (meter.identity, meter.last_seen) == (ONE, later)
+
+
 async def test_a_meter_that_moves_stays_the_same_and_its_places_are_remembered(store: Store) -> None:
     await enrol(store, "M1", "M2")
     await store.note_contact("M1", contact("M1", meters=listed(ONE, TWO, last_seen=START)), START)

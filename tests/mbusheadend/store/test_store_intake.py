@@ -116,6 +116,16 @@ async def test_a_meter_at_a_primary_address_is_known_by_what_its_telegrams_say(s
     assert [meter.identity for meter in await store.meters(SERIAL)] == [str(OTHER)]
 
 
+async def test_a_clock_that_was_years_ahead_hides_what_comes_afterwards_only_once(store: Store) -> None:
+    await enrol(store)
+    ahead = START + timedelta(days=4000)
+    await store.take(SERIAL, batch(reading(1, ADDRESS, [telegram()], taken=ahead)), START)
+    meter = await number_of(store)
+    await store.take(SERIAL, batch(reading(2, ADDRESS, [telegram()], taken=START + HOUR)), START + HOUR)
+    assert (await store.latest([meter]))[meter].taken == START + HOUR
+    assert (await store.meter(meter)).last_seen == START + HOUR
+
+
 async def test_late_readings_are_welcome_and_do_not_pass_for_the_latest(store: Store) -> None:
     await enrol(store)
     for number, hours in ((1, 30), (2, 2), (3, 29)):

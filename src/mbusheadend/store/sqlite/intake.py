@@ -10,7 +10,7 @@ from mbusheadend.store.errors import WrongOwnerError
 from mbusheadend.store.sqlite.database import Database
 from mbusheadend.store.sqlite.interned import Bases, LayoutBook, Words
 from mbusheadend.store.sqlite.keys import Keys
-from mbusheadend.store.sqlite.moments import stored
+from mbusheadend.store.sqlite.moments import AHEAD, stored
 from mbusheadend.store.sqlite.owners import ForeignError, Owners
 from mbusheadend.store.sqlite.rows import find_master
 from mbushosting.readings import Batch, Outcome, Reading, Receipt
@@ -29,10 +29,10 @@ INSERT INTO reading (number, id, master, meter, taken, slot, received, schedule,
     raw, said)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
-_NEWEST: Final = """
-UPDATE meter SET latest = ?1, latest_taken = ?2, last_seen = max(coalesce(last_seen, ?2), ?2)
-WHERE id = ?3 AND (latest_taken IS NULL OR latest_taken <= ?2)
-"""
+_NEWEST: Final = f"""
+UPDATE meter SET latest = ?1, latest_taken = ?2, last_seen = min(max(coalesce(last_seen, ?2), ?2), ?4)
+WHERE id = ?3 AND (latest_taken IS NULL OR latest_taken <= ?2 OR latest_taken > ?4 + {AHEAD})
+"""  # noqa: S608 - a constant
 
 
 class SqliteIntake:
@@ -81,7 +81,7 @@ class Taker:
                 except ForeignError as error:
                     _put_aside(connection, master["id"], reading, arrived, str(error))
         connection.executemany(_INSERT, rows.values())
-        connection.executemany(_NEWEST, _newest(rows.values()))
+        connection.executemany(_NEWEST, _newest(rows.values(), arrived))
         receipted = dict.fromkeys(reading.id for reading in batch.readings if reading.id not in refused)
         return Receipt(stored=tuple(receipted), refused=refused)
 
@@ -147,10 +147,10 @@ def _put_aside(
     )
 
 
-def _newest(rows: Any) -> list[tuple[int, int, int]]:
-    newest: dict[int, tuple[int, int, int]] = {}
+def _newest(rows: Any, arrived: int) -> list[tuple[int, int, int, int]]:
+    newest: dict[int, tuple[int, int, int, int]] = {}
     for row in rows:
         number, meter, taken, outcome = row[0], row[3], row[4], row[9]
         if outcome == 0 and (meter not in newest or taken >= newest[meter][1]):
-            newest[meter] = (number, taken, meter)
+            newest[meter] = (number, taken, meter, arrived)
     return [*newest.values()]

@@ -5,6 +5,8 @@ from typing import Final, overload
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND: Final = timedelta(milliseconds=1)
+AHEAD: Final = 86_400_000
+"""Milliseconds; what a master tells of a time that is further ahead than that comes of a clock that is wrong."""
 
 
 @overload

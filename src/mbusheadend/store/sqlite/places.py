@@ -7,7 +7,7 @@ meter that answered there last; until one says who it is, the place itself stand
 import sqlite3
 from typing import Final
 
-from mbusheadend.store.sqlite.moments import stored
+from mbusheadend.store.sqlite.moments import AHEAD, stored
 from mbushosting.contact import MeterReport
 
 WILDCARD: Final = "F"
@@ -46,7 +46,8 @@ def _reported(
 ) -> tuple[int, bool]:
     here = occupant(connection, master["id"], report.bus, report.address)
     identity = identity_at(master["serial"], report.bus, report.address)
-    seen = stored(report.last_seen)
+    # A clock that was ahead must not keep the meter here for ever.
+    seen = None if report.last_seen is None else min(stored(report.last_seen), now + AHEAD)
     if here is not None and not is_exact(report.address):
         meter, is_new = here, False
     else:
