@@ -116,7 +116,13 @@ class Watcher:
         loop = asyncio.get_running_loop()
         for master in await self._store.masters():
             began = loop.time()
-            await self.look.at_readings(master)
+            try:
+                await self.look.at_readings(master)
+            except StoreError:
+                raise
+            except Exception:
+                # What nobody thought of about one master must not hide all that come behind it.
+                _log.exception("the readings of master %s cannot be looked at", master.serial)
             self._told.set()
             await asyncio.sleep(SHARE * (loop.time() - began))
         return READINGS_SECONDS
