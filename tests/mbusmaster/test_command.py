@@ -122,7 +122,8 @@ def test_the_demo_is_ready_serves_and_leaves_nothing_behind(tmp_path: Path) -> N
     ) as started:
         offers = started.offers
         assert sorted(offers) == [
-            "head_end", "head_end_web", "password", "rfc2217", "serial", "simulator_control", "tcp", "tls", "tls_ca", "tls_cert", "tls_key", "user", "web",
+            "head_end", "head_end_web",
+            "password", "rfc2217", "serial", "simulator_control", "tcp", "tls", "tls_ca", "tls_cert", "tls_key", "user", "web",
         ]  # fmt: skip
         for channel in ("tcp", "tls", "serial", "rfc2217"):
             read = subprocess.run(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import-untyped]
 
-from mbusheadend.settings import PORT
+from mbusheadend.settings import PORT, WEB_PORT
 from mbusmaster.settings import Store
 from support.needs import PROJECT, program
 
@@ -60,7 +60,7 @@ def test_the_head_end_runs_only_where_it_is_wanted_and_writes_only_its_readings(
     assert (head_end["read_only"], head_end["cap_drop"]) == (True, ["ALL"])
     assert [volume.partition(":")[2] for volume in head_end["volumes"]] == ["/var/lib/mbusheadend"]
     assert "/var/lib/mbusheadend" in DOCKERFILE.read_text()
-    assert [str(port).partition(":")[2] for port in head_end["ports"]] == [str(PORT)]
+    assert [str(port).partition(":")[2] for port in head_end["ports"]] == [str(PORT), str(WEB_PORT)]
 
 
 def test_what_the_image_copies_is_there_and_is_not_ignored() -> None:

@@ -24,8 +24,8 @@ from mbusmaster.system.panel import Panel
 from mbusmaster.users import RULES
 from mbusmaster.web.app import create_app
 from mbusmaster.web.services import Services
-from mbusweb.visitor import INTERFACE
 from mbusweb.access import Access, Hasher
+from mbusweb.visitor import INTERFACE
 
 NOW = datetime(2026, 11, 22, 9, 8, 7, tzinfo=UTC)
 CHEAP = Parameters(Type.ID, 19, 16, 32, 1, 8, 1)

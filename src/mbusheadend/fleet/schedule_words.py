@@ -206,9 +206,11 @@ def _masters_text(assignment: Assignment) -> str:
         )
     if assignment.masters:
         serials = sorted(assignment.masters)
-        shown = listed(serials) if len(serials) <= 3 else str(len(serials))
         parts.append(
-            ngettext("at master %(serials)s", "at masters %(serials)s", len(serials)) % {"serials": shown}
+            ngettext("at master %(serials)s", "at masters %(serials)s", len(serials))
+            % {"serials": listed(serials)}
+            if len(serials) <= 3
+            else _("at %(count)s masters") % {"count": len(serials)}
         )
     return listed(parts) if parts else _("at no master")
 

@@ -1,7 +1,6 @@
 """Reading the meters of a local master, now, into the store."""
 
 import asyncio
-import secrets
 from collections.abc import Callable, Collection
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from mbusheadend.local.credentials import with_credentials
 from mbusheadend.local.errors import LocalError
 from mbusheadend.local.places import endpoint_of
 from mbusheadend.store import Master, Meter, Store
-from mbushosting.readings import Batch, Outcome, Reading
+from mbushosting.readings import Batch, Outcome, Reading, new_id
 from mbusio.errors import BusIOError
 from mbusio.line import Line
 from mbusio.listreading import ListReading, Patience, read_list
@@ -196,7 +195,7 @@ def _imported(meter: Meter, baud: int | None) -> ImportedMeter:
 def _reading(reading: ListReading, slot: datetime) -> Reading:
     result = reading.result
     made = Reading(
-        id=secrets.token_hex(16),
+        id=new_id(reading.taken),
         bus=reading.meter.bus,
         meter=reading.meter.address,
         schedule=SCHEDULE,

@@ -13,6 +13,7 @@ from mbusheadend.judging.clocks import clock_state
 from mbusheadend.judging.meter_state import MeterState
 from mbusheadend.store import Meter, Store, StoreRefusedError
 from mbusheadend.watch.limits import NOTE, Limits
+from mbusweb.texts import mark
 
 MOST_JUDGMENTS = 200
 
@@ -56,7 +57,7 @@ async def put_rule(store: Store, rule: Rule, secret: str | None) -> None:
         if secret is not None and len(secret) < SHORTEST_SECRET:
             raise StoreRefusedError(f"the secret of a webhook has at least {SHORTEST_SECRET} characters")
         if secret is None and await store.rule_secret(rule.id) is None:
-            raise StoreRefusedError("a webhook needs a secret, with which its messages are signed")
+            raise StoreRefusedError(mark("a webhook needs a secret, with which its messages are signed"))
     await store.put_alarm_rule(rule, secret)
 
 

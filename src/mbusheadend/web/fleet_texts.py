@@ -10,7 +10,7 @@ from mbusheadend.store import CommandState, StoredCommand
 from mbusheadend.web.value_texts import age_text, outcome_text
 from mbushosting.contact import CommandKind
 from mbushosting.readings import Outcome
-from mbusweb.locale import format_datetime, ngettext
+from mbusweb.locale import format_datetime, ngettext, pgettext
 from mbusweb.locale import gettext as _
 from mbusweb.texts import mark
 
@@ -57,7 +57,7 @@ _COMMANDS: Final = {
     CommandKind.CONTACT: mark("Send the meter list again"),
 }
 _LAMPS: Final = {
-    "power": mark("Power"),
+    "power": "",
     "mbus": mark("M-Bus"),
     "data": mark("Data"),
     "overload": mark("Overload"),
@@ -240,7 +240,9 @@ def _lamp(name: str, said: str) -> ShownLamp:
     colour = said if said in _COLOURS else "off"
     state = _(_COLOURS[said]) if said in _COLOURS else said
     look = "flashing" if colour == "green flashing" else colour
-    return ShownLamp(_(_LAMPS[name]) if name in _LAMPS else name, state, look)
+    # The quantity is the same word in English only.
+    title = pgettext("lamp", "Power") if name == "power" else _(_LAMPS[name]) if name in _LAMPS else name
+    return ShownLamp(title, state, look)
 
 
 def _amount(seconds: int) -> str:

@@ -88,7 +88,8 @@ def _left_text(fill: GapFill) -> str:
             "The meter was asked then and did not answer, or the history does not reach back so far; "
             "to read it now would say nothing about that time."
         )
-    return f"{said} {_('What comes late closes the gap all the same.')}"
+    late = _("What comes late closes the gap all the same.")
+    return f"{said} {late}"
 
 
 def filled_text(one: Filled) -> str:
@@ -96,7 +97,8 @@ def filled_text(one: Filled) -> str:
     if one.source is Source.MEMORY:
         values = {"number": one.storage, "time": format_datetime(one.taken)}
         text = _("from the meter's memory: storage number %(number)d, read %(time)s UTC") % values
-        return f"{text}, {_('to the day')}" if one.is_by_day else text
+        to_the_day = _("to the day")
+        return f"{text}, {to_the_day}" if one.is_by_day else text
     return _("read again %(time)s UTC") % {"time": format_datetime(one.taken)}
 
 

@@ -43,7 +43,8 @@ def count_text(count: Count) -> str:
     }
     if not count.recalled:
         return said
-    return f"{said}, {_('%(count)s from the memory') % {'count': format_number(count.recalled)}}"
+    recalled = _("%(count)s from the memory") % {"count": format_number(count.recalled)}
+    return f"{said}, {recalled}"
 
 
 def share_text(count: Count) -> str:

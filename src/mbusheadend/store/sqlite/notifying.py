@@ -17,9 +17,11 @@ from mbusheadend.store.sqlite.alarms import alarm_of
 from mbusheadend.store.sqlite.database import Database
 from mbusheadend.store.sqlite.moments import moment_of, stored
 from mbusheadend.store.sqlite.rows import groups_of
+from mbusweb.texts import mark
 
 M = TypeVar("M", bound=BaseModel)
 _log = logging.getLogger(__name__)
+NO_KEY_FILE: Final = mark("there is no key file, without which no secret can be stored or used")
 _MAIL: Final = "mail server"
 _NEWS: Final = """
 SELECT alarm.*, alarm_event.id AS number, is_over, at, master.name AS master_name, identity, meter.name AS meter_name,
@@ -164,7 +166,7 @@ class SqliteNotifying:
         if secret is None:
             return None
         if self._vault is None:
-            raise StoreRefusedError("there is no key file: without it no secret is stored")
+            raise StoreRefusedError(NO_KEY_FILE)
         return self._vault.seal(secret.encode(), purpose)
 
     async def _opened(self, query: str, name: str, purpose: str) -> str | None:
@@ -172,7 +174,7 @@ class SqliteNotifying:
         if row is None or row["secret"] is None:
             return None
         if self._vault is None:
-            raise StoreRefusedError("there is no key file: without it no secret can be used")
+            raise StoreRefusedError(NO_KEY_FILE)
         try:
             return self._vault.unseal(row["secret"], purpose).decode()
         except KeyFileError as error:
