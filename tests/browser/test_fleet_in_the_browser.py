@@ -11,7 +11,7 @@ from playwright.async_api import Browser, expect
 from mbus.addressing import SecondaryAddress
 from mbusheadend.store.browsing import GroupKind
 from mbushosting.contact import CommandResult
-from support.browser import Visit, look_for_barriers, visit
+from support.browser import Visit, expect_no_barriers, logged_in
 from support.headend_fleet import settle
 from support.headend_messages import batch, contact, reading
 from support.headend_meters import telegram
@@ -22,7 +22,6 @@ PAGES: Final = (
     *("/overview", "/masters", "/masters/SN1000", "/meters", "/meters/1", "/groups", "/schedules"),
     *("/schedules/new", "/schedules/hourly/edit", "/enrolment", "/masters/SN1000/delete"),
 )
-WIDTHS: Final = (360, 800, 1440)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -36,26 +35,13 @@ async def head_end(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[He
 @pytest_asyncio.fixture(loop_scope="session")
 async def admin(browser: Browser, head_end: HeadEndSite) -> AsyncIterator[Visit]:
     """A window of an administrator; nothing may go wrong behind it."""
-    async with visit(browser, head_end.site) as this:
-        await this.open("/login")
-        await this.fill_in_login(this.site.user, this.site.password)
-        await this.logged_in()
+    async with logged_in(browser, head_end.site) as this:
         yield this
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_every_page_fits_and_has_no_barriers(admin: Visit, scheme: Literal["light", "dark"]) -> None:
-    page = admin.page
-    await page.emulate_media(color_scheme=scheme)
-    for path in PAGES:
-        await admin.open(path)
-        for width in WIDTHS:
-            await page.set_viewport_size({"width": width, "height": 900})
-            wide = await page.evaluate("document.documentElement.scrollWidth")
-            assert wide <= width, f"{path} is {wide} wide at {width}"
-            # What one looks like is in the colours; the rest does not change with the width.
-            rules = ("color-contrast",) if width != WIDTHS[-1] else ()
-            assert await look_for_barriers(page, *rules) == [], (path, width)
+    await expect_no_barriers(admin, PAGES, scheme)
 
 
 async def test_a_reading_appears_on_the_overview_as_it_comes(admin: Visit, head_end: HeadEndSite) -> None:

@@ -16,7 +16,7 @@ from mbusheadend.filling.gaps import FillState, GapFill
 from mbusheadend.local import add_master, import_list
 from mbusio.listreading import Patience
 from mbusweb.texts import Text
-from support.browser import Visit, look_for_barriers, visit
+from support.browser import Visit, expect_no_barriers, logged_in
 from support.headend_fleet import settle
 from support.headend_site import HeadEndSite, headend_site
 from support.headend_web import NOW
@@ -29,7 +29,6 @@ PAGES: Final = (
     "/notifications/rules/new?kind=mail", "/notifications/limits", "/gaps", "/readings/1/judgments", "/local", "/local/new",
     "/jobs", "/backup", "/upkeep", "/time-service", "/about", "/firmware",
 )  # fmt: skip
-WIDTHS: Final = (360, 800, 1440)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -49,10 +48,7 @@ async def head_end(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[He
 @pytest_asyncio.fixture(loop_scope="session")
 async def admin(browser: Browser, head_end: HeadEndSite) -> AsyncIterator[Visit]:
     """A window of an administrator; nothing may go wrong behind it."""
-    async with visit(browser, head_end.site) as this:
-        await this.open("/login")
-        await this.fill_in_login(this.site.user, this.site.password)
-        await this.logged_in()
+    async with logged_in(browser, head_end.site) as this:
         yield this
 
 
@@ -75,16 +71,7 @@ async def local_master(head_end: HeadEndSite, bus: ScriptedBus) -> str:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_pages_fit_and_have_no_barriers(admin: Visit, scheme: Literal["light", "dark"]) -> None:
-    page = admin.page
-    await page.emulate_media(color_scheme=scheme)
-    for path in PAGES:
-        await admin.open(path)
-        for width in WIDTHS:
-            await page.set_viewport_size({"width": width, "height": 900})
-            wide = await page.evaluate("document.documentElement.scrollWidth")
-            assert wide <= width, f"{path} is {wide} wide at {width}"
-            rules = ("color-contrast",) if width != WIDTHS[-1] else ()
-            assert await look_for_barriers(page, *rules) == [], (path, width)
+    await expect_no_barriers(admin, PAGES, scheme)
 
 
 async def test_an_alarm_is_acknowledged_and_the_number_in_the_menu_falls(admin: Visit) -> None:

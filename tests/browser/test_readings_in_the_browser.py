@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Locator, expect
 
-from support.browser import Visit, look_for_barriers, visit
+from support.browser import Visit, expect_no_barriers, logged_in
 from support.headend_messages import SERIAL, batch, reading
 from support.headend_site import HeadEndSite, headend_site
 from support.headend_web import NOW
@@ -26,7 +26,6 @@ PAGES: Final = (
     *("/consumption", "/completeness", "/completeness/M1", "/export", "/plot"),
     f"/plot?s=1|{ENERGY}&s=2|{VOLUME}&time=month",
 )
-WIDTHS: Final = (360, 800, 1440)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -39,10 +38,7 @@ async def head_end(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[He
 @pytest_asyncio.fixture(loop_scope="session")
 async def reader(browser: Browser, head_end: HeadEndSite) -> AsyncIterator[Visit]:
     """A window of somebody who is logged in; nothing may go wrong behind it."""
-    async with visit(browser, head_end.site) as this:
-        await this.open("/login")
-        await this.fill_in_login(this.site.user, this.site.password)
-        await this.logged_in()
+    async with logged_in(browser, head_end.site) as this:
         yield this
 
 
@@ -62,17 +58,7 @@ async def drawn(reader: Visit, path: str) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_every_page_fits_and_has_no_barriers(reader: Visit, scheme: Literal["light", "dark"]) -> None:
-    page = reader.page
-    await page.emulate_media(color_scheme=scheme)
-    for path in PAGES:
-        await reader.open(path)
-        await page.wait_for_load_state("networkidle")
-        for width in WIDTHS:
-            await page.set_viewport_size({"width": width, "height": 900})
-            wide = await page.evaluate("document.documentElement.scrollWidth")
-            assert wide <= width, f"{path} is {wide} wide at {width}"
-            rules = ("color-contrast",) if width != WIDTHS[-1] else ()
-            assert await look_for_barriers(page, *rules) == [], (path, width)
+    await expect_no_barriers(reader, PAGES, scheme)
 
 
 async def test_the_plot_says_in_words_what_it_shows(reader: Visit) -> None:
@@ -187,9 +173,7 @@ async def test_on_paper_the_plot_is_there_and_the_buttons_are_not(reader: Visit)
 
 
 async def test_without_scripts_readings_are_a_table(browser: Browser, head_end: HeadEndSite) -> None:
-    async with visit(browser, head_end.site, java_script_enabled=False) as this:
-        await this.open("/login")
-        await this.fill_in_login(this.site.user, this.site.password)
+    async with logged_in(browser, head_end.site, java_script_enabled=False) as this:
         await this.open("/readings/1")
         await this.link("Show the readings as a table").click()
         await expect(this.page.locator("table.values tbody tr").first).to_be_visible()

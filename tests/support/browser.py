@@ -4,11 +4,11 @@ import re
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from playwright.async_api import (
     Browser,
@@ -32,6 +32,7 @@ LANGUAGES: Final = ("cs", "da", "de", "en", "es")
 FACTORY: Final = ("user", "Kamstrup1")
 DESK: Final[ViewportSize] = {"width": 1280, "height": 900}
 PHONE: Final[ViewportSize] = {"width": 390, "height": 844}
+WIDTHS: Final = (360, 800, 1440)
 WAIT: Final = 10_000.0
 """Milliseconds after which something that should be on a page counts as missing."""
 _STATUS_COMPLAINT: Final = "Failed to load resource: the server responded with a status of"
@@ -273,6 +274,32 @@ async def visit(
         this.check()
     finally:
         await context.close()
+
+
+@asynccontextmanager
+async def logged_in(browser: Browser, site: Site, **options: Any) -> AsyncIterator[Visit]:
+    """Open a window of somebody who has logged in, as `visit` does."""
+    async with visit(browser, site, **options) as this:
+        await this.open("/login")
+        await this.fill_in_login(site.user, site.password)
+        await this.logged_in()
+        yield this
+
+
+async def expect_no_barriers(visit: Visit, paths: Iterable[str], scheme: Literal["light", "dark"]) -> None:
+    """Look at pages on a phone, a tablet and a desk: each is no wider than the window, and keeps nobody out."""
+    page = visit.page
+    await page.emulate_media(color_scheme=scheme)
+    for path in paths:
+        await visit.open(path)
+        await page.wait_for_load_state("networkidle")
+        for width in WIDTHS:
+            await page.set_viewport_size({"width": width, "height": 900})
+            wide = await page.evaluate("document.documentElement.scrollWidth")
+            assert wide <= width, f"{path} is {wide} wide at {width}"
+            # What one looks like is in the colours; the rest does not change with the width.
+            rules = ("color-contrast",) if width != WIDTHS[-1] else ()
+            assert await look_for_barriers(page, *rules) == [], (path, width)
 
 
 async def look_for_barriers(page: Page, *rules: str) -> list[str]:
