@@ -21,7 +21,7 @@ ADVICE: Final[Mapping[AlarmKind, str]] = MappingProxyType(
         ),
         AlarmKind.MASTER_ALARM: mark("The page Status of the master tells more."),
         AlarmKind.BUS_FAULT: mark(
-            "Look for a short circuit or too many meters on this bus; the page Status of the master shows current and voltage."
+            "Look for a short circuit or too many meters on this bus; the page Status of the master shows the current."
         ),
         AlarmKind.READINGS_DROPPED: mark(
             "The master had no contact for so long that it ran out of room. Look after its connection; what it gave up is gone."

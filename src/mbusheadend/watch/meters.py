@@ -16,11 +16,18 @@ from mbusweb.texts import Text, mark
 KINDS: Final = frozenset({AlarmKind.METER_SILENT, AlarmKind.INCOMPLETE, AlarmKind.BUDGET_USED_UP})
 FEWEST: Final = 10
 """Readings of a day of which a share says something."""
-UNANSWERED: Final = frozenset({Outcome.SILENT, Outcome.GARBLED, Outcome.INCOMPLETE})
 
-SILENT: Final = mark(
-    "The meter has not been read since %(since)s UTC, %(slots)d times in a row: %(outcome)s."
-)
+NOT_READ: Final = {
+    Outcome.SILENT: mark(
+        "The meter has not been read since %(since)s UTC, %(slots)d times in a row: nothing answered."
+    ),
+    Outcome.GARBLED: mark(
+        "The meter has not been read since %(since)s UTC, %(slots)d times in a row: what answered was damaged, or another meter."
+    ),
+    Outcome.INCOMPLETE: mark(
+        "The meter has not been read since %(since)s UTC, %(slots)d times in a row: its answers broke off."
+    ),
+}
 INCOMPLETE: Final = mark("Of the readings of a day %(received)d of %(expected)d are here (%(percent)d %%).")
 BUDGET: Final = mark("It was not read at %(slot)s UTC: it may be read %(budget)d times a day only.")
 
@@ -38,16 +45,17 @@ def silent_meters(
         gap = next((gap for gap in one.gaps if _is_silence(gap, schedules, until, limits)), None)
         if gap is not None and gap.outcome is not None:
             values: dict[str, str | int] = {
-                "since": f"{gap.first:%Y-%m-%d %H:%M}", "slots": gap.slots, "outcome": gap.outcome.value,
-            }  # fmt: skip
+                "since": f"{gap.first:%Y-%m-%d %H:%M}",
+                "slots": gap.slots,
+            }
             key = AlarmKey(AlarmKind.METER_SILENT, serial, one.meter)
-            raised.append(Raised(key, Text(SILENT, values), since=gap.first))
+            raised.append(Raised(key, Text(NOT_READ[gap.outcome], values), since=gap.first))
     return raised
 
 
 def _is_silence(gap: Gap, schedules: Mapping[str, Schedule], until: datetime, limits: Limits) -> bool:
     schedule = schedules.get(gap.schedule)
-    if schedule is None or gap.outcome not in UNANSWERED or gap.slots < limits.silent_slots:
+    if schedule is None or gap.outcome not in NOT_READ or gap.slots < limits.silent_slots:
         return False
     try:
         following = next_slot(schedule.rule, gap.last)

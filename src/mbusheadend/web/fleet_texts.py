@@ -71,7 +71,7 @@ _COLOURS: Final = {
 }
 _COUNTERS: Final = {
     "requests": mark("Requests"),
-    "answers": mark("Answers"),
+    "answers": mark("Answers received"),
     "retries": mark("Retries"),
     "silences": mark("No answer"),
     "garbled": mark("Garbled"),
