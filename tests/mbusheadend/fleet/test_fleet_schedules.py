@@ -80,7 +80,7 @@ def test_a_rule_is_said_in_words(rule: Rule, text: str) -> None:
             Assignment(masters=frozenset(("M2", "M1")), meter_groups=frozenset(("x", "y"))),
             "all meters of the groups x and y, at masters M1 and M2",
         ),
-        (Assignment(masters=frozenset("abcd"), meters=frozenset((1,))), "1 chosen meter, at masters 4"),
+        (Assignment(masters=frozenset("abcd"), meters=frozenset((1,))), "1 chosen meter, at 4 masters"),
         (Assignment(), "all meters, at no master"),
     ],
 )
