@@ -1,8 +1,8 @@
 """Who may use the pages of a product: users, logins, sessions, API tokens, and the audit log.
 
 `access` is the facade; what differs between products is in `rules`. `names`, `passwords`, `hashing` and `throttle` say what is
-good, `sessions` is kept in memory, `rows`, `audit` and `migrations` belong to the file of `database`, `offline` is for commands,
-`backup` for the encrypted backup.
+good, `logins` asks them, `sessions` is kept in memory, `rows`, `audit` and `migrations` belong to the file of `database`,
+`offline` is for commands, `backup` for the encrypted backup.
 """
 
 from mbusweb.access.access import Access

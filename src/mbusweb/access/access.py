@@ -7,9 +7,7 @@ nobody can log in, a default user neither, and the rest goes on; `reset` sets it
 
 import asyncio
 import hashlib
-import hmac
 import logging
-import math
 import os
 import secrets
 import sqlite3
@@ -23,19 +21,16 @@ from mbusweb.access import rows
 from mbusweb.access.audit import AccessKind, AuditLog, AuditRow, audit_row, write_row
 from mbusweb.access.backup import pack, unpack
 from mbusweb.access.database import FILE_NAME, Database
-from mbusweb.access.errors import AccessStoreError, LoginError, Problem, TokenError
+from mbusweb.access.errors import AccessStoreError, Problem, TokenError
 from mbusweb.access.hashing import Hasher
+from mbusweb.access.logins import Logins, may_go_on
 from mbusweb.access.names import key_of, normal_name
-from mbusweb.access.passwords import check_password, could_be_password, normal_password
+from mbusweb.access.passwords import check_password
 from mbusweb.access.rows import Account, Kept, PackedUser, Token, User
 from mbusweb.access.rules import Rules
-from mbusweb.access.sessions import Holder, Session, Sessions
-from mbusweb.access.throttle import Throttle
+from mbusweb.access.sessions import Session, Sessions
 
 WATCH_SECONDS: Final = 3.0
-MOST_CHECKING: Final = 16
-"""Passwords that wait to be looked at, one after the other; more are sent away."""
-BUSY_SECONDS: Final = 2.0
 TOKEN_WRITE_SECONDS: Final = 60.0
 """The last use of a token is written no more often."""
 LONGEST_TITLE: Final = 64
@@ -74,10 +69,17 @@ class Access:
         self._monotonic = monotonic
         self._hasher = hasher or Hasher()
         self._sessions = Sessions(monotonic, idle_minutes, longest_hours, rules.most_sessions)
-        self._throttle = Throttle()
+        self._logins = Logins(
+            self._database,
+            rules,
+            self.audit,
+            self._hasher,
+            monotonic,
+            refresh=self.refresh,
+            kept=lambda: self._kept,
+        )
         self._kept: Kept | None = None
         self._listeners: list[Callable[[], None]] = []
-        self._checking = 0
         self._was_set_up = False
         self._token_written: dict[int, float] = {}
 
@@ -145,7 +147,7 @@ class Access:
         before, self._kept = self._kept, found
         self._was_set_up = self._was_set_up or (found is not None and found.is_set_up)
         if before != found:
-            self._sessions.keep_only(self._is_good)
+            self._sessions.keep_only(lambda holder, announced: may_go_on(holder, found, announced))
             for listener in tuple(self._listeners):
                 _call(listener)
 
@@ -267,7 +269,7 @@ class Access:
             await asyncio.wrap_future(self._database.replace())
             self._database.open()
             await self._write(rows.wipe, row)
-        self._throttle.forget_all()
+        self._logins.forget_failures()
 
     # Logins
 
@@ -279,7 +281,7 @@ class Access:
 
         Raise `LoginError`: the same for a wrong name as for a wrong password, after the same time.
         """
-        holder = await self._check(name, password, source=source, setup=setup)
+        holder = await self._logins.check(name, password, source=source, setup=setup)
         at = self._clock()
         row = audit_row(at, AccessKind.LOGIN, who=holder.name, source=source)
 
@@ -293,7 +295,7 @@ class Access:
 
     async def confirm(self, session: Session, password: str, *, source: str, setup: bool = False) -> None:
         """Check the password of somebody who is logged in, before a change that matters. Raise `LoginError` as `log_in` does."""
-        await self._check(session.user, password, source=source, setup=setup)
+        await self._logins.check(session.user, password, source=source, setup=setup)
 
     def session(self, identity: str, *, is_use: bool = True) -> Session | None:
         """Give the session of an id; None where there is none or it has ended.
@@ -423,83 +425,6 @@ class Access:
             )
             await self._write(lambda connection: rows.restore(connection, accounts, at, self.rules), row)
         return len(accounts)
-
-    async def _check(self, name: str, password: str, *, source: str, setup: bool) -> Holder:
-        """Give whose password this is. Raise `LoginError`."""
-        self.refresh()
-        if self._kept is None:
-            raise LoginError(f"nobody can log in: {self.problem}", Problem.UNUSABLE)
-        if self._checking >= MOST_CHECKING and not setup:
-            raise LoginError("too many logins at the same time; try again", Problem.BUSY, BUSY_SECONDS)
-        key = key_of(name)
-        attempt = self._throttle.begin(key, source, self._monotonic(), at_device=setup)
-        if attempt.wait_seconds > 0:
-            message = f"too many failed logins; try again in {math.ceil(attempt.wait_seconds)} s"
-            raise LoginError(message, Problem.WAIT, attempt.wait_seconds)
-        account = self._kept.accounts.get(key)
-        self._checking += 1
-        try:
-            holder = await self._right_holder(key, password, account)
-        finally:
-            self._checking -= 1
-        # While a hash was computed the user may have been deleted, reset, or given another password.
-        self.refresh()
-        wait = attempt.next_wait_seconds
-        if holder is None or not self._is_good(holder, None):
-            what = "wrong password" if account is not None else "no such user"
-            # A name that is no user's is not written down: people type passwords there.
-            self._record_failure(account.user.name if account is not None else "", source, what, wait)
-            raise LoginError("wrong user name or password", Problem.WRONG_LOGIN, wait)
-        if holder.user is None and not setup:
-            message = "the default user logs in from the setup interface only"
-            self._record_failure(holder.name, source, message, wait)
-            raise LoginError(message, Problem.SETUP_ONLY, wait)
-        self._throttle.succeeded(attempt)
-        return holder
-
-    async def _right_holder(self, key: str, password: str, account: Account | None) -> Holder | None:
-        """Tell who has this name and this password, after the same time whether there is such a user or not."""
-        plausible = could_be_password(password)
-        given = normal_password(password) if plausible else ""
-        fits = await self._hasher.fits(account.hash if account is not None else None, given)
-        if account is not None:
-            if not fits or not plausible:
-                return None
-            await self._renew_hash(account, given)
-            return Holder(account.user.id, account.user.name, account.epoch)
-        default = self.rules.default_user
-        if default is None or key != key_of(default.name):
-            return None
-        if not hmac.compare_digest(given.encode(), default.password.encode()):
-            return None
-        return None if self._kept is None else Holder(None, default.name, self._kept.era)
-
-    async def _renew_hash(self, account: Account, password: str) -> None:
-        """Make a new hash where the parameters have changed since."""
-        if self._hasher.is_outdated(account.hash):
-            new = await self._hasher.make(password)
-            user, old = account.user.id, account.hash
-            self._database.post(
-                lambda connection: rows.replace_hash(connection, user, old, new), "a renewed hash"
-            )
-
-    def _record_failure(self, who: str, source: str, what: str, wait_seconds: float) -> None:
-        detail = f"{what}; next try in {math.ceil(wait_seconds)} s" if wait_seconds else what
-        self.audit.record(AccessKind.LOGIN_FAILED, who=who, source=source, detail=detail, outcome="refused")
-
-    def _is_good(self, holder: Holder, announced: int | None) -> bool:
-        """Tell whether a session of this holder can go on."""
-        kept = self._kept
-        if kept is None:
-            return False
-        if holder.user is None:
-            return kept.is_factory and holder.epoch == kept.era
-        account = kept.accounts.get(key_of(holder.name))
-        return (
-            account is not None
-            and account.user.id == holder.user
-            and account.epoch in (holder.epoch, announced)
-        )
 
     def _usable(self) -> Kept:
         self.refresh()

@@ -54,7 +54,8 @@ async def test_no_secret_gets_out(tmp_path: Path, caplog: pytest.LogCaptureFixtu
             repr(thing)
             for thing in (access, session, user, token, access.users(), access.tokens(), access._kept)
         ]
-        seen += [repr(vars(access._sessions)), repr(vars(access._throttle)), repr(access.audit.entries())]
+        seen += [repr(vars(access._sessions)), repr(vars(access._logins)), repr(access.audit.entries())]
+        seen += [repr(vars(access._logins._throttle))]
         seen += access.audit.csv()
         await access.delete_user("b")
         reset_users(tmp_path, RULES)

@@ -9,8 +9,8 @@ from argon2 import Parameters, Type
 
 from mbusmaster.users import FACTORY_PASSWORD
 from mbusweb.access import Access, Hasher, LoginError, Problem, Session
-from mbusweb.access.access import MOST_CHECKING
 from mbusweb.access.hashing import PARAMETERS
+from mbusweb.access.logins import MOST_CHECKING
 from support.access import GOOD, OTHER, QUICK, Clocks, an_access, open_access
 
 HERE = "192.168.1.7"
