@@ -210,6 +210,11 @@ def router(services: Services) -> APIRouter:
         record_import(services, calling, "meter list", ORIGIN, report)
         return imported(report)
 
+    _add_one(routes, services)
+    return routes
+
+
+def _add_one(routes: APIRouter, services: Services) -> None:
     @routes.get("/meters/{number}", responses=declared(404))
     async def get_meter(number: RowNumber) -> MeterRow:
         """Give one meter."""
@@ -219,7 +224,7 @@ def router(services: Services) -> APIRouter:
     async def patch_meter(number: RowNumber, given: NoteGiven, calling: Calling) -> MeterRow:
         """Change the note of a meter."""
         before = _row(services, number)
-        after = meters.set_note(number, given.note)
+        after = services.meters.set_note(number, given.note)
         if after != before:
             record_change(services, calling, f"note of {before.address}: {after.note or '-'}")
         return MeterRow.of_meter(after)
@@ -228,10 +233,8 @@ def router(services: Services) -> APIRouter:
     async def remove_meter(number: RowNumber, calling: Calling) -> None:
         """Take a meter out of the list. A scan that finds it adds it again."""
         row = _row(services, number)
-        meters.remove([number])
+        services.meters.remove([number])
         record_change(services, calling, f"removed {row.address} from bus {row.bus}")
-
-    return routes
 
 
 def chosen_bus(services: Services, bus: str | None) -> str:

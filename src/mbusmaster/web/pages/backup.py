@@ -40,12 +40,13 @@ DOWNLOAD: Final = f"{PATH}/download"
 LOOK: Final = f"{PATH}/look"
 RESTORE: Final = f"{PATH}/restore"
 UPLOAD_LIMITS: Final = {LOOK: MAX_SIZE + (1 << 16)}
+_Refusal = BackupError | AccessError | TrustError
+_REFUSALS: Final = (BackupError, AccessError, TrustError)
 
 
 def router(services: Services) -> APIRouter:
     """Give the routes of the page."""
     routes = APIRouter()
-    waiting = WaitingRestores(time.monotonic)
 
     @routes.get(PATH)
     async def show(request: Request) -> Response:
@@ -60,12 +61,15 @@ def router(services: Services) -> APIRouter:
             return _page(request, {"again": _("The two passphrases differ.")}, kind="users")
         try:
             return await _download(request, services, passphrase)
-        except BackupError as error:
-            return _page(request, {"passphrase": _backup_problem(error)}, kind="users")
-        except AccessError as error:
-            return _page(request, {"passphrase": access_problem(error)}, kind="users")
-        except TrustError as error:
-            return _page(request, {"passphrase": trust_problem(error)}, kind="users")
+        except _REFUSALS as error:
+            return _page(request, {"passphrase": _problem(error)}, kind="users")
+
+    _add_restore(routes, services)
+    return routes
+
+
+def _add_restore(routes: APIRouter, services: Services) -> None:
+    waiting = WaitingRestores(time.monotonic)
 
     @routes.post(LOOK)
     async def look(request: Request, who: Asking) -> Response:
@@ -77,12 +81,8 @@ def router(services: Services) -> APIRouter:
         try:
             restored = await asyncio.to_thread(restore, data, str(passphrase) or None)
             users, clients = users_in(restored), clients_in(restored)
-        except BackupError as error:
-            return _page(request, {"file": _backup_problem(error)})
-        except AccessError as error:
-            return _page(request, {"file": access_problem(error)})
-        except TrustError as error:
-            return _page(request, {"file": trust_problem(error)})
+        except _REFUSALS as error:
+            return _page(request, {"file": _problem(error)})
         changes = shown_changes(changes_to_come(services.settings.stored, restored.settings))
         if not changes and not users and clients is None:
             flash(request, "success", _("The file has nothing that is not in force here already."))
@@ -114,15 +114,13 @@ def router(services: Services) -> APIRouter:
             with_clients=values.get("clients") == "true",
         )
 
-    return routes
-
 
 def _page(request: Request, problems: Mapping[str, str] | None = None, *, kind: str = "plain") -> Response:
     return page(request, "backup.html", status=422 if problems else 200, problems=problems or {}, kind=kind)
 
 
 async def _download(request: Request, services: Services, passphrase: str | None) -> Response:
-    """Give the file; raise `BackupError` or `AccessError`."""
+    """Give the file; raise `BackupError`, `AccessError` or `TrustError`."""
     name, data = await make_backup(services, visitor(request), passphrase)
     disposition = f'attachment; filename="{name}"'
     return Response(data, media_type="application/json", headers={"content-disposition": disposition})
@@ -173,8 +171,12 @@ def _setting_problems(error: SettingsError) -> list[str]:
     return problems or list(problem_texts(error).values())
 
 
-def _backup_problem(error: BackupError) -> str:
+def _problem(error: _Refusal) -> str:
     """Give what is wrong with a file or a passphrase, in the visitor's language."""
+    if isinstance(error, AccessError):
+        return access_problem(error)
+    if isinstance(error, TrustError):
+        return trust_problem(error)
     if error.problems:
         return " ".join(problem_text(one, with_title=True) for one in error.problems)
     return _(str(error.key)).format(**error.values)

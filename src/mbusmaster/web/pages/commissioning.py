@@ -92,6 +92,11 @@ def router(services: Services) -> APIRouter:
             user=who.user,
         )
 
+    _add_expected(routes, services)
+    return routes
+
+
+def _add_expected(routes: APIRouter, services: Services) -> None:
     @routes.get(EXPECTED)
     async def download(who: Asking) -> Response:
         return csv_answer(services, who, services.meters.expected.to_csv(), "expected-meters")
@@ -131,7 +136,6 @@ def router(services: Services) -> APIRouter:
         ),
     )
     add_import(routes, services, target)
-    return routes
 
 
 def _result(services: Services) -> Commissioning:

@@ -40,7 +40,13 @@ class ShownRate:
 def router(services: Services) -> APIRouter:
     """Give the routes of the pages."""
     routes = APIRouter()
+    _add_clear(routes, services)
+    _add_note(routes, services)
+    _add_remove(routes, services)
+    return routes
 
+
+def _add_clear(routes: APIRouter, services: Services) -> None:
     @routes.get(CLEAR)
     async def ask_clear(request: Request) -> Response:
         count = len(services.meters)
@@ -65,6 +71,8 @@ def router(services: Services) -> APIRouter:
         flash(request, "success", _("The meter list is empty."))
         return go_to(request, PATH)
 
+
+def _add_note(routes: APIRouter, services: Services) -> None:
     @routes.get(METER)
     async def show(request: Request, number: int, back: str = "") -> Response:
         return _page(request, services, _row(services, number), _way_back(back))
@@ -83,6 +91,8 @@ def router(services: Services) -> APIRouter:
         flash(request, "success", _("Saved."))
         return go_to(request, back)
 
+
+def _add_remove(routes: APIRouter, services: Services) -> None:
     @routes.get(REMOVE)
     async def ask_remove(request: Request, number: int, back: str = "") -> Response:
         row = _row(services, number)
@@ -108,8 +118,6 @@ def router(services: Services) -> APIRouter:
             text = _("Meter %(address)s is removed.") % {"address": address_text(row)}
             flash(request, "success", text)
         return go_to(request, back)
-
-    return routes
 
 
 def _row(services: Services, number: int) -> Meter:

@@ -43,6 +43,12 @@ def router(services: Services) -> APIRouter:
             headers={"content-disposition": f'attachment; filename="{name}"'},
         )
 
+    _add_revoke(routes, services)
+    _add_remove(routes, services)
+    return routes
+
+
+def _add_revoke(routes: APIRouter, services: Services) -> None:
     @routes.get(REVOKE)
     async def ask_revoke(request: Request, client: str) -> Response:
         found = _client(services, client)
@@ -68,6 +74,8 @@ def router(services: Services) -> APIRouter:
         flash(request, "success", _("The client %(name)s is trusted no more.") % {"name": revoked.name})
         return go_to(request, PATH)
 
+
+def _add_remove(routes: APIRouter, services: Services) -> None:
     @routes.get(REMOVE)
     async def ask_remove(request: Request, certificate: str) -> Response:
         found = _foreign(services, certificate)
@@ -90,8 +98,6 @@ def router(services: Services) -> APIRouter:
             return go_to(request, PATH)
         flash(request, "success", _("The certificate %(name)s was removed.") % {"name": found.name})
         return go_to(request, PATH)
-
-    return routes
 
 
 def trust_of(services: Services) -> Trust:
