@@ -70,6 +70,10 @@ for service in chronyd:chrony NetworkManager:network-manager dnsmasq:dnsmasq-bas
     gdbus:libglib2.0-bin ip:iproute2 unshare:util-linux curl:curl pki:strongswan-pki mksquashfs:squashfs-tools lintian:lintian readelf:binutils docker-compose:docker-compose; do
     command -v "${service%%:*}" >/dev/null || packages+=("${service##*:}")
 done
+# What a big head-end stands on: its database, the balancer in front of it, and Java for the jobs over its archives.
+ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || packages+=(postgresql)
+[ -x /usr/sbin/haproxy ] || packages+=(haproxy)
+command -v java >/dev/null || packages+=(openjdk-17-jre-headless)
 [ -x /lib/systemd/systemd-networkd ] || packages+=(systemd)
 /usr/bin/python3 -c 'import ensurepip' 2>/dev/null || packages+=(python3-venv)
 if [ "$want" = device ]; then
