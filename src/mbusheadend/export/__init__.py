@@ -4,9 +4,9 @@ A page, the API and the command do the same: `choose_meters`, make a source (`Va
 `export` gives.
 """
 
+from mbusheadend.decoding.naming import is_named, register_name
 from mbusheadend.export.choice import choose_meters
 from mbusheadend.export.forms import Form
-from mbusheadend.export.naming import is_named, register_name
 from mbusheadend.export.run import export
 from mbusheadend.export.sources import MAX_COLUMNS, Consumed, Registers, Source, Values
 

@@ -5,14 +5,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
+from mbusheadend.decoding.exact import DIGITS, FRACTION, exact_number
 from mbusheadend.errors import HeadEndError
 from mbusheadend.export.columns import Cell, Column, Kind, Row
 
 GROUP: Final = 50_000
 """Rows that are in memory, and then in the file, as one group."""
-DIGITS: Final = 38
-FRACTION: Final = 12
-"""Digits behind the point: what meters send has no more (10⁻⁶ of a unit, times 10⁻⁶)."""
 
 
 class ParquetFile:
@@ -128,12 +126,7 @@ def _as_it_is(cell: Cell) -> Cell:
 
 
 def _number(cell: Cell) -> Decimal | None:
-    if not isinstance(cell, (int, Decimal)):
-        return None
-    number = Decimal(cell)
-    exponent = number.as_tuple().exponent
-    fits = isinstance(exponent, int) and exponent >= -FRACTION and number.adjusted() < DIGITS - FRACTION
-    return number if fits else None
+    return None if isinstance(cell, datetime) else exact_number(cell)
 
 
 def _real(cell: Cell) -> float | None:

@@ -7,11 +7,11 @@ from decimal import Decimal
 from typing import Final, Protocol, TypeVar
 
 from mbus.application.status import status_words
+from mbusheadend.decoding.naming import is_named, register_name
 from mbusheadend.decoding.registers import Register
 from mbusheadend.decoding.values import Measured
 from mbusheadend.errors import HeadEndError
 from mbusheadend.export.columns import Cell, Column, Kind, Row
-from mbusheadend.export.naming import is_named, register_name
 from mbusheadend.judging.consumption import Consumption, Period, boundaries, cumulates
 from mbusheadend.judging.own_time import own_time
 from mbusheadend.store import Meter, Store, StoredReading

@@ -11,9 +11,9 @@ from mbus.addressing import SecondaryAddress
 from mbus.errors import MBusError
 from mbusheadend.alarms.alarm import LONGEST_DETAIL, AlarmKey, Raised
 from mbusheadend.alarms.kinds import AlarmKind, Severity
+from mbusheadend.decoding.naming import register_name
 from mbusheadend.decoding.registers import Register
 from mbusheadend.decoding.values import Measured
-from mbusheadend.export.naming import register_name
 from mbusheadend.judging.access import Answers, foreign_answers
 from mbusheadend.judging.clocks import clock_state
 from mbusheadend.judging.counters import Fall, falls
