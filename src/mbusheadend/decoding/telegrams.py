@@ -13,7 +13,7 @@ from mbus.link.frames import LongFrame, parse_frame
 from mbusheadend.decoding import varint
 from mbusheadend.decoding.errors import PackedError
 from mbusheadend.decoding.registers import Form, Layout, layout_of, layout_of_form, layout_text
-from mbusheadend.decoding.values import Measured, pack, unpack
+from mbusheadend.decoding.values import Measured, pack, pack_measured, unpack
 from mbusheadend.decoding.varint import Source
 
 DECODER: Final = 1
@@ -74,9 +74,30 @@ def pack_telegram(frame: bytes, key: bytes | None, layouts: LayoutNumbers, packe
     else:
         header, error = telegram.header, telegram.error or ""
         form, values = pack(telegram.records)
-    packed.append((_HAS_HEADER if header else 0) | (_HAS_ERROR if error else 0))
-    if header is not None:
-        packed += bytes((header.access_number, header.status))
+    access_number, status = (None, None) if header is None else (header.access_number, header.status)
+    _append(access_number, status, error, form, values, layouts, packed)
+    return not error
+
+
+def pack_decoded(decoded: Decoded, layouts: LayoutNumbers, packed: bytearray) -> None:
+    """Append what a telegram said when it was decoded, as `pack_telegram` does, where the telegram itself is not there."""
+    form, values = pack_measured(decoded.values)
+    _append(decoded.access_number, decoded.status, decoded.error, form, values, layouts, packed)
+
+
+def _append(
+    access_number: int | None,
+    status: int | None,
+    error: str,
+    form: Form,
+    values: bytes,
+    layouts: LayoutNumbers,
+    packed: bytearray,
+) -> None:
+    has_header = access_number is not None and status is not None
+    packed.append((_HAS_HEADER if has_header else 0) | (_HAS_ERROR if error else 0))
+    if access_number is not None and status is not None:
+        packed += bytes((access_number, status))
     if error:
         _append_counted(error.encode(), packed)
     number = layouts.number_of(form)
@@ -84,7 +105,6 @@ def pack_telegram(frame: bytes, key: bytes | None, layouts: LayoutNumbers, packe
     if number == INLINE:
         _append_counted(zlib.compress(layout_text(layout_of_form(form)).encode()), packed)
     _append_counted(values, packed)
-    return not error
 
 
 def unpack_telegrams(packed: bytes, layouts: Layouts) -> list[Decoded]:

@@ -22,6 +22,7 @@ _FIRST_DAY: Final = date(2000, 1, 1)
 _SECOND: Final = timedelta(seconds=1)
 _SECONDS_LENGTH: Final = len("2000-01-01T00:00:00")
 _DAYS_LENGTH: Final = len("2000-01-01")
+_EXPONENTS: Final = (-3, -6, -12)
 
 
 class Measured(NamedTuple):
@@ -62,6 +63,28 @@ def pack(records: Iterable[Record]) -> tuple[Form, bytes]:
             kind, exponent = _append_value(value, exponent, packed)
         form.append((record[1:7], record.modifiers, len(static), kind, exponent, status is not None))
     return tuple(form), bytes(packed)
+
+
+def pack_measured(values: Iterable[Measured]) -> tuple[Form, bytes]:
+    """Write values that were read once, as `pack` does; which power of ten their records had is not known any more."""
+    packed = bytearray()
+    form = []
+    for register, value, status, labels in values:
+        if status is not None:
+            _append_counted(status.encode(), packed)
+        kind, exponent = _append_value(*_even(value), packed)
+        modifiers = register.modifiers
+        form.append((register[:6], (*modifiers, *labels), len(modifiers), kind, exponent, status is not None))
+    return tuple(form), bytes(packed)
+
+
+def _even(value: Value) -> tuple[Value, int]:
+    """Give a number few different powers of ten, so that a meter's values have few layouts."""
+    if not isinstance(value, Decimal) or not value.is_finite():
+        return value, _EXPONENTS[0]
+    digits = -int(value.normalize(EXACT).as_tuple().exponent)
+    exponent = next((one for one in _EXPONENTS if digits <= -one), -digits)
+    return EXACT.quantize(value, _quantum(exponent)), exponent
 
 
 def unpack(layout: Layout, packed: bytes) -> tuple[Measured, ...]:

@@ -18,7 +18,7 @@ from mbus.errors import MBusError
 from mbusheadend.decoding import varint
 from mbusheadend.decoding.errors import PackedError
 from mbusheadend.decoding.registers import Form, Layout, layout_of, layout_of_form, layout_text
-from mbusheadend.decoding.telegrams import DECODER, INLINE, pack_telegram, unpack_telegrams
+from mbusheadend.decoding.telegrams import DECODER, INLINE, pack_decoded, pack_telegram, unpack_telegrams
 from mbusheadend.decoding.values import measured_of, pack, unpack
 from support.needs import SHARED, shared_telegrams
 from support.telegrams import read_hex
@@ -164,3 +164,15 @@ def test_the_version_of_the_decoder_rises_when_values_change() -> None:
     assert KNOWN_VALUES.get(DECODER) == digest, (
         "recorded telegrams give other values: count DECODER up and note the digest here"
     )
+
+
+@pytest.mark.parametrize("path", GOOD, ids=lambda path: path.stem)
+def test_what_a_telegram_said_is_packed_again_without_the_telegram(path: Path) -> None:
+    shared_telegrams()
+    numbered = Numbered()
+    packed = bytearray()
+    pack_telegram(read_hex(path), None, numbered, packed)
+    (said,) = unpack_telegrams(bytes(packed), numbered)
+    again = bytearray()
+    pack_decoded(said, numbered, again)
+    assert unpack_telegrams(bytes(again), numbered) == [said]
