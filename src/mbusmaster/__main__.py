@@ -75,8 +75,10 @@ def _run(options: argparse.Namespace) -> int:
     from mbusmaster.settings import SettingsError, SettingsService, Store
     from mbusmaster.system.erase import erase_if_asked, hold
     from mbusmaster.system.logs import start_logging
+    from mbusmaster.system.memory import leave_out_pydantic_1
     from mbusmaster.system.restart import ExitReason, start_again
 
+    leave_out_pydantic_1()
     store = Store(_config(options))
     try:
         loaded = store.load()

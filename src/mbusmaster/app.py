@@ -38,7 +38,7 @@ from mbusmaster.system.identity import identify
 from mbusmaster.system.led_files import LedFiles
 from mbusmaster.system.leds import PanelFacts
 from mbusmaster.system.logs import Logs
-from mbusmaster.system.memory import keep_small
+from mbusmaster.system.memory import keep_small, stay_small
 from mbusmaster.system.network import Network
 from mbusmaster.system.network_change import NetworkChange
 from mbusmaster.system.open_files import make_room
@@ -156,7 +156,7 @@ class Master:
                     await self._hosted.prepare()
                     keep_small()
                     ready()
-                    for service in (stay_alive, *self._machine.runs):
+                    for service in (stay_alive, stay_small, *self._machine.runs):
                         tasks.create_task(service())
                     await asyncio.Event().wait()
                 finally:

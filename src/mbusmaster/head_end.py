@@ -36,7 +36,6 @@ from mbusmaster.settings.sections.system import HostingSettings
 from mbusmaster.system.clock import ClockBelief
 from mbusmaster.system.identity import Identity
 from mbusmaster.system.leds import PanelState
-from mbusmaster.system.memory import give_back_code
 from mbusmaster.system.update_source import NOBODY, UpdateSource
 from mbusweb.texts import Text, mark
 
@@ -47,8 +46,6 @@ if TYPE_CHECKING:
 LOOK_SECONDS: Final = 3.0
 """Between two looks at the credentials: the command writes them."""
 AGAIN: Final = 30.0
-TIDY_SECONDS: Final = 20.0
-"""After the beginning: then the first call is over."""
 OFF: Final = mark("Hosting is switched off.")
 CLOSED: Final = mark("Nothing leaves this master before its first user is made.")
 
@@ -262,7 +259,6 @@ class HostedByHeadEnd:
             round_ended=self._note_round,
         )
         working = asyncio.create_task(hosting.run(), name="hosted reading")
-        tidying = asyncio.create_task(_tidy())
         self._hosting = hosting
         try:
             while self._serial_number() == serial and not working.done():
@@ -273,8 +269,7 @@ class HostedByHeadEnd:
         finally:
             self._hosting = None
             working.cancel()
-            tidying.cancel()
-            await asyncio.wait({working, tidying})
+            await asyncio.wait({working})
             head_end.close()
         if not working.cancelled():
             working.result()
@@ -326,11 +321,6 @@ def _load() -> None:
     """Import what the work needs, in a thread: it takes a while."""
     import mbusmaster.hosting.link
     import mbusmaster.hosting.service  # noqa: F401
-
-
-async def _tidy() -> None:
-    await asyncio.sleep(TIDY_SECONDS)
-    await asyncio.to_thread(give_back_code)
 
 
 def _sources(around: Surroundings, serial: str, started: datetime, authority: Callable[[], str]) -> "Sources":
