@@ -11,5 +11,6 @@ slots.py         when that is: the one thing that is computed here, as both ends
 readings.py      what was read: batches, and the receipt for them
 enrolment.py     the token with which a master is taken in
 firmware.py      where releases for masters are
+tunnel.py        letting somebody read a bus by way of the head-end
 ===============  ==================================================================================================
 """

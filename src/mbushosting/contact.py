@@ -11,6 +11,7 @@ from pydantic import Field, StringConstraints
 
 from mbushosting.parts import ROOT, BusName, Id, Message, MeterAddress, MeterName, Moment, SerialNumber
 from mbushosting.schedules import Schedule
+from mbushosting.tunnel import TunnelOrder
 
 CONTACT: Final = f"{ROOT}/contact"
 LONGEST_WAIT: Final = 55
@@ -74,6 +75,7 @@ class Contact(Message):
     :ivar orders: version of the orders that are in force at the master; 0 is none.
     :ivar meter_list: version of the list; `meters` comes only when the head-end has another one.
     :ivar lamps: colour or off, by lamp.
+    :ivar tunnel: a `mbushosting.tunnel.TunnelOffer`; one that is not known is none.
     """
 
     serial_number: SerialNumber
@@ -94,6 +96,7 @@ class Contact(Message):
     meters: Annotated[tuple[MeterReport, ...], Field(max_length=4000)] | None = None
     results: Annotated[tuple[CommandResult, ...], Field(max_length=256)] = ()
     users_reset: bool = False
+    tunnel: Short = ""
 
 
 class CommandKind(StrEnum):
@@ -105,12 +108,15 @@ class CommandKind(StrEnum):
     """Deliver again what the history has of a time."""
     CONTACT = "contact"
     """Send the meter list again."""
+    TUNNEL = "tunnel"
+    """Dial, and let somebody read a bus; only for masters whose contact offers tunnels."""
 
 
 class Command(Message):
     """One order for once. A master does it at least once and reports its result; a head-end repeats it until then.
 
     :ivar since: of a resend: readings that were taken from then on, before `until`.
+    :ivar tunnel: of a tunnel, whose id is that of the command.
     """
 
     id: Id
@@ -120,6 +126,7 @@ class Command(Message):
     since: Moment | None = None
     until: Moment | None = None
     expires: Moment | None = None
+    tunnel: TunnelOrder | None = None
 
 
 class Orders(Message):

@@ -29,6 +29,8 @@ ABORT_SECONDS: Final = 1.0
 """For connections that were cut off to be gone."""
 MAX_CONNECTIONS: Final = 120
 MAX_PER_SOURCE: Final = 40
+STREAMS_BODY: Final = "mbusweb.streams_body"
+"""Key in the state of a request's scope; to be called, without an argument, by who takes a body that is sent bit by bit."""
 
 _log = logging.getLogger("mbusweb.connections")
 # What strangers send is no news; errors of our own are.
@@ -107,17 +109,23 @@ class Connection(H11Protocol):
     """One connection of a client."""
 
     def __init__(self, config: Config, server_state: ServerState, crowd: Crowd) -> None:
-        super().__init__(config, server_state, {})
+        super().__init__(config, server_state, {STREAMS_BODY: self.stream_body})
         self.logger = _log
         self.access_log = False
         self._crowd = crowd
         self._taken = 0
+        self._streams_body = False
         self._timers: dict[str, asyncio.TimerHandle] = {}
 
     @property
     def is_waiting(self) -> bool:
         """Between two requests, or before the first one is whole."""
         return self.cycle is None or self.cycle.response_complete
+
+    def stream_body(self) -> None:
+        """Let the body that is being sent take its time: whoever takes it looks after it, and this is the last request here."""
+        self._streams_body = True
+        self._stop("body")
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin."""
@@ -191,7 +199,7 @@ class Connection(H11Protocol):
 
     def _look_at_body(self, taken_before: int) -> None:
         self._stop("body")
-        if self.conn.their_state is not h11.SEND_BODY or self.transport.is_closing():
+        if self._streams_body or self.conn.their_state is not h11.SEND_BODY or self.transport.is_closing():
             return
         timer = self.loop.call_later(BODY_LOOK_SECONDS, self._judge_body, taken_before)
         self._timers["body"] = timer

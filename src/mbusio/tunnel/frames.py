@@ -183,8 +183,8 @@ class Account:
         return frame.content
 
     def ack(self, frame: Frame) -> None:
-        """Note an ACK. Raise `FrameError` where it cannot be."""
-        if not self.taken <= frame.position <= self.sent:
+        """Note an ACK. Raise `FrameError` where it says nothing new, or cannot be."""
+        if not self.taken < frame.position <= self.sent:
             raise FrameError(f"{frame.position} bytes cannot have been taken")
         self.taken = frame.position
 

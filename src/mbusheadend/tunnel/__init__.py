@@ -1,0 +1,33 @@
+"""Tunnels: somebody reads the bus of a master by way of the head-end, on connections that both dial out.
+
+====================  =============================================================================================
+tunnels.py            ordering one from a master, listing, ending; the operator's half
+master_api.py         where masters dial; their half
+relay.py, wire.py     a half: frames from a connection to the other half and back, looked at as they pass
+courier.py            small messages between the processes of a head-end, with its contract
+envelope.py           what the halves say to each other through it
+errors.py             why there is none
+====================  =============================================================================================
+"""
+
+from mbusheadend.tunnel.courier import Courier, CourierHere, CourierLostError, Subscription
+from mbusheadend.tunnel.errors import TunnelError, Why
+from mbusheadend.tunnel.master_api import TunnelApi
+from mbusheadend.tunnel.tunnels import Asked, Opened, Tunnels, TunnelSettings
+from mbusheadend.tunnel.wire import StreamingAnswer, take_time
+
+__all__ = [
+    "Asked",
+    "Courier",
+    "CourierHere",
+    "CourierLostError",
+    "Opened",
+    "StreamingAnswer",
+    "Subscription",
+    "TunnelApi",
+    "TunnelError",
+    "TunnelSettings",
+    "Tunnels",
+    "Why",
+    "take_time",
+]
