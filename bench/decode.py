@@ -11,12 +11,12 @@ from pathlib import Path
 
 import meterbus
 
+from bench.effort import Effort
 from bench.figure import Figure
 from mbus.application.layout import column_of, dib_of
 from mbus.application.telegram import decode_telegram
 
 TELEGRAMS = Path(__file__).resolve().parents[2] / "shared" / "telegrams" / "good"
-ROUNDS = 5
 REPEATS = 10
 """How often our side runs in one round, so that both sides are measured over a similar time."""
 
@@ -65,21 +65,21 @@ def _seconds(
     return (time.perf_counter() - start) / repeats
 
 
-def measure() -> dict[str, float]:
-    """Return telegrams per second of each side and the ratios: medians over `ROUNDS` alternating rounds.
+def measure(rounds: int = 5) -> dict[str, float]:
+    """Return telegrams per second of each side and the ratios: medians over alternating rounds.
 
     At first sight means: each pass over the frames begins with empty caches, so that every layout is a new one.
     """
     frames = corpus()
-    rounds = [
+    seconds = [
         (
             _seconds(_theirs, frames),
             _seconds(_ours, frames, repeats=REPEATS),
             _seconds(_ours, frames, repeats=REPEATS, before_each=_forget),
         )
-        for _ in range(ROUNDS)
+        for _ in range(rounds)
     ]
-    theirs, ours, first = (statistics.median(column) for column in zip(*rounds, strict=True))
+    theirs, ours, first = (statistics.median(column) for column in zip(*seconds, strict=True))
     return {
         "telegrams": len(frames),
         "pymeterbus_per_second": len(frames) / theirs,
@@ -90,10 +90,11 @@ def measure() -> dict[str, float]:
     }
 
 
-def figures() -> list[Figure]:
+def figures(effort: Effort = Effort.FULL) -> list[Figure]:
     """Return the rows of this table."""
-    found = measure()
-    how = f"× pyMeterBus, {found['telegrams']:.0f} telegrams one at a time, median of {ROUNDS}"
+    rounds = effort.pick(5, 3, 1)
+    found = measure(rounds)
+    how = f"× pyMeterBus, {found['telegrams']:.0f} telegrams one at a time, median of {rounds}"
     return [
         Figure("decode to full records, first sight of a layout", found["ratio_first_sight"], 5, how, True),
         Figure("decode to full records, blocks met before", found["ratio"], None, how, True),

@@ -18,6 +18,7 @@ from statistics import median, quantiles
 from time import perf_counter
 from typing import Final
 
+from bench.effort import Effort
 from bench.figure import Figure, middle
 from mbus.application.commands import req_ud2
 from mbus.link.frames import LongFrame
@@ -35,9 +36,6 @@ from mbusmaster.settings import BusSettings, PlainTcpSettings
 from mbusmaster.settings.schema import SecuredTcpSettings
 
 BAUD: Final = 19200
-ROUNDS: Final = 5
-REQUESTS: Final = 400
-"""For each round, all clients together."""
 BARE_REQUESTS: Final = 100
 CLIENTS: Final = (1, 50)
 P99_MILLISECONDS: Final = 2.0
@@ -55,26 +53,29 @@ Path = Callable[[BusEngine], AbstractAsyncContextManager[Connect]]
 """A way to the bus, open while the block runs."""
 
 
-def figures() -> list[Figure]:
+def figures(effort: Effort = Effort.FULL) -> list[Figure]:
     """Measure every path."""
+    rounds, requests = effort.pick(5, 2, 1), effort.pick(400, 200, 50)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         return [
             row
             for name, path in (("TCP", _tcp), ("TLS", _tls))
             for clients in CLIENTS
-            for row in _rows(runner, name, path, clients)
+            for row in _rows(runner, name, path, clients, rounds, requests)
         ]
 
 
-def _rows(runner: asyncio.Runner, name: str, path: Path, clients: int) -> list[Figure]:
+def _rows(
+    runner: asyncio.Runner, name: str, path: Path, clients: int, rounds: int, requests: int
+) -> list[Figure]:
     p50, p99 = [], []
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         bare = median(runner.run(_bare()))
-        through = runner.run(_through(path, clients))
+        through = runner.run(_through(path, clients, requests))
         p50.append(median(through) - bare)
         p99.append(quantiles(through, n=100)[98] - bare)
     what = f"added by {name}, {clients} client{'s' if clients > 1 else ''}"
-    how = f"ms over the bare line, median of {ROUNDS} rounds of {REQUESTS} transactions"
+    how = f"ms over the bare line, median of {rounds} rounds of {requests} transactions"
     return [
         Figure(f"{what}, p50", round(middle(p50) * 1000, 3), None, how),
         Figure(f"{what}, p99", round(middle(p99) * 1000, 3), P99_MILLISECONDS, how),
@@ -147,7 +148,7 @@ async def _bare() -> list[float]:
         await serving
 
 
-async def _through(path: Path, clients: int) -> list[float]:
+async def _through(path: Path, clients: int, requests: int) -> list[float]:
     near, far = memory_pair(baud=BAUD)
     meter = _Meter()
 
@@ -164,7 +165,7 @@ async def _through(path: Path, clients: int) -> list[float]:
             for address in range(1, clients + 1):
                 streams = await connect()
                 hang_up.push_async_callback(_hang_up, streams)
-                asking.append(_sample(meter, address, _asker(streams, address), REQUESTS // clients))
+                asking.append(_sample(meter, address, _asker(streams, address), requests // clients))
             return [seconds for samples in await asyncio.gather(*asking) for seconds in samples]
     finally:
         for task in tasks:

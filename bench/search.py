@@ -1,10 +1,12 @@
 """What a secondary search costs in selects and requests, and what it misses when answers get lost."""
 
 import os
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from statistics import mean
 
+from bench.effort import Effort
 from bench.figure import Figure, middle
 from mbus.procedures.search_secondary import search_secondary
 from mbussim.bus import Bus, Collisions
@@ -14,8 +16,6 @@ from mbussim.search import Search, search_population
 from mbussim.virtual import run
 from support.selectbus import SelectBus, drive
 
-SEEDS = 9
-LOSS_SEEDS = 1000
 REACH = {
     "random": {10: 58, 60: 350, 250: 1520},
     "sequential": {10: 24, 60: 165, 250: 605},
@@ -23,10 +23,15 @@ REACH = {
 }
 
 
-def figures() -> list[Figure]:
+def figures(effort: Effort = Effort.FULL) -> list[Figure]:
     """Measure all searches, on all processors."""
+    seeds = range(1, effort.pick(9, 1, 1) + 1)
+    sizes = effort.pick((10, 60, 250), (10, 60), (10,))
     with ProcessPoolExecutor(os.cpu_count()) as pool:
-        return [*_counts(pool), *_mixed(pool), *_minutes(pool), *_losses(pool)]
+        rows = _counts(pool, sizes, seeds)
+        if effort is not Effort.LEAST:
+            rows += [*_mixed(pool, seeds), *_minutes(pool, seeds)]
+        return [*rows, *_losses(pool, effort.pick(1000, 100, 2))]
 
 
 def measure(ids: str, n: int, collisions: str, seed: int) -> tuple[int, int]:
@@ -48,20 +53,20 @@ def missed(thorough: bool, seed: int) -> tuple[int, int]:
     return len(meters) - len(right), len(found) - len(right)
 
 
-def _counts(pool: ProcessPoolExecutor) -> list[Figure]:
+def _counts(pool: ProcessPoolExecutor, sizes: Sequence[int], seeds: Sequence[int]) -> list[Figure]:
     rows = []
     for collisions in Collisions:
         wrong = 0
         for ids, reaches in REACH.items():
-            for n, reach in reaches.items():
-                runs = list(pool.map(partial(measure, ids, n, collisions), range(1, SEEDS + 1)))
+            for n in sizes:
+                runs = list(pool.map(partial(measure, ids, n, collisions), seeds))
                 wrong += sum(errors for _, errors in runs)
                 rows.append(
                     Figure(
                         f"{ids} ids, {n} meters, {collisions} collisions",
                         middle([cost for cost, _ in runs]),
-                        reach,
-                        f"selects + requests, median of {SEEDS}",
+                        reaches[n],
+                        f"selects + requests, median of {len(seeds)}",
                     )
                 )
         rows.append(
@@ -78,39 +83,34 @@ def minutes(collisions: str, seed: int) -> float:
     )
 
 
-def _mixed(pool: ProcessPoolExecutor) -> list[Figure]:
+def _mixed(pool: ProcessPoolExecutor, seeds: Sequence[int]) -> list[Figure]:
     return [
         Figure(
             f"a mixed building, 250 meters, {collisions} collisions",
-            middle(
-                [
-                    cost
-                    for cost, _ in pool.map(partial(measure, "mixed", 250, collisions), range(1, SEEDS + 1))
-                ]
-            ),
+            middle([cost for cost, _ in pool.map(partial(measure, "mixed", 250, collisions), seeds)]),
             None,
-            f"selects + requests, median of {SEEDS}",
+            f"selects + requests, median of {len(seeds)}",
         )
         for collisions in Collisions
     ]
 
 
-def _minutes(pool: ProcessPoolExecutor) -> list[Figure]:
+def _minutes(pool: ProcessPoolExecutor, seeds: Sequence[int]) -> list[Figure]:
     return [
         Figure(
             f"random ids, 250 meters with 150-byte replies and 30 ms delay, 2400 baud, {collisions} collisions",
-            middle(list(pool.map(partial(minutes, collisions), range(1, SEEDS + 1)))),
+            middle(list(pool.map(partial(minutes, collisions), seeds))),
             None,
-            f"bus minutes, median of {SEEDS}",
+            f"bus minutes, median of {len(seeds)}",
         )
         for collisions in Collisions
     ]
 
 
-def _losses(pool: ProcessPoolExecutor) -> list[Figure]:
+def _losses(pool: ProcessPoolExecutor, seeds: int) -> list[Figure]:
     rows, made_up = [], 0
     for thorough, reach in ((False, 0.5), (True, 0.01)):
-        runs = list(pool.map(partial(missed, thorough), range(LOSS_SEEDS), chunksize=20))
+        runs = list(pool.map(partial(missed, thorough), range(seeds), chunksize=20))
         made_up += sum(phantoms for _, phantoms in runs)
         kind = "thorough" if thorough else "one pass"
         rows.append(
@@ -118,7 +118,7 @@ def _losses(pool: ProcessPoolExecutor) -> list[Figure]:
                 f"missed of 60 with 1 % of answers lost, {kind}",
                 mean(count for count, _ in runs),
                 reach,
-                f"meters, mean of {LOSS_SEEDS} seeds",
+                f"meters, mean of {seeds} seeds",
             )
         )
     rows.append(Figure("made up with answers lost", made_up, 0, "meters in all searches above"))
