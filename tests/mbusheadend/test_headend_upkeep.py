@@ -89,7 +89,7 @@ async def test_what_another_decoder_made_is_made_again_once(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await fill(store, days=2000, step=2)
-    monkeypatch.setattr("mbusheadend.store.sqlite.upkeep.DECODER", DECODER + 1)
+    monkeypatch.setattr("mbusheadend.store.sql.upkeep.DECODER", DECODER + 1)
     worker = upkeep(store, START + 2000 * DAY, raw_months=0)
     assert (await worker.turn()).decoded == 1000
     assert (await worker.turn()).decoded == 0

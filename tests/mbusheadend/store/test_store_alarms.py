@@ -211,7 +211,7 @@ async def test_what_is_over_is_forgotten_after_a_while(store: Store) -> None:
 async def test_of_alarms_that_are_over_only_so_many_are_kept(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mbusheadend.store.sqlite.alarms.MOST_KEPT", 3)
+    monkeypatch.setattr("mbusheadend.store.sql.alarms.MOST_KEPT", 3)
     for _ in range(6):
         await store.note_alarms([raised()], [], START)
         await store.note_alarms([], [SILENT], START)

@@ -106,7 +106,7 @@ async def test_all_values_can_be_made_again_piece_by_piece_and_are_equal(
     meters = [meter.id for meter in await store.meters()]
     before = [await everything(store, meter) for meter in meters]
     assert sum(map(len, before)) + len(await store.quarantine()) == len(frames)
-    monkeypatch.setattr("mbusheadend.store.sqlite.upkeep.DECODER", DECODER + 1)
+    monkeypatch.setattr("mbusheadend.store.sql.upkeep.DECODER", DECODER + 1)
     first = await store.redecode(limit=10)
     assert (first.done, first.changed, first.is_complete) == (10, 0, False)
     store.close()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from mbusheadend.store.errors import StoreError, StoreRefusedError
+from mbusheadend.store.sqlite.connection import SqliteConnection
 from mbusheadend.store.sqlite.tables import MIGRATIONS
 from mbusio.files import sync_folder
 
@@ -46,14 +47,14 @@ class Database:
         """
         self._forget.append(forget)
 
-    async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    async def write(self, work: Callable[[SqliteConnection], T]) -> T:
         """Make changes that are on the disk when this returns, all of them or none.
 
         Once begun, the work is finished even where the caller is cancelled.
         """
         return await _run(self._writer, lambda: self._written(work))
 
-    async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    async def read(self, work: Callable[[SqliteConnection], T]) -> T:
         """Look at one state of the store, whatever is written meanwhile."""
         return await _run(self._readers, lambda: self._read(work))
 
@@ -68,9 +69,9 @@ class Database:
         for connection in (*self._reading, self._connection):
             connection.close()
 
-    def _written(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        def known(connection: sqlite3.Connection) -> T:
-            version = connection.execute("PRAGMA data_version").fetchone()[0]
+    def _written(self, work: Callable[[SqliteConnection], T]) -> T:
+        def known(connection: SqliteConnection) -> T:
+            version = connection.raw.execute("PRAGMA data_version").fetchone()[0]
             if version != self._version:
                 self._version = version
                 self._forget_all()
@@ -86,7 +87,7 @@ class Database:
         for forget in self._forget:
             forget()
 
-    def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    def _read(self, work: Callable[[SqliteConnection], T]) -> T:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
             connection = _connect(self.path)
@@ -102,11 +103,11 @@ class Database:
             raise StoreError(f"the store {self.path}: {error}; nothing was changed") from error
 
 
-def transaction(connection: sqlite3.Connection, kind: str, work: Callable[[sqlite3.Connection], T]) -> T:
+def transaction(connection: sqlite3.Connection, kind: str, work: Callable[[SqliteConnection], T]) -> T:
     """Do work in one transaction."""
     connection.execute(f"BEGIN {kind}")
     try:
-        result = work(connection)
+        result = work(SqliteConnection(connection))
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from mbusheadend.store.errors import StoreError, StoreRefusedError
+from mbusheadend.store.sql.moments import stored
 from mbusheadend.store.sqlite.database import open_database
-from mbusheadend.store.sqlite.moments import stored
 from mbusheadend.store.sqlite.tables import MIGRATIONS
 from mbusio.files import sync_folder, temporary_path
 

@@ -1,7 +1,6 @@
 """What pages and exports ask about readings."""
 
-import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Final
@@ -17,20 +16,28 @@ from mbusheadend.store.readings import (
     SeriesPage,
     StoredReading,
 )
-from mbusheadend.store.sqlite.database import Database
-from mbusheadend.store.sqlite.expectations import completeness_of, expected_meters
-from mbusheadend.store.sqlite.found import DAY, Reader, rows_before, rows_of
-from mbusheadend.store.sqlite.interned import Readable
-from mbusheadend.store.sqlite.judged import quarantined_of
-from mbusheadend.store.sqlite.moments import moment_of, stored
-from mbusheadend.store.sqlite.rows import find_meter
+from mbusheadend.store.sql.connection import Connection, Database, Row, numbers
+from mbusheadend.store.sql.expectations import completeness_of, expected_meters
+from mbusheadend.store.sql.found import DAY, Reader
+from mbusheadend.store.sql.interned import Readable
+from mbusheadend.store.sql.judged import quarantined_of
+from mbusheadend.store.sql.moments import moment_of, stored
+from mbusheadend.store.sql.rows import find_meter
 
 MAX_PAGE: Final = 10_000
 NEIGHBOUR: Final = 62 * DAY
 """How far beyond the ends of a time a point is looked for to interpolate with."""
 
 
-class SqliteQueries:
+_LATEST: Final = """
+SELECT reading.* FROM meter JOIN reading ON number = latest AND taken = latest_taken AND reading.meter = meter.id
+WHERE meter.id IN numbers(?)
+"""
+_NEWEST: Final = "SELECT * FROM reading WHERE number = ? AND taken = ?"
+_CHUNK: Final = 1000
+
+
+class SqlQueries:
     """See `mbusheadend.store.protocol.Queries`."""
 
     _database: Database
@@ -48,9 +55,11 @@ class SqliteQueries:
         """See the protocol."""
         limit = min(limit, MAX_PAGE)
 
-        def work(connection: sqlite3.Connection) -> ReadingPage:
+        def work(connection: Connection) -> ReadingPage:
             reader = Reader(connection)
-            rows = list(islice(rows_of(connection, meter, stored(since), stored(until), after), limit + 1))
+            rows = list(
+                islice(connection.readings_of(meter, stored(since), stored(until), after=after), limit + 1)
+            )
             page = tuple(reader.reading(row, with_raw=with_raw) for row in rows[:limit])
             return ReadingPage(page, _cursor(rows[limit - 1]) if len(rows) > limit else None)
 
@@ -69,8 +78,10 @@ class SqliteQueries:
         """See the protocol."""
         limit = min(limit, MAX_PAGE)
 
-        def work(connection: sqlite3.Connection) -> SeriesPage:
-            rows = list(islice(rows_of(connection, meter, stored(since), stored(until), after), limit + 1))
+        def work(connection: Connection) -> SeriesPage:
+            rows = list(
+                islice(connection.readings_of(meter, stored(since), stored(until), after=after), limit + 1)
+            )
             points = tuple(_points(Reader(connection), rows[:limit], register))
             return SeriesPage(points, _cursor(rows[limit - 1]) if len(rows) > limit else None)
 
@@ -80,21 +91,23 @@ class SqliteQueries:
         """See the protocol."""
         wanted = tuple(meters)
 
-        def work(connection: sqlite3.Connection) -> dict[int, StoredReading]:
+        def work(connection: Connection) -> dict[int, StoredReading]:
             reader = Reader(connection)
-            query = "SELECT reading.* FROM meter JOIN reading ON number = latest WHERE meter.id = ?"
-            rows = (connection.execute(query, (meter,)).fetchone() for meter in wanted)
-            return {row["meter"]: reader.reading(row) for row in rows if row is not None}
+            found = {}
+            for chunk in _chunks(wanted):
+                for row in connection.execute(_LATEST, (numbers(chunk),)):
+                    found[row["meter"]] = reader.reading(row)
+            return {meter: found[meter] for meter in wanted if meter in found}
 
         return await self._database.read(work)
 
     async def registers(self, meter: int) -> tuple[Register, ...]:
         """See the protocol."""
 
-        def work(connection: sqlite3.Connection) -> tuple[Register, ...]:
-            latest = find_meter(connection, meter)["latest"]
+        def work(connection: Connection) -> tuple[Register, ...]:
+            latest = find_meter(connection, meter)
             found: dict[Register, None] = {}
-            row = connection.execute("SELECT * FROM reading WHERE number = ?", (latest,)).fetchone()
+            row = connection.execute(_NEWEST, (latest["latest"], latest["latest_taken"])).fetchone()
             if row is not None:
                 for telegram in Reader(connection).reading(row, with_raw=False).decoded:
                     found.update(dict.fromkeys(measured.register for measured in telegram.values))
@@ -114,12 +127,14 @@ class SqliteQueries:
         """See the protocol."""
         edges = boundaries(period, zone, since, until)
 
-        def work(connection: sqlite3.Connection) -> tuple[Consumption, ...]:
+        def work(connection: Connection) -> tuple[Consumption, ...]:
             reader = Reader(connection)
             first, last = stored(edges[0]), stored(edges[-1])
-            before = _first_point(reader, rows_before(connection, meter, first - NEIGHBOUR, first), register)
-            within = _points(reader, rows_of(connection, meter, first, last + 1), register)
-            behind = _first_point(reader, rows_of(connection, meter, last + 1, last + NEIGHBOUR), register)
+            before = _first_point(
+                reader, connection.readings_of(meter, first - NEIGHBOUR, first, backwards=True), register
+            )
+            within = _points(reader, connection.readings_of(meter, first, last + 1), register)
+            behind = _first_point(reader, connection.readings_of(meter, last + 1, last + NEIGHBOUR), register)
             return consumption((*before, *within, *behind), edges)
 
         return await self._database.read(work)
@@ -135,7 +150,7 @@ class SqliteQueries:
         """See the protocol."""
         chosen = None if meters is None else frozenset(meters)
 
-        def work(connection: sqlite3.Connection) -> tuple[Completeness, ...]:
+        def work(connection: Connection) -> tuple[Completeness, ...]:
             found = expected_meters(connection, since, until, serial, chosen)
             return tuple(completeness_of(connection, meter, since, until) for meter in found)
 
@@ -152,11 +167,15 @@ class SqliteQueries:
         )
 
 
-def _cursor(row: sqlite3.Row) -> tuple[int, int]:
+def _chunks(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
+    return (numbers[begin : begin + _CHUNK] for begin in range(0, len(numbers), _CHUNK))
+
+
+def _cursor(row: Row) -> tuple[int, int]:
     return row["taken"], row["number"]
 
 
-def _points(reader: Reader, rows: Iterable[sqlite3.Row], register: Register) -> Iterator[Point]:
+def _points(reader: Reader, rows: Iterable[Row], register: Register) -> Iterator[Point]:
     """Give the points of a register: of each reading the first telegram that has it."""
     for row in rows:
         if row["said"]:
@@ -166,6 +185,6 @@ def _points(reader: Reader, rows: Iterable[sqlite3.Row], register: Register) -> 
                 yield Point(moment_of(row["taken"]), value, doubt)
 
 
-def _first_point(reader: Reader, rows: Iterable[sqlite3.Row], register: Register) -> tuple[Point, ...]:
+def _first_point(reader: Reader, rows: Iterable[Row], register: Register) -> tuple[Point, ...]:
     known = (point for point in _points(reader, rows, register) if point.value is not None)
     return tuple(islice(known, 1))

@@ -1,18 +1,17 @@
 """Taking batches in: one transaction each, every reading once, whatever comes again or too late."""
 
-import sqlite3
 import zlib
 from datetime import datetime
 from typing import Any, Final
 
 from mbusheadend.decoding.telegrams import DECODER, pack_telegram
 from mbusheadend.store.errors import WrongOwnerError
-from mbusheadend.store.sqlite.database import Database
-from mbusheadend.store.sqlite.interned import Bases, LayoutBook, Words
-from mbusheadend.store.sqlite.keys import Keys
-from mbusheadend.store.sqlite.moments import AHEAD, stored
-from mbusheadend.store.sqlite.owners import ForeignError, Owners
-from mbusheadend.store.sqlite.rows import find_master
+from mbusheadend.store.sql.connection import Connection, Database, Row
+from mbusheadend.store.sql.interned import Bases, LayoutBook, Words
+from mbusheadend.store.sql.keys import Keys
+from mbusheadend.store.sql.moments import AHEAD, stored
+from mbusheadend.store.sql.owners import ForeignError, Owners
+from mbusheadend.store.sql.rows import find_master
 from mbushosting.readings import Batch, Outcome, Reading, Receipt
 
 OUTCOMES: Final = (
@@ -30,12 +29,12 @@ INSERT INTO reading (number, id, master, meter, taken, slot, received, schedule,
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _NEWEST: Final = f"""
-UPDATE meter SET latest = ?1, latest_taken = ?2, last_seen = min(max(coalesce(last_seen, ?2), ?2), ?4)
+UPDATE meter SET latest = ?1, latest_taken = ?2, last_seen = least(greatest(coalesce(last_seen, ?2), ?2), ?4)
 WHERE id = ?3 AND (latest_taken IS NULL OR latest_taken <= ?2 OR latest_taken > ?4 + {AHEAD})
 """  # noqa: S608 - a constant
 
 
-class SqliteIntake:
+class SqlIntake:
     """See `mbusheadend.store.protocol.Intake`."""
 
     _database: Database
@@ -63,7 +62,7 @@ class Taker:
         for part in (self.words, self.layouts, self.bases, self._owners):
             part.clear()
 
-    def take(self, connection: sqlite3.Connection, batch: Batch, received: datetime) -> Receipt:
+    def take(self, connection: Connection, batch: Batch, received: datetime) -> Receipt:
         """Store a batch within a transaction."""
         master = find_master(connection, batch.serial_number)
         arrived = stored(received)
@@ -87,8 +86,8 @@ class Taker:
 
     def _row(
         self,
-        connection: sqlite3.Connection,
-        master: sqlite3.Row,
+        connection: Connection,
+        master: Row,
         reading: Reading,
         key: tuple[int, bytes, int],
     ) -> tuple[Any, ...]:
@@ -116,7 +115,7 @@ class Taker:
         )
 
     def said(
-        self, connection: sqlite3.Connection, meter: int, frames: tuple[bytes, ...], key: bytes | None
+        self, connection: Connection, meter: int, frames: tuple[bytes, ...], key: bytes | None
     ) -> bytes | None:
         """Decode the telegrams of a reading to what is kept of them."""
         if not frames:
@@ -128,7 +127,7 @@ class Taker:
         return bytes(packed)
 
 
-def _owner(connection: sqlite3.Connection, id: bytes) -> int | None:
+def _owner(connection: Connection, id: bytes) -> int | None:
     """Tell which master has delivered a reading of this id."""
     row = connection.execute(
         "SELECT master FROM reading WHERE id = ?1 UNION ALL SELECT master FROM quarantine WHERE id = ?1",
@@ -137,9 +136,7 @@ def _owner(connection: sqlite3.Connection, id: bytes) -> int | None:
     return None if row is None else row["master"]
 
 
-def _put_aside(
-    connection: sqlite3.Connection, master: int, reading: Reading, arrived: int, reason: str
-) -> None:
+def _put_aside(connection: Connection, master: int, reading: Reading, arrived: int, reason: str) -> None:
     body = zlib.compress(reading.model_dump_json().encode())
     connection.execute(
         "INSERT INTO quarantine (id, master, received, reason, body) VALUES (?, ?, ?, ?, ?)",

@@ -1,18 +1,17 @@
 """Masters that are read locally, in the file."""
 
 import json
-import sqlite3
 from dataclasses import asdict
 from datetime import datetime
 
 from mbusheadend.store.errors import StoreRefusedError, UnknownError
 from mbusheadend.store.local import LocalPlace
-from mbusheadend.store.sqlite.database import Database
-from mbusheadend.store.sqlite.moments import stored
-from mbusheadend.store.sqlite.rows import find_master
+from mbusheadend.store.sql.connection import Connection, Database
+from mbusheadend.store.sql.moments import stored
+from mbusheadend.store.sql.rows import find_master
 
 
-class SqliteLocals:
+class SqlLocals:
     """See `mbusheadend.store.local.Locals`."""
 
     _database: Database
@@ -21,13 +20,13 @@ class SqliteLocals:
         """See the protocol."""
         moment, body = stored(now), _body(place)
 
-        def work(connection: sqlite3.Connection) -> None:
-            try:
-                connection.execute(
-                    "INSERT INTO master (serial, name, enrolled) VALUES (?, ?, ?)", (serial, name, moment)
-                )
-            except sqlite3.IntegrityError:
-                raise StoreRefusedError(f"the serial number {serial} is taken by another master") from None
+        def work(connection: Connection) -> None:
+            added = connection.execute(
+                "INSERT INTO master (serial, name, enrolled) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+                (serial, name, moment),
+            )
+            if not added.rowcount:
+                raise StoreRefusedError(f"the serial number {serial} is taken by another master")
             connection.execute(
                 "INSERT INTO local_master (master, place) SELECT id, ? FROM master WHERE serial = ?",
                 (body, serial),
@@ -38,7 +37,7 @@ class SqliteLocals:
     async def set_local_place(self, serial: str, place: LocalPlace) -> None:
         """See the protocol."""
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: Connection) -> None:
             number = _find_local(connection, serial)
             connection.execute("UPDATE local_master SET place = ? WHERE master = ?", (_body(place), number))
 
@@ -47,14 +46,14 @@ class SqliteLocals:
     async def note_local_contact(self, serial: str, now: datetime) -> None:
         """See the protocol."""
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: Connection) -> None:
             number = _find_local(connection, serial)
             connection.execute("UPDATE master SET last_contact = ? WHERE id = ?", (stored(now), number))
 
         await self._database.write(work)
 
 
-def _find_local(connection: sqlite3.Connection, serial: str) -> int:
+def _find_local(connection: Connection, serial: str) -> int:
     master = find_master(connection, serial)
     if master["local"] is None:
         raise UnknownError(f"the master {serial} is not read locally")

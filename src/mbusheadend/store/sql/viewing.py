@@ -1,6 +1,5 @@
 """What plots and overviews ask."""
 
-import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
@@ -9,16 +8,16 @@ from typing import Final
 from mbusheadend.decoding.picking import pick
 from mbusheadend.decoding.registers import Register
 from mbusheadend.store.readings import Cursor, ReadingPage
-from mbusheadend.store.sqlite.database import Database
-from mbusheadend.store.sqlite.expectations import counts_of, expected_meters
-from mbusheadend.store.sqlite.found import Reader, rows_before, rows_of
-from mbusheadend.store.sqlite.moments import moment_of, stored
+from mbusheadend.store.sql.connection import Connection, Database, Row
+from mbusheadend.store.sql.expectations import counts_of, expected_meters
+from mbusheadend.store.sql.found import Reader
+from mbusheadend.store.sql.moments import moment_of, stored
 from mbusheadend.store.viewing import Count, Track, TrackPage
 
 MAX_TRACKS: Final = 20_000
 
 
-class SqliteViewing:
+class SqlViewing:
     """See `mbusheadend.store.viewing.Viewing`."""
 
     _database: Database
@@ -36,9 +35,11 @@ class SqliteViewing:
         """See the protocol."""
         wanted, limit = tuple(registers), min(limit, MAX_TRACKS)
 
-        def work(connection: sqlite3.Connection) -> TrackPage:
+        def work(connection: Connection) -> TrackPage:
             reader = Reader(connection)
-            rows = list(islice(rows_of(connection, meter, stored(since), stored(until), after), limit + 1))
+            rows = list(
+                islice(connection.readings_of(meter, stored(since), stored(until), after=after), limit + 1)
+            )
             page = tuple(_track(reader, row, wanted) for row in rows[:limit] if row["said"])
             last = rows[limit - 1] if len(rows) > limit else None
             return TrackPage(page, None if last is None else (last["taken"], last["number"]))
@@ -59,11 +60,11 @@ class SqliteViewing:
         begin, limit = stored(since), min(limit, MAX_TRACKS)
         end = stored(until) if before is None else min(stored(until), before[0] + 1)
 
-        def work(connection: sqlite3.Connection) -> ReadingPage:
+        def work(connection: Connection) -> ReadingPage:
             reader = Reader(connection)
             found = (
                 row
-                for row in rows_before(connection, meter, begin, end)
+                for row in connection.readings_of(meter, begin, end, backwards=True)
                 if before is None or (row["taken"], row["number"]) < before
             )
             rows = list(islice(found, limit + 1))
@@ -79,7 +80,7 @@ class SqliteViewing:
         """See the protocol."""
         chosen = None if meters is None else frozenset(meters)
 
-        def work(connection: sqlite3.Connection) -> Mapping[int, tuple[Count, ...]]:
+        def work(connection: Connection) -> Mapping[int, tuple[Count, ...]]:
             return {
                 meter: counts_of(connection, meter, edges)
                 for meter in expected_meters(connection, edges[0], edges[-1], serial, chosen)
@@ -88,6 +89,6 @@ class SqliteViewing:
         return await self._database.read(work)
 
 
-def _track(reader: Reader, row: sqlite3.Row, registers: tuple[Register, ...]) -> Track:
+def _track(reader: Reader, row: Row, registers: tuple[Register, ...]) -> Track:
     picked = pick(row["said"], reader.readable, registers)
     return Track(moment_of(row["taken"]), reader.word(row["clock"]), *picked)

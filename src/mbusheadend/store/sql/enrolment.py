@@ -1,15 +1,14 @@
 """Tokens and certificates in the file."""
 
-import sqlite3
 from datetime import datetime
 
 from mbusheadend.store.enrolling import StoredCertificate, StoredToken
 from mbusheadend.store.errors import UnknownError
-from mbusheadend.store.sqlite.database import Database
-from mbusheadend.store.sqlite.moments import moment_of, stored
+from mbusheadend.store.sql.connection import Connection, Database, Row
+from mbusheadend.store.sql.moments import moment_of, stored
 
 
-class SqliteEnrolment:
+class SqlEnrolment:
     """See `mbusheadend.store.protocol.Enrolment`."""
 
     _database: Database
@@ -18,7 +17,7 @@ class SqliteEnrolment:
         """See the protocol."""
         row = (hash, stored(now), stored(expires), note)
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: Connection) -> None:
             connection.execute("INSERT INTO token (hash, added, expires, note) VALUES (?, ?, ?, ?)", row)
 
         await self._database.write(work)
@@ -27,7 +26,7 @@ class SqliteEnrolment:
         """See the protocol."""
         moment = stored(now)
 
-        def work(connection: sqlite3.Connection) -> bool:
+        def work(connection: Connection) -> bool:
             used = connection.execute(
                 "UPDATE token SET used = ?, used_by = ? WHERE hash = ? AND used IS NULL AND expires > ?"
                 " AND NOT EXISTS (SELECT 1 FROM local_master JOIN master ON id = master WHERE serial = ?)",
@@ -61,7 +60,7 @@ class SqliteEnrolment:
         """See the protocol."""
         row = (_number(number), serial, stored(now), stored(not_after))
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: Connection) -> None:
             connection.execute(
                 "INSERT INTO certificate (number, serial, issued, not_after) VALUES (?, ?, ?, ?)", row
             )
@@ -71,7 +70,7 @@ class SqliteEnrolment:
     async def revoke_certificate(self, number: int, now: datetime) -> None:
         """See the protocol."""
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: Connection) -> None:
             known = connection.execute(
                 "UPDATE certificate SET revoked = coalesce(revoked, ?) WHERE number = ?",
                 (stored(now), _number(number)),
@@ -88,7 +87,7 @@ class SqliteEnrolment:
     async def is_trusted(self, number: int) -> bool:
         """See the protocol."""
 
-        def work(connection: sqlite3.Connection) -> bool:
+        def work(connection: Connection) -> bool:
             row = connection.execute(
                 "SELECT 1 FROM certificate WHERE number = ? AND revoked IS NULL", (_number(number),)
             ).fetchone()
@@ -99,10 +98,10 @@ class SqliteEnrolment:
     async def take_back(self, serial: str, number: int, not_after: datetime) -> bool:
         """See the protocol."""
 
-        def may(connection: sqlite3.Connection) -> int | None:
+        def may(connection: Connection) -> int | None:
             return _restored_at(connection, serial, number)
 
-        def work(connection: sqlite3.Connection) -> bool:
+        def work(connection: Connection) -> bool:
             at = may(connection)
             if at is not None:
                 connection.execute(
@@ -117,7 +116,7 @@ class SqliteEnrolment:
     async def certificates(self, serial: str) -> tuple[StoredCertificate, ...]:
         """See the protocol."""
 
-        def work(connection: sqlite3.Connection) -> tuple[StoredCertificate, ...]:
+        def work(connection: Connection) -> tuple[StoredCertificate, ...]:
             rows = connection.execute(
                 "SELECT * FROM certificate WHERE serial = ? ORDER BY not_after DESC, number", (serial,)
             )
@@ -126,18 +125,18 @@ class SqliteEnrolment:
         return await self._database.read(work)
 
 
-def revoke_all(connection: sqlite3.Connection, serial: str, now: datetime) -> int:
+def revoke_all(connection: Connection, serial: str, now: datetime) -> int:
     """Revoke every certificate of a master that is not revoked yet; say how many."""
     return connection.execute(
         "UPDATE certificate SET revoked = ? WHERE serial = ? AND revoked IS NULL", (stored(now), serial)
     ).rowcount
 
 
-def _restored_at(connection: sqlite3.Connection, serial: str, number: int) -> int | None:
+def _restored_at(connection: Connection, serial: str, number: int) -> int | None:
     """Give when the backup was brought back that lacks a certificate; None where that is not why it is not known."""
     first, last = connection.execute("SELECT min(at), max(at) FROM restored").fetchone()
     row = connection.execute(
-        "SELECT sum(revoked IS NULL) AS good, sum(revoked >= ?) AS revoked FROM certificate"
+        "SELECT sum(truth(revoked IS NULL)) AS good, sum(truth(revoked >= ?)) AS revoked FROM certificate"
         " WHERE serial = ? AND EXISTS (SELECT 1 FROM master WHERE serial = ? AND removed IS NULL)"
         " AND NOT EXISTS (SELECT 1 FROM certificate WHERE number = ?)",
         (first, serial, serial, _number(number)),
@@ -150,7 +149,7 @@ def _number(number: int) -> str:
     return f"{number:x}"
 
 
-def _token(row: sqlite3.Row) -> StoredToken:
+def _token(row: Row) -> StoredToken:
     return StoredToken(
         row["hash"],
         moment_of(row["added"]),
@@ -161,7 +160,7 @@ def _token(row: sqlite3.Row) -> StoredToken:
     )
 
 
-def certificate_of(row: sqlite3.Row) -> StoredCertificate:
+def certificate_of(row: Row) -> StoredCertificate:
     """Read a row of `certificate`."""
     return StoredCertificate(
         row["serial"],

@@ -1,7 +1,6 @@
 """Gaps that are being filled, in the file."""
 
 import json
-import sqlite3
 from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
@@ -10,13 +9,13 @@ from typing import Any, Final
 from mbus.application.datatypes import Value
 from mbusheadend.decoding.registers import Register
 from mbusheadend.filling.gaps import Filled, FillState, GapFill, Source
-from mbusheadend.store.sqlite.database import Database
-from mbusheadend.store.sqlite.moments import moment_of, stored
+from mbusheadend.store.sql.connection import Connection, Database, Row
+from mbusheadend.store.sql.moments import moment_of, stored
 
 _KINDS: Final = {"int": int, "Decimal": Decimal, "float": float, "str": str}
 
 
-class SqliteFilling:
+class SqlFilling:
     """See `mbusheadend.store.watching.Filling`."""
 
     _database: Database
@@ -38,12 +37,15 @@ class SqliteFilling:
         if not there and not over:
             return
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: Connection) -> None:
             connection.executemany("DELETE FROM fill WHERE meter = ? AND schedule = ? AND first = ?", over)
             connection.executemany(
-                "INSERT OR REPLACE INTO fill (meter, schedule, first, last, slots, state, asked_history, asked_meter, due,"
+                "INSERT INTO fill (meter, schedule, first, last, slots, state, asked_history, asked_meter, due,"
                 " command, tried, changed) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12"
-                " WHERE EXISTS (SELECT 1 FROM meter WHERE id = ?1)",
+                " WHERE EXISTS (SELECT 1 FROM meter WHERE id = ?1) ON CONFLICT (meter, schedule, first) DO UPDATE SET"
+                " last = excluded.last, slots = excluded.slots, state = excluded.state,"
+                " asked_history = excluded.asked_history, asked_meter = excluded.asked_meter, due = excluded.due,"
+                " command = excluded.command, tried = excluded.tried, changed = excluded.changed",
                 there,
             )
 
@@ -61,11 +63,12 @@ class SqliteFilling:
         if not rows:
             return
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: Connection) -> None:
             connection.executemany(
                 "INSERT INTO filled (meter, schedule, slot, source, reading, taken, storage, is_by_day, body)"
                 " SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 WHERE EXISTS (SELECT 1 FROM meter WHERE id = ?1)"
-                " ON CONFLICT DO UPDATE SET source = excluded.source, reading = excluded.reading, taken = excluded.taken,"
+                " ON CONFLICT (meter, slot, schedule) DO UPDATE SET source = excluded.source, reading = excluded.reading,"
+                " taken = excluded.taken,"
                 " storage = excluded.storage, is_by_day = excluded.is_by_day, body = excluded.body"
                 " WHERE excluded.source = 'read again' AND filled.source != 'read again'",
                 rows,
@@ -102,7 +105,7 @@ def _fill_row(one: GapFill) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def _fill(row: sqlite3.Row) -> GapFill:
+def _fill(row: Row) -> GapFill:
     return GapFill(
         row["meter"],
         row["schedule"],

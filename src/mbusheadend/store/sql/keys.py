@@ -1,12 +1,12 @@
 """Keys of encrypted meters in the file."""
 
 import logging
-import sqlite3
 
 from mbusheadend.decoding.keys import KeyFileError, Vault
 from mbusheadend.store.errors import StoreRefusedError
-from mbusheadend.store.sqlite.interned import Recent
-from mbusheadend.store.sqlite.rows import find_meter
+from mbusheadend.store.sql.connection import Connection
+from mbusheadend.store.sql.interned import Recent
+from mbusheadend.store.sql.rows import find_meter
 
 KEPT = 65536
 
@@ -24,7 +24,7 @@ class Keys:
         self._known: Recent[int, bytes] = Recent(KEPT)
         self._told: set[int] = set()
 
-    def key_of(self, connection: sqlite3.Connection, meter: int) -> bytes | None:
+    def key_of(self, connection: Connection, meter: int) -> bytes | None:
         """Give the key of a meter, None where it has none. Raise `KeyFileError`."""
         if self._vault is None:
             return None
@@ -35,7 +35,7 @@ class Keys:
             known = self._known.put(meter, self._vault.open(closed, row["identity"]) if closed else b"")
         return known or None
 
-    def key_if_it_opens(self, connection: sqlite3.Connection, meter: int) -> bytes | None:
+    def key_if_it_opens(self, connection: Connection, meter: int) -> bytes | None:
         """Give the key of a meter, None also where the key file does not open it: what comes in is kept, and decoded later."""
         try:
             return self.key_of(connection, meter)
@@ -45,7 +45,7 @@ class Keys:
                 _log.error("%s: its telegrams are stored, and decoded when the key is stored anew", error)
             return None
 
-    def put(self, connection: sqlite3.Connection, meter: int, key: bytes | None) -> None:
+    def put(self, connection: Connection, meter: int, key: bytes | None) -> None:
         """Store the key of a meter, or forget it."""
         if self._vault is None:
             raise StoreRefusedError("there is no key file: without it no key is stored")
@@ -57,7 +57,7 @@ class Keys:
         connection.execute("UPDATE meter SET secret = ? WHERE id = ?", (closed, meter))
         self._known.clear()
 
-    def closed(self, connection: sqlite3.Connection) -> int:
+    def closed(self, connection: Connection) -> int:
         """Count the stored keys that the key file does not open."""
         rows = connection.execute("SELECT identity, secret FROM meter WHERE secret IS NOT NULL")
         return sum(not self._opens(row["secret"], row["identity"]) for row in rows)

@@ -1,14 +1,14 @@
 """Whose a reading is: the meter that was asked, if nothing in the telegrams speaks against it (DESIGN 3.5)."""
 
-import sqlite3
 from functools import lru_cache
 from typing import Final
 
 from mbus.addressing import SecondaryAddress
 from mbus.application.header import fits
 from mbusheadend.decoding.telegrams import sender_of
-from mbusheadend.store.sqlite.interned import Recent
-from mbusheadend.store.sqlite.places import identity_at, is_exact, meter_of_identity, move, occupant
+from mbusheadend.store.sql.connection import Connection, Row
+from mbusheadend.store.sql.interned import Recent
+from mbusheadend.store.sql.places import identity_at, is_exact, meter_of_identity, move, occupant
 from mbushosting.readings import Reading
 
 KEPT: Final = 65536
@@ -27,7 +27,7 @@ class Owners:
     def __init__(self) -> None:
         self._exact: Recent[str, int] = Recent(KEPT)
 
-    def owner(self, connection: sqlite3.Connection, master: sqlite3.Row, reading: Reading, taken: int) -> int:
+    def owner(self, connection: Connection, master: Row, reading: Reading, taken: int) -> int:
         """Give the number of the meter; raise `ForeignError`."""
         if not is_exact(reading.meter):
             return _at_place(connection, master, reading, taken)
@@ -61,7 +61,7 @@ def _mask(address: str) -> SecondaryAddress:
     return SecondaryAddress.from_text(address)
 
 
-def _at_place(connection: sqlite3.Connection, master: sqlite3.Row, reading: Reading, taken: int) -> int:
+def _at_place(connection: Connection, master: Row, reading: Reading, taken: int) -> int:
     """Find the meter at a primary address, or behind wildcards: the telegrams say who it is, or it is the one that was there."""
     identities = set()
     for frame in reading.telegrams:
@@ -89,7 +89,7 @@ def _at_place(connection: sqlite3.Connection, master: sqlite3.Row, reading: Read
     return meter
 
 
-def _came_later(connection: sqlite3.Connection, place: tuple[int, str, str], taken: int) -> bool:
+def _came_later(connection: Connection, place: tuple[int, str, str], taken: int) -> bool:
     """Tell whether somebody has come to this place after that."""
     row = connection.execute(
         "SELECT 1 FROM stay JOIN meter ON meter.id = stay.meter WHERE master = ? AND bus = ? AND address = ? AND until IS NULL"

@@ -1,7 +1,6 @@
 """Lists of masters and meters, found and counted in the file."""
 
 import json
-import sqlite3
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
@@ -16,9 +15,9 @@ from mbusheadend.store.browsing import (
     MeterPage,
     MeterSort,
 )
-from mbusheadend.store.sqlite.database import Database
-from mbusheadend.store.sqlite.moments import stored
-from mbusheadend.store.sqlite.rows import MASTERS, METERS, master_of, meter_of
+from mbusheadend.store.sql.connection import Connection, Database
+from mbusheadend.store.sql.moments import stored
+from mbusheadend.store.sql.rows import MASTERS, METERS, master_of, meter_of
 
 MAX_PAGE: Final = 1000
 _HERE: Final = """
@@ -29,19 +28,19 @@ _CALLS: Final = "master.id NOT IN (SELECT master FROM local_master)"
 _EXACT: Final = "length(meter.identity) = 16 AND instr(meter.identity, '/') = 0"
 _MASTER_ORDERS: Final = {
     MasterSort.SERIAL: ("serial",),
-    MasterSort.NAME: ("name = ''", "name COLLATE NOCASE", "serial"),
+    MasterSort.NAME: ("name = ''", "folded(name)", "serial"),
     MasterSort.CONTACT: ("last_contact", "serial"),
 }
 _METER_ORDERS: Final = {
     MeterSort.IDENTITY: ("meter.identity",),
-    MeterSort.NAME: ("meter.name = ''", "meter.name COLLATE NOCASE", "meter.identity"),
+    MeterSort.NAME: ("meter.name = ''", "folded(meter.name)", "meter.identity"),
     MeterSort.MASTER: ("master.serial IS NULL", "master.serial", "stay.bus", "stay.address"),
     MeterSort.STATUS: ("meter.status", "meter.identity"),
     MeterSort.READ: ("meter.latest_taken", "meter.identity"),
 }
 
 
-class SqliteBrowsing:
+class SqlBrowsing:
     """See `mbusheadend.store.browsing.Browsing`."""
 
     _database: Database
@@ -51,7 +50,7 @@ class SqliteBrowsing:
         where, values = _masters_where(chosen)
         order = _order(_MASTER_ORDERS[chosen.sort], descending=chosen.descending)
 
-        def work(connection: sqlite3.Connection) -> MasterPage:
+        def work(connection: Connection) -> MasterPage:
             rows = connection.execute(
                 f"{MASTERS} AND {where} ORDER BY {order} LIMIT :limit OFFSET :offset",
                 {**values, "limit": min(limit, MAX_PAGE), "offset": offset},
@@ -68,7 +67,7 @@ class SqliteBrowsing:
         # What stands in a row is put together for those of the page alone.
         numbers = f"SELECT meter.id {_HERE} WHERE {where} ORDER BY {order} LIMIT :limit OFFSET :offset"
 
-        def work(connection: sqlite3.Connection) -> MeterPage:
+        def work(connection: Connection) -> MeterPage:
             rows = connection.execute(
                 f"{METERS} WHERE meter.id IN ({numbers}) ORDER BY {order}",
                 {**values, "limit": min(limit, MAX_PAGE), "offset": offset},
@@ -81,7 +80,7 @@ class SqliteBrowsing:
     async def meter_choices(self) -> MeterChoices:
         """See the protocol."""
 
-        def work(connection: sqlite3.Connection) -> MeterChoices:
+        def work(connection: Connection) -> MeterChoices:
             media = connection.execute(
                 f"SELECT DISTINCT substr(identity, 15, 2) FROM meter WHERE {_EXACT} ORDER BY 1"  # noqa: S608
             )
@@ -95,17 +94,17 @@ class SqliteBrowsing:
     async def count_fleet(self, silent_since: datetime, unread_since: datetime) -> FleetCounts:
         """See the protocol."""
         masters = f"""
-            SELECT count(*), coalesce(sum(last_contact IS NULL), 0), coalesce(sum(last_contact < ?), 0),
-                coalesce(sum(json_extract(contact, '$.outbox.waiting')), 0)
+            SELECT count(*), coalesce(sum(truth(last_contact IS NULL)), 0), coalesce(sum(truth(last_contact < ?)), 0),
+                coalesce(sum(member_number(contact, 'outbox.waiting')), 0)
             FROM master WHERE removed IS NULL AND {_CALLS}
         """  # noqa: S608
         unread = f"SELECT count(*) {_HERE} WHERE stay.id IS NOT NULL AND {_UNREAD}"
 
-        def work(connection: sqlite3.Connection) -> FleetCounts:
+        def work(connection: Connection) -> FleetCounts:
             count, never, silent, waiting = connection.execute(masters, (stored(silent_since),)).fetchone()
             meters = connection.execute("SELECT count(*) FROM meter").fetchone()[0]
             not_read = connection.execute(unread, {"unread": stored(unread_since)}).fetchone()[0]
-            return FleetCounts(count, never, silent, waiting, meters, not_read)
+            return FleetCounts(count, never, silent, int(waiting), meters, not_read)
 
         return await self._database.read(work)
 
@@ -113,23 +112,21 @@ class SqliteBrowsing:
         """See the protocol."""
         return await self._counts(
             "SELECT serial, count(*) FROM stay JOIN master ON master.id = stay.master"
-            " WHERE until IS NULL AND serial IN (SELECT value FROM json_each(?)) GROUP BY serial",
+            " WHERE until IS NULL AND serial IN texts(?) GROUP BY serial",
             serials,
         )
 
     async def alarms_at(self, serials: Iterable[str]) -> Mapping[str, int]:
         """See the protocol."""
         return await self._counts(
-            "SELECT master, count(*) FROM alarm WHERE cleared IS NULL"
-            " AND master IN (SELECT value FROM json_each(?)) GROUP BY master",
+            "SELECT master, count(*) FROM alarm WHERE cleared IS NULL AND master IN texts(?) GROUP BY master",
             serials,
         )
 
     async def alarms_of(self, meters: Iterable[int]) -> Mapping[int, int]:
         """See the protocol."""
         return await self._counts(
-            "SELECT meter, count(*) FROM alarm WHERE cleared IS NULL"
-            " AND meter IN (SELECT value FROM json_each(?)) GROUP BY meter",
+            "SELECT meter, count(*) FROM alarm WHERE cleared IS NULL AND meter IN numbers(?) GROUP BY meter",
             meters,
         )
 
@@ -151,7 +148,7 @@ def _masters_where(chosen: MasterFilter) -> tuple[str, dict[str, Any]]:
         (
             (
                 "(serial LIKE :text ESCAPE '\\' OR name LIKE :text ESCAPE '\\'"
-                " OR json_extract(contact, '$.name') LIKE :text ESCAPE '\\')",
+                " OR member_text(contact, 'name') LIKE :text ESCAPE '\\')",
                 "text",
                 _pattern(chosen.text),
             ),
@@ -161,7 +158,7 @@ def _masters_where(chosen: MasterFilter) -> tuple[str, dict[str, Any]]:
                 "silent",
                 stored(chosen.silent_since),
             ),
-            (f"{alarm} = :alarm", "alarm", chosen.has_alarm),
+            (f"truth({alarm}) = :alarm", "alarm", chosen.has_alarm),
         )
     )
 
@@ -179,8 +176,8 @@ def _meters_where(chosen: MeterFilter) -> tuple[str, dict[str, Any]]:
             (f"{_EXACT} AND substr(meter.identity, 15, 2) = :medium", "medium", medium),
             ("meter.status = :status", "status", chosen.status),
             (f"stay.id IS NOT NULL AND {_UNREAD}", "unread", stored(chosen.unread_since)),
-            (f"{alarm} = :alarm", "alarm", chosen.has_alarm),
-            ("(meter.secret IS NOT NULL) = :key", "key", chosen.has_key),
+            (f"truth({alarm}) = :alarm", "alarm", chosen.has_alarm),
+            ("truth(meter.secret IS NOT NULL) = :key", "key", chosen.has_key),
         )
     )
 
@@ -198,15 +195,12 @@ def _pattern(text: str) -> str | None:
 
 
 def _order(parts: tuple[str, ...], *, descending: bool) -> str:
-    """Turn all round but what puts empty ones at the end."""
-    return ", ".join(
-        f"{part} DESC" if descending and not part.endswith(("= ''", "IS NULL")) else part for part in parts
-    )
+    """Turn all round but what puts empty ones at the end; what was never is before everything else."""
+    turned = "DESC NULLS LAST" if descending else "ASC NULLS FIRST"
+    return ", ".join(part if part.endswith(("= ''", "IS NULL")) else f"{part} {turned}" for part in parts)
 
 
-def _counted(
-    connection: sqlite3.Connection, source: str, where: str, values: Mapping[str, Any]
-) -> tuple[int, int]:
+def _counted(connection: Connection, source: str, where: str, values: Mapping[str, Any]) -> tuple[int, int]:
     """Give how many there are, and how many are wanted."""
     total: int = connection.execute(f"SELECT count(*) {source}").fetchone()[0]
     if not values:

@@ -1,6 +1,5 @@
 """What many rows have in common and is kept once: words, layouts, bases; with what was used last in memory."""
 
-import sqlite3
 from collections import OrderedDict
 from typing import Any, Final, Generic, TypeVar
 
@@ -8,6 +7,7 @@ from mbusheadend.decoding.errors import PackedError
 from mbusheadend.decoding.raw import pack_frame
 from mbusheadend.decoding.registers import Form, Layout, layout_of, layout_of_form, layout_text
 from mbusheadend.decoding.telegrams import INLINE
+from mbusheadend.store.sql.connection import Connection
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -51,7 +51,7 @@ class Words:
     def __init__(self) -> None:
         self._numbers: Recent[str, int] = Recent(KEPT)
 
-    def number(self, connection: sqlite3.Connection, text: str) -> int:
+    def number(self, connection: Connection, text: str) -> int:
         """Give the number of a text."""
         return self._numbers.get(text) or self._numbers.put(text, _interned(connection, "word", "text", text))
 
@@ -67,10 +67,10 @@ class LayoutBook:
         self._numbers: Recent[Form, int] = Recent(KEPT)
         self._made: Recent[int, int] = Recent(KEPT_BASES)
         self._used: Recent[tuple[int, int], bool] = Recent(KEPT_BASES)
-        self._connection: sqlite3.Connection | None = None
+        self._connection: Connection | None = None
         self._meter = 0
 
-    def begin(self, connection: sqlite3.Connection, meter: int) -> None:
+    def begin(self, connection: Connection, meter: int) -> None:
         """Number layouts of this meter from now on."""
         self._connection, self._meter = connection, meter
 
@@ -82,7 +82,8 @@ class LayoutBook:
         if number != INLINE and self._used.get((self._meter, number)) is None:
             assert self._connection is not None, "begin comes first"
             self._connection.execute(
-                "INSERT OR IGNORE INTO meter_layout VALUES (?, ?)", (self._meter, number)
+                "INSERT INTO meter_layout (meter, layout) VALUES (?, ?) ON CONFLICT DO NOTHING",
+                (self._meter, number),
             )
             self._used.put((self._meter, number), True)
         return number
@@ -112,7 +113,7 @@ class Bases:
         self._known: Recent[tuple[int, int, int], _Base] = Recent(KEPT_BASES)
 
     def pack(
-        self, connection: sqlite3.Connection, meter: int, frames: tuple[bytes, ...], reading: int
+        self, connection: Connection, meter: int, frames: tuple[bytes, ...], reading: int
     ) -> bytes | None:
         """Pack the frames of a reading of this number."""
         packed = bytearray()
@@ -140,7 +141,7 @@ class _Base:
         self.served = 0
 
 
-def _base(connection: sqlite3.Connection, key: tuple[int, int, int], frame: bytes) -> _Base:
+def _base(connection: Connection, key: tuple[int, int, int], frame: bytes) -> _Base:
     row = connection.execute(
         "SELECT id, frame FROM base WHERE meter = ? AND place = ? AND length(frame) = ? AND superseded IS NULL",
         key,
@@ -148,26 +149,24 @@ def _base(connection: sqlite3.Connection, key: tuple[int, int, int], frame: byte
     return _new_base(connection, key, frame) if row is None else _Base(row["id"], row["frame"])
 
 
-def _new_base(connection: sqlite3.Connection, key: tuple[int, int, int], frame: bytes) -> _Base:
-    cursor = connection.execute("INSERT INTO base (meter, place, frame) VALUES (?, ?, ?)", (*key[:2], frame))
-    assert cursor.lastrowid is not None
-    return _Base(cursor.lastrowid, frame)
+def _new_base(connection: Connection, key: tuple[int, int, int], frame: bytes) -> _Base:
+    statement = "INSERT INTO base (meter, place, frame) VALUES (?, ?, ?) RETURNING id"
+    return _Base(connection.execute(statement, (*key[:2], frame)).fetchone()["id"], frame)
 
 
-def _interned(connection: sqlite3.Connection, table: str, column: str, text: str) -> int:
-    row = connection.execute(f"SELECT id FROM {table} WHERE {column} = ?", (text,)).fetchone()  # noqa: S608
-    if row is not None:
-        number: int = row["id"]
-        return number
-    cursor = connection.execute(f"INSERT INTO {table} ({column}) VALUES (?)", (text,))  # noqa: S608
-    assert cursor.lastrowid is not None
-    return cursor.lastrowid
+def _interned(connection: Connection, table: str, column: str, text: str) -> int:
+    """Give the number of a text; another process may give it one at the same time."""
+    find = f"SELECT id FROM {table} WHERE {column} = ?"  # noqa: S608
+    add = f"INSERT INTO {table} ({column}) VALUES (?) ON CONFLICT DO NOTHING RETURNING id"  # noqa: S608
+    rows = (connection.execute(statement, (text,)).fetchone() for statement in (find, add, find))
+    number: int = next(row["id"] for row in rows if row is not None)
+    return number
 
 
 class Readable:
     """Layouts and bases for whoever reads: by their numbers, which never change. For one connection."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._bases: Recent[int, bytes] = Recent(KEPT)
         self._layouts: Recent[int, Layout] = Recent(KEPT)

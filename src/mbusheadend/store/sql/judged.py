@@ -1,7 +1,5 @@
 """What judging asks of the file: readings in the order in which they came, and what is remembered of meters."""
 
-import json
-import sqlite3
 import zlib
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -11,11 +9,12 @@ from mbusheadend.alarms.alarm import AlarmKey, Raised
 from mbusheadend.store.enrolling import StoredCertificate
 from mbusheadend.store.fleet import Place
 from mbusheadend.store.readings import Quarantined, StoredReading
-from mbusheadend.store.sqlite.alarms import note
-from mbusheadend.store.sqlite.database import Database
-from mbusheadend.store.sqlite.enrolment import certificate_of
-from mbusheadend.store.sqlite.found import Reader
-from mbusheadend.store.sqlite.moments import moment_of, stored
+from mbusheadend.store.sql.alarms import note
+from mbusheadend.store.sql.connection import Connection, Database, Row, numbers
+from mbusheadend.store.sql.enrolment import certificate_of
+from mbusheadend.store.sql.found import Reader
+from mbusheadend.store.sql.moments import moment_of, stored
+from mbusheadend.store.sql.progress import progress_of, put_progress
 from mbusheadend.store.watching import Arrived, Exchange
 
 _JOB: Final = "judge"
@@ -39,7 +38,7 @@ WHERE revoked IS NULL AND removed IS NULL ORDER BY not_after
 """
 
 
-class SqliteJudging:
+class SqlJudging:
     """See `mbusheadend.store.watching.Judging`."""
 
     _database: Database
@@ -47,7 +46,7 @@ class SqliteJudging:
     async def arrived(self, limit: int = 1000) -> Arrived:
         """See the protocol."""
 
-        def work(connection: sqlite3.Connection) -> Arrived:
+        def work(connection: Connection) -> Arrived:
             begin = _position(connection)
             rows = connection.execute(
                 "SELECT * FROM reading WHERE number > ? ORDER BY number LIMIT ?", (begin, limit)
@@ -55,8 +54,8 @@ class SqliteJudging:
             reader = Reader(connection)
             readings = tuple(_reading(reader, row) for row in rows)
             identities = connection.execute(
-                "SELECT id, identity FROM meter WHERE id IN (SELECT value FROM json_each(?))",
-                (json.dumps(sorted({reading.meter for reading in readings})),),
+                "SELECT id, identity FROM meter WHERE id IN numbers(?)",
+                (numbers({reading.meter for reading in readings}),),
             )
             end = rows[-1]["number"] if rows else begin
             return Arrived(begin, end, readings, {row["id"]: row["identity"] for row in identities})
@@ -65,8 +64,8 @@ class SqliteJudging:
 
     async def judged_states(self, meters: Iterable[int]) -> Mapping[int, str]:
         """See the protocol."""
-        wanted = json.dumps(sorted(meters))
-        query = "SELECT meter, state FROM judged WHERE meter IN (SELECT value FROM json_each(?))"
+        wanted = numbers(meters)
+        query = "SELECT meter, state FROM judged WHERE meter IN numbers(?)"
         rows = await self._database.read(lambda connection: connection.execute(query, (wanted,)).fetchall())
         return {row["meter"]: row["state"] for row in rows}
 
@@ -82,10 +81,10 @@ class SqliteJudging:
         """See the protocol."""
         begun, ended = tuple(raised), tuple(cleared)
 
-        def work(connection: sqlite3.Connection) -> bool:
+        def work(connection: Connection) -> bool:
             if _position(connection) != begin:
                 return False
-            connection.execute("INSERT OR REPLACE INTO progress (job, number) VALUES (?, ?)", (_JOB, end))
+            put_progress(connection, _JOB, end)
             # A meter that was deleted meanwhile is not remembered.
             connection.executemany(
                 "INSERT INTO judged (meter, state) SELECT id, ?2 FROM meter WHERE id = ?1"
@@ -100,9 +99,10 @@ class SqliteJudging:
     async def exchanges(self, after: int, limit: int = 1000) -> tuple[tuple[Exchange, ...], int]:
         """See the protocol."""
 
-        def work(connection: sqlite3.Connection) -> tuple[tuple[Exchange, ...], int]:
+        def work(connection: Connection) -> tuple[tuple[Exchange, ...], int]:
             last = connection.execute(
-                "SELECT max(id) FROM (SELECT id FROM stay WHERE id > ? ORDER BY id LIMIT ?)", (after, limit)
+                "SELECT max(id) FROM (SELECT id FROM stay WHERE id > ? ORDER BY id LIMIT ?) AS next",
+                (after, limit),
             ).fetchone()[0]
             if last is None:
                 return (), after
@@ -118,7 +118,7 @@ class SqliteJudging:
             WHERE received >= ? ORDER BY received, quarantine.id LIMIT ?
         """
 
-        def work(connection: sqlite3.Connection) -> tuple[Quarantined, ...]:
+        def work(connection: Connection) -> tuple[Quarantined, ...]:
             rows = connection.execute(query, (stored(since), limit))
             return tuple(quarantined_of(row) for row in rows)
 
@@ -150,24 +150,23 @@ class SqliteJudging:
         )
 
 
-def quarantined_of(row: sqlite3.Row) -> Quarantined:
+def quarantined_of(row: Row) -> Quarantined:
     """Read a row of `quarantine` with the serial number of its master."""
     body = zlib.decompress(row["body"])
     return Quarantined(row["id"].hex(), row["serial"], moment_of(row["received"]), row["reason"], body)
 
 
-def _position(connection: sqlite3.Connection) -> int:
-    row = connection.execute("SELECT number FROM progress WHERE job = ?", (_JOB,)).fetchone()
-    return 0 if row is None else int(row["number"])
+def _position(connection: Connection) -> int:
+    return progress_of(connection, _JOB)
 
 
-def _reading(reader: Reader, row: sqlite3.Row) -> StoredReading:
+def _reading(reader: Reader, row: Row) -> StoredReading:
     reading = reader.reading(row, with_raw=False)
     if any((one.status or 0) & _STRUCTURE_BITS for one in reading.decoded):
         return reader.reading(row)
     return reading
 
 
-def _exchange(row: sqlite3.Row) -> Exchange:
+def _exchange(row: Row) -> Exchange:
     place = Place(row["serial"], row["bus"], row["address"])
     return Exchange(row["id"], place, row["before"], row["meter"], row["identity"], moment_of(row["since"]))

@@ -6,7 +6,6 @@ what it was; so a meter that moved or joined a group counts like a schedule that
 
 import hashlib
 import json
-import sqlite3
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Final
@@ -14,11 +13,11 @@ from typing import Final
 from mbusheadend.store.changes import Changes
 from mbusheadend.store.errors import ChangedError, UnknownError
 from mbusheadend.store.fleet import Assignment, CommandState, StoredCommand, StoredSchedule
-from mbusheadend.store.sqlite.database import Database
-from mbusheadend.store.sqlite.expectations import renew
-from mbusheadend.store.sqlite.moments import moment_of, stored
-from mbusheadend.store.sqlite.rows import find_master
-from mbusheadend.store.sqlite.schedules import schedule_of, schedules_for, schedules_of
+from mbusheadend.store.sql.connection import Connection, Database, Row, texts
+from mbusheadend.store.sql.expectations import renew
+from mbusheadend.store.sql.moments import moment_of, stored
+from mbusheadend.store.sql.rows import find_master
+from mbusheadend.store.sql.schedules import schedule_of, schedules_for, schedules_of
 from mbushosting.contact import Command, Orders
 from mbushosting.schedules import Schedule
 
@@ -27,7 +26,7 @@ MAX_COMMANDS: Final = 64
 _OPEN: Final = "state IN ('waiting', 'sent')"
 
 
-class SqliteWanted:
+class SqlWanted:
     """See `mbusheadend.store.protocol.Wanted`."""
 
     _database: Database
@@ -42,7 +41,7 @@ class SqliteWanted:
     ) -> StoredSchedule:
         """See the protocol."""
 
-        def work(connection: sqlite3.Connection) -> tuple[StoredSchedule, frozenset[str]]:
+        def work(connection: Connection) -> tuple[StoredSchedule, frozenset[str]]:
             before = schedule_of(connection, schedule.id)
             if known is not None and known != (0 if before is None else before.schedule.version):
                 raise ChangedError(f"somebody else has changed the schedule {schedule.id} meanwhile")
@@ -53,7 +52,8 @@ class SqliteWanted:
                 now if before is None else before.since,
             )
             connection.execute(
-                "INSERT OR REPLACE INTO schedule (id, body, assignment, since) VALUES (?, ?, ?, ?)",
+                "INSERT INTO schedule (id, body, assignment, since) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
+                " body = excluded.body, assignment = excluded.assignment, since = excluded.since",
                 (
                     schedule.id,
                     put.schedule.model_dump_json(),
@@ -71,7 +71,7 @@ class SqliteWanted:
     async def delete_schedule(self, id: str) -> None:
         """See the protocol."""
 
-        def work(connection: sqlite3.Connection) -> frozenset[str]:
+        def work(connection: Connection) -> frozenset[str]:
             before = schedule_of(connection, id)
             if before is None:
                 raise UnknownError(f"there is no schedule {id}")
@@ -98,11 +98,11 @@ class SqliteWanted:
         """See the protocol."""
         moment = stored(now)
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: Connection) -> None:
             master = find_master(connection, serial)["id"]
             connection.execute(
-                "INSERT OR IGNORE INTO command (id, master, body, state, added, changed, expires)"
-                " VALUES (?, ?, ?, 'waiting', ?, ?, ?)",
+                "INSERT INTO command (id, master, body, state, added, changed, expires)"
+                " VALUES (?, ?, ?, 'waiting', ?, ?, ?) ON CONFLICT DO NOTHING",
                 (command.id, master, command.model_dump_json(), moment, moment, stored(command.expires)),
             )
 
@@ -112,7 +112,7 @@ class SqliteWanted:
     async def cancel_command(self, serial: str, id: str, now: datetime) -> None:
         """See the protocol."""
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: Connection) -> None:
             found = connection.execute(
                 f"UPDATE command SET state = 'cancelled', changed = ? WHERE master = ? AND id = ? AND {_OPEN}",  # noqa: S608
                 (stored(now), find_master(connection, serial)["id"], id),
@@ -125,7 +125,7 @@ class SqliteWanted:
     async def commands(self, serial: str, limit: int = 100) -> tuple[StoredCommand, ...]:
         """See the protocol."""
 
-        def work(connection: sqlite3.Connection) -> tuple[StoredCommand, ...]:
+        def work(connection: Connection) -> tuple[StoredCommand, ...]:
             rows = connection.execute(
                 "SELECT * FROM command WHERE master = ? ORDER BY added DESC, id LIMIT ?",
                 (find_master(connection, serial)["id"], limit),
@@ -137,7 +137,7 @@ class SqliteWanted:
     async def command(self, serial: str, id: str) -> StoredCommand:
         """See the protocol."""
 
-        def work(connection: sqlite3.Connection) -> StoredCommand:
+        def work(connection: Connection) -> StoredCommand:
             row = connection.execute(
                 "SELECT * FROM command WHERE master = ? AND id = ?",
                 (find_master(connection, serial)["id"], id),
@@ -167,7 +167,7 @@ class _View:
     meter_list: str
 
 
-def _view(connection: sqlite3.Connection, serial: str, now: int) -> _View:
+def _view(connection: Connection, serial: str, now: int) -> _View:
     master = find_master(connection, serial)
     schedules = schedules_for(connection, master)
     digest = hashlib.sha256("\n".join(one.model_dump_json() for one in schedules).encode()).digest()[:16]
@@ -189,7 +189,7 @@ def _view(connection: sqlite3.Connection, serial: str, now: int) -> _View:
     )
 
 
-def _brought_up(connection: sqlite3.Connection, serial: str, now: int) -> _View:
+def _brought_up(connection: Connection, serial: str, now: int) -> _View:
     """Count the version, let commands be sent or expired, and look again."""
     view = _view(connection, serial, now)
     row = find_master(connection, serial)
@@ -210,16 +210,16 @@ def _brought_up(connection: sqlite3.Connection, serial: str, now: int) -> _View:
     return _view(connection, serial, now)
 
 
-def _touched(connection: sqlite3.Connection, assignment: Assignment) -> frozenset[str]:
+def _touched(connection: Connection, assignment: Assignment) -> frozenset[str]:
     rows = connection.execute(
-        "SELECT serial FROM master WHERE removed IS NULL AND (? OR serial IN (SELECT value FROM json_each(?))"
-        " OR id IN (SELECT master FROM master_group WHERE name IN (SELECT value FROM json_each(?))))",
-        (assignment.everybody, json.dumps(sorted(assignment.masters)), json.dumps(sorted(assignment.groups))),
+        "SELECT serial FROM master WHERE removed IS NULL AND (? = 1 OR serial IN texts(?)"
+        " OR id IN (SELECT master FROM master_group WHERE name IN texts(?)))",
+        (assignment.everybody, texts(assignment.masters), texts(assignment.groups)),
     )
     return frozenset(row["serial"] for row in rows)
 
 
-def command_of(serial: str, row: sqlite3.Row) -> StoredCommand:
+def command_of(serial: str, row: Row) -> StoredCommand:
     """Read a row of `command`."""
     return StoredCommand(
         serial,

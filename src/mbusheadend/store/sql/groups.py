@@ -1,15 +1,14 @@
 """Groups of masters and of meters in the file."""
 
 import json
-import sqlite3
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 from mbusheadend.store.browsing import GroupKind
 from mbusheadend.store.changes import Changes
 from mbusheadend.store.errors import StoreRefusedError, UnknownError
-from mbusheadend.store.sqlite.database import Database
-from mbusheadend.store.sqlite.rows import checked_groups
+from mbusheadend.store.sql.connection import Connection, Database
+from mbusheadend.store.sql.rows import checked_groups
 
 
 class _Table(NamedTuple):
@@ -29,19 +28,19 @@ _TABLES: Final = {
     GroupKind.MASTERS: _Table(
         "master_group",
         "master",
-        "SELECT id FROM master WHERE removed IS NULL AND serial IN (SELECT value FROM json_each(?))",
+        "SELECT id FROM master WHERE removed IS NULL AND serial IN texts(?)",
         "groups",
     ),
     GroupKind.METERS: _Table(
         "meter_group",
         "meter",
-        "SELECT id FROM meter WHERE id IN (SELECT value FROM json_each(?))",
+        "SELECT id FROM meter WHERE id IN numbers(?)",
         "meter_groups",
     ),
 }
 
 
-class SqliteGroups:
+class SqlGroups:
     """See `mbusheadend.store.browsing.Browsing`."""
 
     _database: Database
@@ -61,7 +60,8 @@ class SqliteGroups:
         table = _TABLES[kind]
         _check(name)
         query = (
-            f"INSERT OR IGNORE INTO {table.name} ({table.column}, name) SELECT id, ? FROM ({table.members})"  # noqa: S608
+            f"INSERT INTO {table.name} ({table.column}, name) SELECT id, ? FROM ({table.members}) AS wanted"  # noqa: S608
+            " WHERE TRUE ON CONFLICT DO NOTHING"
         )
         return await self._change(table, query, name, members)
 
@@ -77,7 +77,7 @@ class SqliteGroups:
         _check(new)
         inside = f"SELECT {table.column} FROM {table.name} WHERE name = ?"  # noqa: S608
 
-        def work(connection: sqlite3.Connection) -> tuple[int, tuple[str, ...]]:
+        def work(connection: Connection) -> tuple[int, tuple[str, ...]]:
             count = f"SELECT count(*) FROM {table.name} WHERE name = ?"  # noqa: S608
             there: int = connection.execute(count, (old,)).fetchone()[0]
             if not there:
@@ -85,7 +85,11 @@ class SqliteGroups:
             touched = _touched(connection, table, inside, old)
             if new == old:
                 return there, ()
-            connection.execute(f"UPDATE OR IGNORE {table.name} SET name = ? WHERE name = ?", (new, old))  # noqa: S608
+            connection.execute(
+                f"INSERT INTO {table.name} ({table.column}, name) SELECT {table.column}, ? FROM {table.name}"  # noqa: S608
+                " WHERE name = ? ON CONFLICT DO NOTHING",
+                (new, old),
+            )
             connection.execute(f"DELETE FROM {table.name} WHERE name = ?", (old,))  # noqa: S608
             _rename_in_schedules(connection, table.assigned, old, new)
             return there, touched
@@ -97,7 +101,7 @@ class SqliteGroups:
     async def _change(self, table: _Table, query: str, name: str, members: Iterable[str | int]) -> int:
         wanted = json.dumps(list(members))
 
-        def work(connection: sqlite3.Connection) -> tuple[int, tuple[str, ...]]:
+        def work(connection: Connection) -> tuple[int, tuple[str, ...]]:
             count = connection.execute(query, (name, wanted)).rowcount
             return count, _touched(connection, table, table.members, wanted)
 
@@ -107,7 +111,7 @@ class SqliteGroups:
         return count
 
 
-def _touched(connection: sqlite3.Connection, table: _Table, members: str, value: str) -> tuple[str, ...]:
+def _touched(connection: Connection, table: _Table, members: str, value: str) -> tuple[str, ...]:
     """Give the masters that are among members, or where meters of them are."""
     if table.column == "master":
         query = f"SELECT serial FROM master WHERE id IN ({members})"  # noqa: S608
@@ -119,7 +123,7 @@ def _touched(connection: sqlite3.Connection, table: _Table, members: str, value:
     return tuple(row[0] for row in connection.execute(query, (value,)))
 
 
-def _rename_in_schedules(connection: sqlite3.Connection, key: str, old: str, new: str) -> None:
+def _rename_in_schedules(connection: Connection, key: str, old: str, new: str) -> None:
     for row in connection.execute("SELECT id, assignment FROM schedule").fetchall():
         assignment = json.loads(row["assignment"])
         if old in assignment[key]:

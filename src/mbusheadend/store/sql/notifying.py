@@ -1,7 +1,6 @@
 """Rules, secrets and messages on their way, in the file."""
 
 import logging
-import sqlite3
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Final, TypeVar
@@ -13,10 +12,10 @@ from mbusheadend.alarms.outgoing import Outgoing, OutgoingState
 from mbusheadend.alarms.rules import MailServer, Rule
 from mbusheadend.decoding.keys import KeyFileError, Vault
 from mbusheadend.store.errors import StoreRefusedError, UnknownError
-from mbusheadend.store.sqlite.alarms import alarm_of
-from mbusheadend.store.sqlite.database import Database
-from mbusheadend.store.sqlite.moments import moment_of, stored
-from mbusheadend.store.sqlite.rows import groups_of
+from mbusheadend.store.sql.alarms import alarm_of
+from mbusheadend.store.sql.connection import Connection, Database, Row
+from mbusheadend.store.sql.moments import moment_of, stored
+from mbusheadend.store.sql.rows import groups_of
 from mbusweb.texts import mark
 
 M = TypeVar("M", bound=BaseModel)
@@ -25,15 +24,15 @@ NO_KEY_FILE: Final = mark("there is no key file, without which no secret can be 
 _MAIL: Final = "mail server"
 _NEWS: Final = """
 SELECT alarm.*, alarm_event.id AS number, is_over, at, master.name AS master_name, identity, meter.name AS meter_name,
-    (SELECT group_concat(name, '\x1f') FROM (SELECT name FROM master_group WHERE master = master.id
-        UNION SELECT name FROM meter_group WHERE meter = alarm.meter)) AS groups
+    (SELECT joined(name, '\x1f') FROM (SELECT name FROM master_group WHERE master = master.id
+        UNION SELECT name FROM meter_group WHERE meter = alarm.meter) AS named) AS groups
 FROM alarm_event JOIN alarm ON alarm.id = alarm_event.alarm LEFT JOIN master ON serial = alarm.master
     LEFT JOIN meter ON meter.id = alarm.meter
 WHERE alarm_event.id > ? ORDER BY alarm_event.id LIMIT ?
 """
 
 
-class SqliteNotifying:
+class SqlNotifying:
     """See `mbusheadend.store.watching.Notifying`."""
 
     _database: Database
@@ -64,7 +63,7 @@ class SqliteNotifying:
     async def delete_alarm_rule(self, id: str) -> None:
         """See the protocol."""
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: Connection) -> None:
             if not connection.execute("DELETE FROM alarm_rule WHERE id = ?", (id,)).rowcount:
                 raise UnknownError(f"there is no rule {id}")
             connection.execute("DELETE FROM outgoing WHERE rule = ? AND state = 'waiting'", (id,))
@@ -86,7 +85,7 @@ class SqliteNotifying:
         """See the protocol."""
         closed = self._close(password, _MAIL)
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: Connection) -> None:
             if server is None:
                 connection.execute("DELETE FROM note WHERE name = ?", (_MAIL,))
                 return
@@ -118,7 +117,7 @@ class SqliteNotifying:
     async def put_outgoing(self, rule: str, told: int, message: Outgoing | None) -> None:
         """See the protocol."""
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: Connection) -> None:
             known = connection.execute("UPDATE alarm_rule SET told = ? WHERE id = ?", (told, rule)).rowcount
             if message is not None and known:
                 connection.execute(
@@ -192,7 +191,7 @@ def _read(kind: type[M], body: str) -> M | None:
         return None
 
 
-def _news(row: sqlite3.Row) -> AlarmNews:
+def _news(row: Row) -> AlarmNews:
     return AlarmNews(
         row["number"],
         moment_of(row["at"]),
@@ -205,7 +204,7 @@ def _news(row: sqlite3.Row) -> AlarmNews:
     )
 
 
-def _outgoing(row: sqlite3.Row) -> Outgoing:
+def _outgoing(row: Row) -> Outgoing:
     return Outgoing(
         row["id"],
         row["rule"],

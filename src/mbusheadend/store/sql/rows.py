@@ -1,7 +1,6 @@
 """Rows of masters and meters, found and read."""
 
 import json
-import sqlite3
 from datetime import timedelta
 from typing import Final
 
@@ -10,7 +9,8 @@ from pydantic import ValidationError
 from mbusheadend.store.errors import UnknownError
 from mbusheadend.store.fleet import Master, Meter, Place
 from mbusheadend.store.local import LocalPlace
-from mbusheadend.store.sqlite.moments import moment_of
+from mbusheadend.store.sql.connection import Connection, Row
+from mbusheadend.store.sql.moments import moment_of
 from mbushosting.contact import Contact
 from mbusio.listreading import Patience
 
@@ -18,27 +18,27 @@ _BETWEEN: Final = "\x1f"
 """Between the names of groups in one cell."""
 MASTERS: Final = f"""
 SELECT master.*, (SELECT place FROM local_master WHERE master = master.id) AS local,
-    (SELECT group_concat(name, '{_BETWEEN}') FROM master_group WHERE master = master.id) AS groups
+    (SELECT joined(name, '{_BETWEEN}') FROM master_group WHERE master = master.id) AS groups
 FROM master WHERE removed IS NULL
 """  # noqa: S608 - a constant
 METERS: Final = f"""
 SELECT meter.*, stay.bus, stay.address, master.serial,
-    (SELECT group_concat(name, '{_BETWEEN}') FROM meter_group WHERE meter = meter.id) AS groups
+    (SELECT joined(name, '{_BETWEEN}') FROM meter_group WHERE meter = meter.id) AS groups
 FROM meter LEFT JOIN stay ON stay.meter = meter.id AND stay.until IS NULL LEFT JOIN master ON master.id = stay.master
 """  # noqa: S608 - a constant
 
 
-def find_master(connection: sqlite3.Connection, serial: str) -> sqlite3.Row:
+def find_master(connection: Connection, serial: str) -> Row:
     """Give the row of a master; raise `UnknownError` where it was not taken in, or was removed."""
-    row: sqlite3.Row | None = connection.execute(f"{MASTERS} AND serial = ?", (serial,)).fetchone()
+    row: Row | None = connection.execute(f"{MASTERS} AND serial = ?", (serial,)).fetchone()
     if row is None:
         raise UnknownError(f"the master {serial} was not taken in here")
     return row
 
 
-def find_meter(connection: sqlite3.Connection, number: int) -> sqlite3.Row:
+def find_meter(connection: Connection, number: int) -> Row:
     """Give the row of a meter; raise `UnknownError`."""
-    row: sqlite3.Row | None = connection.execute(f"{METERS} WHERE meter.id = ?", (number,)).fetchone()
+    row: Row | None = connection.execute(f"{METERS} WHERE meter.id = ?", (number,)).fetchone()
     if row is None:
         raise UnknownError(f"there is no meter {number}")
     return row
@@ -56,7 +56,7 @@ def checked_groups(names: frozenset[str]) -> frozenset[str]:
     return names
 
 
-def master_of(row: sqlite3.Row) -> Master:
+def master_of(row: Row) -> Master:
     """Read a row of `MASTERS`."""
     offset = row["clock_offset"]
     return Master(
@@ -86,7 +86,7 @@ def _local_place(body: str) -> LocalPlace:
     return LocalPlace(place["url"], Patience(**place["patience"]))
 
 
-def meter_of(row: sqlite3.Row) -> Meter:
+def meter_of(row: Row) -> Meter:
     """Read a row of `METERS`."""
     place = None if row["serial"] is None else Place(row["serial"], row["bus"], row["address"])
     return Meter(

@@ -1,26 +1,25 @@
 """What ought to come and what came, over the whole fleet, in the file."""
 
-import json
-import sqlite3
 from datetime import datetime
 from typing import Final
 
 from mbusheadend.store.browsing import Arrival, Came, CommandReading, Expected
 from mbusheadend.store.fleet import StoredCommand
-from mbusheadend.store.sqlite.database import Database
-from mbusheadend.store.sqlite.expectations import slots_of_rule
-from mbusheadend.store.sqlite.found import DAY, Reader
-from mbusheadend.store.sqlite.intake import OUTCOMES
-from mbusheadend.store.sqlite.moments import moment_of, stored
-from mbusheadend.store.sqlite.wanted import command_of
+from mbusheadend.store.sql.connection import Connection, Database, Row, numbers
+from mbusheadend.store.sql.expectations import slots_of_rule
+from mbusheadend.store.sql.found import DAY, Reader
+from mbusheadend.store.sql.intake import OUTCOMES
+from mbusheadend.store.sql.moments import moment_of, stored
+from mbusheadend.store.sql.wanted import command_of
 from mbushosting.readings import Outcome
 
 _OK: Final = OUTCOMES.index(Outcome.OK)
 _EXPECTED: Final = """
-SELECT serial, schedule, rule, max(since, :since) AS begin, min(coalesce(until, :until), :until) AS end, count(*) AS meters
+SELECT serial, schedule, rule, greatest(since, :since) AS begin, least(coalesce(until, :until), :until) AS finish,
+    count(*) AS meters
 FROM expectation JOIN master ON master.id = expectation.master
 WHERE since < :until AND (until IS NULL OR until > :since) AND master.removed IS NULL
-GROUP BY serial, schedule, rule, begin, end
+GROUP BY serial, schedule, rule, begin, finish
 """
 _CAME: Final = """
 SELECT serial, word.text AS schedule, came.at, came.readings FROM (
@@ -30,7 +29,7 @@ SELECT serial, word.text AS schedule, came.at, came.readings FROM (
 """
 
 
-class SqliteArrivals:
+class SqlArrivals:
     """See `mbusheadend.store.browsing.Browsing`."""
 
     _database: Database
@@ -39,7 +38,7 @@ class SqliteArrivals:
         """See the protocol."""
         values = {"since": stored(since), "until": stored(until)}
 
-        def work(connection: sqlite3.Connection) -> tuple[Expected, ...]:
+        def work(connection: Connection) -> tuple[Expected, ...]:
             rows = connection.execute(_EXPECTED, values).fetchall()
             return tuple(_expected(row) for row in rows)
 
@@ -49,7 +48,7 @@ class SqliteArrivals:
         """See the protocol."""
         wanted = stored(moment)
 
-        def work(connection: sqlite3.Connection) -> int:
+        def work(connection: Connection) -> int:
             # Readings are numbered as they come, so the time of coming can be searched for.
             ends = connection.execute(
                 "SELECT coalesce(min(number), 1) - 1, coalesce(max(number), 0) FROM reading"
@@ -73,7 +72,7 @@ class SqliteArrivals:
     async def came(self, after: int, since: datetime, limit: int = 50_000) -> tuple[tuple[Came, ...], int]:
         """See the protocol."""
 
-        def work(connection: sqlite3.Connection) -> tuple[tuple[Came, ...], int]:
+        def work(connection: Connection) -> tuple[tuple[Came, ...], int]:
             newest = connection.execute("SELECT coalesce(max(number), 0) FROM reading").fetchone()[0]
             last = max(after, min(newest, after + limit))
             values = {"after": after, "last": last, "ok": _OK, "since": stored(since)}
@@ -93,7 +92,7 @@ class SqliteArrivals:
             ORDER BY number DESC LIMIT ?
         """
 
-        def work(connection: sqlite3.Connection) -> tuple[Arrival, ...]:
+        def work(connection: Connection) -> tuple[Arrival, ...]:
             reader = Reader(connection)
             return tuple(
                 Arrival(
@@ -124,15 +123,15 @@ class SqliteArrivals:
         """See the protocol."""
         begin = stored(since)
 
-        def work(connection: sqlite3.Connection) -> tuple[CommandReading, ...]:
+        def work(connection: Connection) -> tuple[CommandReading, ...]:
             row = connection.execute("SELECT id FROM word WHERE text = ?", (command,)).fetchone()
             if row is None:
                 return ()
             # The clock of a master may be behind; its meters bound what is looked at.
             meters = _meters_of(connection, serial)
             rows = connection.execute(
-                "SELECT meter, outcome, taken, remark FROM reading WHERE taken / 86400000 >= ? AND taken / 86400000 <= ?"
-                " AND meter IN (SELECT value FROM json_each(?)) AND schedule = ? ORDER BY taken, number",
+                "SELECT meter, outcome, taken, remark FROM reading WHERE in_days(taken, ?, ?)"
+                " AND meter IN numbers(?) AND schedule = ? ORDER BY taken, number",
                 (begin // DAY - 1, begin // DAY + 8, meters, row["id"]),
             )
             last = {one["meter"]: one for one in rows}
@@ -141,19 +140,19 @@ class SqliteArrivals:
         return await self._database.read(work)
 
 
-def _expected(row: sqlite3.Row) -> Expected:
-    slots = slots_of_rule(row["rule"], row["begin"], row["end"])
+def _expected(row: Row) -> Expected:
+    slots = slots_of_rule(row["rule"], row["begin"], row["finish"])
     return Expected(row["serial"], row["schedule"], tuple(map(moment_of, slots)), row["meters"])
 
 
-def _meters_of(connection: sqlite3.Connection, serial: str) -> str:
+def _meters_of(connection: Connection, serial: str) -> str:
     rows = connection.execute(
         "SELECT DISTINCT meter FROM stay WHERE master = (SELECT id FROM master WHERE serial = ?)", (serial,)
     )
-    return json.dumps([row[0] for row in rows])
+    return numbers(row[0] for row in rows)
 
 
-def _brought(row: sqlite3.Row) -> CommandReading:
+def _brought(row: Row) -> CommandReading:
     return CommandReading(
         row["meter"], OUTCOMES[row["outcome"]], moment_of(row["taken"]), row["remark"] or ""
     )

@@ -4,10 +4,10 @@ The secondary address tells a meter wherever it is read. A place that is named b
 meter that answered there last; until one says who it is, the place itself stands for it.
 """
 
-import sqlite3
 from typing import Final
 
-from mbusheadend.store.sqlite.moments import AHEAD, stored
+from mbusheadend.store.sql.connection import Connection, Row
+from mbusheadend.store.sql.moments import AHEAD, stored
 from mbushosting.contact import MeterReport
 
 WILDCARD: Final = "F"
@@ -24,7 +24,7 @@ def is_exact(address: str) -> bool:
 
 
 def merge_list(
-    connection: sqlite3.Connection, master: sqlite3.Row, reports: tuple[MeterReport, ...], now: int
+    connection: Connection, master: Row, reports: tuple[MeterReport, ...], now: int
 ) -> tuple[int, ...]:
     """Take over a master's list; give the numbers of meters that were not known before."""
     new = []
@@ -41,9 +41,7 @@ def merge_list(
     return tuple(new)
 
 
-def _reported(
-    connection: sqlite3.Connection, master: sqlite3.Row, report: MeterReport, now: int
-) -> tuple[int, bool]:
+def _reported(connection: Connection, master: Row, report: MeterReport, now: int) -> tuple[int, bool]:
     here = occupant(connection, master["id"], report.bus, report.address)
     identity = identity_at(master["serial"], report.bus, report.address)
     # A clock that was ahead must not keep the meter here for ever.
@@ -56,15 +54,15 @@ def _reported(
             move(connection, meter, (master["id"], report.bus, report.address), now)
     connection.execute(
         "UPDATE meter SET primary_address = coalesce(?, primary_address), status = ?, rates = ?,"
-        " last_seen = max(coalesce(last_seen, ?), coalesce(?, last_seen)) WHERE id = ?",
+        " last_seen = greatest(coalesce(last_seen, ?), coalesce(?, last_seen)) WHERE id = ?",
         (report.primary, report.status, " ".join(map(str, report.rates)), seen, seen, meter),
     )
     return meter, is_new
 
 
 def add_listed(
-    connection: sqlite3.Connection,
-    master: sqlite3.Row,
+    connection: Connection,
+    master: Row,
     place: tuple[str, str],
     primary: int | None,
     note: str,
@@ -80,13 +78,14 @@ def add_listed(
         if not _is_kept_elsewhere(connection, master, meter):
             move(connection, meter, (master["id"], bus, address), now)
     connection.execute(
-        "UPDATE meter SET primary_address = coalesce(?, primary_address), note = iif(? = '', note, ?) WHERE id = ?",
-        (primary, note, note, meter),
+        "UPDATE meter SET primary_address = coalesce(?1, primary_address),"
+        " note = CASE WHEN ?2 = '' THEN note ELSE ?2 END WHERE id = ?3",
+        (primary, note, meter),
     )
     return meter if is_new else None
 
 
-def _is_kept_elsewhere(connection: sqlite3.Connection, master: sqlite3.Row, meter: int) -> bool:
+def _is_kept_elsewhere(connection: Connection, master: Row, meter: int) -> bool:
     """Tell whether a meter is at a master that a person's list of another one does not take it from.
 
     Masters that are read locally have no word of their own: among them the newest list counts.
@@ -99,7 +98,7 @@ def _is_kept_elsewhere(connection: sqlite3.Connection, master: sqlite3.Row, mete
     return stay is not None and (stay["local"] is None or master["local"] is None)
 
 
-def _is_elsewhere_since(connection: sqlite3.Connection, meter: int, seen: int | None) -> bool:
+def _is_elsewhere_since(connection: Connection, meter: int, seen: int | None) -> bool:
     """Tell whether the meter was met at another place after this list had met it."""
     row = connection.execute(
         "SELECT last_seen FROM meter JOIN stay ON stay.meter = meter.id AND until IS NULL WHERE meter.id = ?",
@@ -113,7 +112,7 @@ def identity_at(serial: str, bus: str, address: str) -> str:
     return address if is_exact(address) else f"{serial}/{bus}/{address}"
 
 
-def occupant(connection: sqlite3.Connection, master: int, bus: str, address: str) -> int | None:
+def occupant(connection: Connection, master: int, bus: str, address: str) -> int | None:
     """Give the number of the meter that is at a place now."""
     row = connection.execute(
         "SELECT meter FROM stay WHERE master = ? AND bus = ? AND address = ? AND until IS NULL",
@@ -122,17 +121,16 @@ def occupant(connection: sqlite3.Connection, master: int, bus: str, address: str
     return None if row is None else row["meter"]
 
 
-def meter_of_identity(connection: sqlite3.Connection, identity: str, now: int) -> tuple[int, bool]:
+def meter_of_identity(connection: Connection, identity: str, now: int) -> tuple[int, bool]:
     """Give the number of a meter and whether it is new."""
     row = connection.execute("SELECT id FROM meter WHERE identity = ?", (identity,)).fetchone()
     if row is not None:
         return row["id"], False
-    cursor = connection.execute("INSERT INTO meter (identity, first_seen) VALUES (?, ?)", (identity, now))
-    assert cursor.lastrowid is not None
-    return cursor.lastrowid, True
+    statement = "INSERT INTO meter (identity, first_seen) VALUES (?, ?) RETURNING id"
+    return connection.execute(statement, (identity, now)).fetchone()["id"], True
 
 
-def move(connection: sqlite3.Connection, meter: int, place: tuple[int, str, str], now: int) -> None:
+def move(connection: Connection, meter: int, place: tuple[int, str, str], now: int) -> None:
     """Let a meter be at a place from now on, and nowhere else, and no other meter there."""
     connection.execute("UPDATE stay SET until = ? WHERE meter = ? AND until IS NULL", (now, meter))
     connection.execute(

@@ -1,13 +1,13 @@
 """Schedules in the file, and as one master gets them."""
 
 import json
-import sqlite3
 from functools import lru_cache
 from typing import Final
 
 from mbusheadend.store.fleet import Assignment, StoredSchedule
-from mbusheadend.store.sqlite.moments import moment_of
-from mbusheadend.store.sqlite.rows import groups_of
+from mbusheadend.store.sql.connection import Connection, Row, numbers, texts
+from mbusheadend.store.sql.moments import moment_of
+from mbusheadend.store.sql.rows import groups_of
 from mbushosting.parts import MeterName
 from mbushosting.schedules import Schedule
 
@@ -15,13 +15,13 @@ MAX_NAMED: Final = 2500
 """Meters that a schedule can name; of more, all are read."""
 
 
-def schedules_of(connection: sqlite3.Connection) -> tuple[StoredSchedule, ...]:
+def schedules_of(connection: Connection) -> tuple[StoredSchedule, ...]:
     """Give all schedules, by id."""
     rows = connection.execute("SELECT * FROM schedule ORDER BY id")
     return tuple(_parsed(row["body"], row["assignment"], row["since"]) for row in rows)
 
 
-def schedules_for(connection: sqlite3.Connection, master: sqlite3.Row) -> tuple[Schedule, ...]:
+def schedules_for(connection: Connection, master: Row) -> tuple[Schedule, ...]:
     """Give the schedules as this master gets them: with the names that the meters have there.
 
     One that is read locally does not call, and gets none.
@@ -44,18 +44,17 @@ def schedules_for(connection: sqlite3.Connection, master: sqlite3.Row) -> tuple[
     return tuple(found)
 
 
-def _names(connection: sqlite3.Connection, master: int, assignment: Assignment) -> tuple[MeterName, ...]:
-    numbers, groups = json.dumps(sorted(assignment.meters)), json.dumps(sorted(assignment.meter_groups))
+def _names(connection: Connection, master: int, assignment: Assignment) -> tuple[MeterName, ...]:
     rows = connection.execute(
-        "SELECT bus, address FROM stay WHERE master = ? AND until IS NULL AND (meter IN (SELECT value FROM json_each(?))"
-        " OR meter IN (SELECT meter FROM meter_group WHERE name IN (SELECT value FROM json_each(?))))"
+        "SELECT bus, address FROM stay WHERE master = ? AND until IS NULL AND (meter IN numbers(?)"
+        " OR meter IN (SELECT meter FROM meter_group WHERE name IN texts(?)))"
         " ORDER BY bus, address",
-        (master, numbers, groups),
+        (master, numbers(assignment.meters), texts(assignment.meter_groups)),
     )
     return tuple(MeterName(bus=row["bus"], address=row["address"]) for row in rows)
 
 
-def schedule_of(connection: sqlite3.Connection, id: str) -> StoredSchedule | None:
+def schedule_of(connection: Connection, id: str) -> StoredSchedule | None:
     """Give one schedule, None where there is none of this id."""
     row = connection.execute("SELECT * FROM schedule WHERE id = ?", (id,)).fetchone()
     return None if row is None else _parsed(row["body"], row["assignment"], row["since"])

@@ -1,7 +1,6 @@
 """Alarms in the file."""
 
 import json
-import sqlite3
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
@@ -9,8 +8,8 @@ from typing import Any, Final
 from mbusheadend.alarms.alarm import Alarm, AlarmFilter, AlarmKey, AlarmPage, Raised
 from mbusheadend.alarms.kinds import AlarmKind, Severity
 from mbusheadend.store.errors import UnknownError
-from mbusheadend.store.sqlite.database import Database
-from mbusheadend.store.sqlite.moments import moment_of, stored
+from mbusheadend.store.sql.connection import Connection, Database, Row, numbers, texts
+from mbusheadend.store.sql.moments import moment_of, stored
 from mbusweb.texts import Text
 
 MAX_PAGE: Final = 1000
@@ -27,10 +26,11 @@ _OF_GROUP: Final = (
 )
 _INSERT: Final = """
 INSERT INTO alarm (kind, master, meter, detail, severity, text, first, last, count) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1)
+RETURNING id
 """
 
 
-class SqliteAlarms:
+class SqlAlarms:
     """See `mbusheadend.store.watching.Alarms`."""
 
     _database: Database
@@ -49,16 +49,15 @@ class SqliteAlarms:
         begun = tuple(raised)
         wanted = {_same(one.key) for one in begun}
         query = (
-            "SELECT * FROM alarm WHERE cleared IS NULL AND kind IN (SELECT value FROM json_each(?1))"
-            " AND (?2 IS NULL OR master = ?2)"
+            "SELECT * FROM alarm WHERE cleared IS NULL AND kind IN texts(?1) AND (?2 IS NULL OR master = ?2)"
         )
-        parameters = (json.dumps(sorted(kinds)), master)
+        parameters = (texts(kinds), master)
 
-        def over(connection: sqlite3.Connection) -> list[AlarmKey]:
+        def over(connection: Connection) -> list[AlarmKey]:
             keys = (_key(row) for row in connection.execute(query, parameters))
             return [key for key in keys if _same(key) not in wanted]
 
-        def work(connection: sqlite3.Connection) -> int:
+        def work(connection: Connection) -> int:
             return note(connection, begun, over(connection), stored(now))
 
         # Mostly nothing is wrong and nothing was: then the writer is left alone.
@@ -69,16 +68,16 @@ class SqliteAlarms:
     async def end_alarms(self, kinds: Iterable[AlarmKind], before: datetime, now: datetime) -> int:
         """See the protocol."""
         return await self._clear_where(
-            "last < ? AND kind IN (SELECT value FROM json_each(?))",
-            (stored(before), json.dumps(sorted(kinds))),
+            "last < ? AND kind IN texts(?)",
+            (stored(before), texts(kinds)),
             stored(now),
         )
 
     async def clear_alarms_of_others(self, masters: Iterable[str], now: datetime) -> int:
         """See the protocol."""
         return await self._clear_where(
-            "master != '' AND master NOT IN (SELECT value FROM json_each(?))",
-            (json.dumps(sorted(masters)),),
+            "master != '' AND master NOT IN texts(?)",
+            (texts(masters),),
             stored(now),
         )
 
@@ -94,7 +93,7 @@ class SqliteAlarms:
             " ORDER BY id DESC LIMIT :limit"
         )
 
-        def work(connection: sqlite3.Connection) -> AlarmPage:
+        def work(connection: Connection) -> AlarmPage:
             total = connection.execute(count, parameters).fetchone()[0]
             rows = connection.execute(query, {**parameters, "before": before, "limit": limit + 1}).fetchall()
             more = rows[limit - 1]["id"] if len(rows) > limit else None
@@ -105,7 +104,7 @@ class SqliteAlarms:
     async def alarm(self, id: int) -> Alarm:
         """See the protocol."""
 
-        def work(connection: sqlite3.Connection) -> Alarm:
+        def work(connection: Connection) -> Alarm:
             row = connection.execute("SELECT * FROM alarm WHERE id = ?", (id,)).fetchone()
             if row is None:
                 raise UnknownError(f"there is no alarm {id}")
@@ -115,12 +114,12 @@ class SqliteAlarms:
 
     async def acknowledge_alarms(self, ids: Iterable[int], who: str, now: datetime, note: str = "") -> int:
         """See the protocol."""
-        wanted = json.dumps(sorted(ids))
+        wanted = numbers(ids)
         return await self._database.write(
             lambda connection: (
                 connection.execute(
                     "UPDATE alarm SET acknowledged = ?, acknowledged_by = ?, note = ?"
-                    " WHERE acknowledged IS NULL AND id IN (SELECT value FROM json_each(?))",
+                    " WHERE acknowledged IS NULL AND id IN numbers(?)",
                     (stored(now), who, note, wanted),
                 ).rowcount
             )
@@ -139,7 +138,7 @@ class SqliteAlarms:
         """See the protocol."""
         moment, messages_moment = stored(before), stored(messages_before)
 
-        def work(connection: sqlite3.Connection) -> int:
+        def work(connection: Connection) -> int:
             alarms = connection.execute(
                 "DELETE FROM alarm WHERE id IN (SELECT id FROM alarm WHERE cleared IS NOT NULL"
                 " AND (cleared < ?1 OR id <= (SELECT max(id) FROM alarm) - ?2) LIMIT ?3)",
@@ -147,7 +146,7 @@ class SqliteAlarms:
             )
             news = connection.execute(
                 "DELETE FROM alarm_event WHERE id IN (SELECT id FROM alarm_event WHERE at < ?1"
-                " AND id <= (SELECT coalesce(min(told), 1 << 60) FROM alarm_rule) ORDER BY id LIMIT ?2)",
+                " AND id <= (SELECT coalesce(min(told), 1152921504606846976) FROM alarm_rule) ORDER BY id LIMIT ?2)",
                 (messages_moment, limit),
             )
             messages = connection.execute(
@@ -161,7 +160,7 @@ class SqliteAlarms:
     async def _clear_where(self, condition: str, parameters: tuple[Any, ...], now: int) -> int:
         query = f"SELECT * FROM alarm WHERE cleared IS NULL AND {condition}"  # noqa: S608 - our own
 
-        def over(connection: sqlite3.Connection) -> list[AlarmKey]:
+        def over(connection: Connection) -> list[AlarmKey]:
             return [_key(row) for row in connection.execute(query, parameters)]
 
         if not await self._database.read(over):
@@ -169,9 +168,7 @@ class SqliteAlarms:
         return await self._database.write(lambda connection: note(connection, (), over(connection), now))
 
 
-def note(
-    connection: sqlite3.Connection, raised: Iterable[Raised], cleared: Iterable[AlarmKey], now: int
-) -> int:
+def note(connection: Connection, raised: Iterable[Raised], cleared: Iterable[AlarmKey], now: int) -> int:
     """Raise and clear alarms within a transaction; say how many began or ended."""
     count = sum([_raise(connection, one, now) for one in raised])
     for key in cleared:
@@ -183,7 +180,7 @@ def note(
     return count
 
 
-def _raise(connection: sqlite3.Connection, raised: Raised, now: int) -> int:
+def _raise(connection: Connection, raised: Raised, now: int) -> int:
     text = json.dumps([raised.text.template, dict(raised.text.values)], ensure_ascii=False)
     first = now if raised.since is None else min(now, stored(raised.since))
     row = connection.execute(_OPEN, raised.key).fetchone()
@@ -192,7 +189,7 @@ def _raise(connection: sqlite3.Connection, raised: Raised, now: int) -> int:
         is_worse = raised.weight > row["severity"]
         connection.execute(
             "UPDATE alarm SET master = ?1, severity = ?2, text = ?3, last = ?4, count = count + ?5,"
-            " acknowledged = iif(?6, NULL, acknowledged) WHERE id = ?7",
+            " acknowledged = CASE WHEN ?6 = 1 THEN NULL ELSE acknowledged END WHERE id = ?7",
             (raised.key.master, raised.weight, text, now, raised.is_new, is_worse, row["id"]),
         )
         if is_worse:
@@ -200,17 +197,16 @@ def _raise(connection: sqlite3.Connection, raised: Raised, now: int) -> int:
         return int(is_worse)
     if raised.key.meter is not None and not _is_meter(connection, raised.key.meter):
         return 0
-    cursor = connection.execute(_INSERT, (*raised.key, raised.weight, text, first, now))
-    assert cursor.lastrowid is not None
-    _tell(connection, cursor.lastrowid, False, now)
+    number = connection.execute(_INSERT, (*raised.key, raised.weight, text, first, now)).fetchone()["id"]
+    _tell(connection, number, False, now)
     return 1
 
 
-def _is_meter(connection: sqlite3.Connection, number: int) -> bool:
+def _is_meter(connection: Connection, number: int) -> bool:
     return connection.execute("SELECT 1 FROM meter WHERE id = ?", (number,)).fetchone() is not None
 
 
-def _tell(connection: sqlite3.Connection, alarm: int, is_over: bool, now: int) -> None:
+def _tell(connection: Connection, alarm: int, is_over: bool, now: int) -> None:
     connection.execute("INSERT INTO alarm_event (alarm, is_over, at) VALUES (?, ?, ?)", (alarm, is_over, now))
 
 
@@ -219,11 +215,11 @@ def _same(key: AlarmKey) -> AlarmKey:
     return key if key.meter is None else key._replace(master="")
 
 
-def _key(row: sqlite3.Row) -> AlarmKey:
+def _key(row: Row) -> AlarmKey:
     return AlarmKey(AlarmKind(row["kind"]), row["master"], row["meter"], row["detail"])
 
 
-def alarm_of(row: sqlite3.Row) -> Alarm:
+def alarm_of(row: Row) -> Alarm:
     """Read a row of `alarm`."""
     template, values = json.loads(row["text"])
     return Alarm(
@@ -244,11 +240,11 @@ def alarm_of(row: sqlite3.Row) -> Alarm:
 def _where(chosen: AlarmFilter) -> tuple[str, dict[str, Any]]:
     conditions = {
         "severity >= :severity": int(chosen.severity),
-        "kind IN (SELECT value FROM json_each(:kinds))": json.dumps(sorted(chosen.kinds)),
+        "kind IN texts(:kinds)": texts(chosen.kinds),
         "master = :master": chosen.master,
         "meter = :meter": chosen.meter,
-        "(cleared IS NULL) = :is_open": chosen.is_open,
-        "(acknowledged IS NOT NULL) = :is_acknowledged": chosen.is_acknowledged,
+        "truth(cleared IS NULL) = :is_open": chosen.is_open,
+        "truth(acknowledged IS NOT NULL) = :is_acknowledged": chosen.is_acknowledged,
         _OF_GROUP: chosen.group,
     }
     names = ("severity", "kinds", "master", "meter", "is_open", "is_acknowledged", "group")

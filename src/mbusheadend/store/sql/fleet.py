@@ -1,18 +1,17 @@
 """Masters and meters in the file."""
 
-import sqlite3
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from mbusheadend.store.changes import Changes
 from mbusheadend.store.errors import StoreRefusedError, WrongOwnerError
 from mbusheadend.store.fleet import ContactFacts, Master, Meter, Place, Stay
-from mbusheadend.store.sqlite.database import Database
-from mbusheadend.store.sqlite.enrolment import revoke_all
-from mbusheadend.store.sqlite.expectations import renew
-from mbusheadend.store.sqlite.moments import MILLISECOND, moment_of, stored
-from mbusheadend.store.sqlite.places import add_listed, merge_list
-from mbusheadend.store.sqlite.rows import (
+from mbusheadend.store.sql.connection import Connection, Database, Row
+from mbusheadend.store.sql.enrolment import revoke_all
+from mbusheadend.store.sql.expectations import renew
+from mbusheadend.store.sql.moments import MILLISECOND, moment_of, stored
+from mbusheadend.store.sql.places import add_listed, merge_list
+from mbusheadend.store.sql.rows import (
     MASTERS,
     METERS,
     checked_groups,
@@ -24,7 +23,7 @@ from mbusheadend.store.sqlite.rows import (
 from mbushosting.contact import CommandResult, Contact
 
 
-class SqliteFleet:
+class SqlFleet:
     """See `mbusheadend.store.protocol.Fleet`."""
 
     _database: Database
@@ -46,7 +45,7 @@ class SqliteFleet:
         """See the protocol."""
         names = _groups(groups)
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: Connection) -> None:
             number = find_master(connection, serial)["id"]
             connection.execute("UPDATE master SET name = ? WHERE id = ?", (name, number))
             connection.execute("DELETE FROM master_group WHERE master = ?", (number,))
@@ -61,7 +60,7 @@ class SqliteFleet:
         """See the protocol."""
         moment = stored(now)
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: Connection) -> None:
             number = find_master(connection, serial)["id"]
             revoke_all(connection, serial, now)
             connection.execute("DELETE FROM command WHERE master = ?", (number,))
@@ -119,7 +118,7 @@ class SqliteFleet:
         """See the protocol."""
         wanted, moment = tuple(meters), stored(now)
 
-        def work(connection: sqlite3.Connection) -> tuple[int, ...]:
+        def work(connection: Connection) -> tuple[int, ...]:
             master = find_master(connection, serial)
             new = [
                 add_listed(connection, master, (bus, address), primary, note, moment)
@@ -136,7 +135,7 @@ class SqliteFleet:
         """See the protocol."""
         names = _groups(groups)
 
-        def work(connection: sqlite3.Connection) -> str | None:
+        def work(connection: Connection) -> str | None:
             serial: str | None = find_meter(connection, number)["serial"]
             connection.execute("UPDATE meter SET name = ?, note = ? WHERE id = ?", (name, note, number))
             connection.execute("DELETE FROM meter_group WHERE meter = ?", (number,))
@@ -156,12 +155,12 @@ def _groups(names: Iterable[str]) -> frozenset[str]:
         raise StoreRefusedError(str(error)) from None
 
 
-def _stay(row: sqlite3.Row) -> Stay:
+def _stay(row: Row) -> Stay:
     place = Place(row["serial"], row["bus"], row["address"])
     return Stay(place, moment_of(row["since"]), moment_of(row["until"]))
 
 
-def _contact(connection: sqlite3.Connection, contact: Contact, now: datetime) -> ContactFacts:
+def _contact(connection: Connection, contact: Contact, now: datetime) -> ContactFacts:
     master = find_master(connection, contact.serial_number)
     before = master_of(master)
     moment, offset = stored(now), contact.time - now
@@ -201,7 +200,7 @@ def _new_drops(before: Contact | None, contact: Contact) -> int:
 
 
 def _settle(
-    connection: sqlite3.Connection, master: int, results: tuple[CommandResult, ...], now: int
+    connection: Connection, master: int, results: tuple[CommandResult, ...], now: int
 ) -> tuple[str, ...]:
     settled = []
     for result in results:

@@ -4,7 +4,6 @@ An expectation begins when the master asks for its orders and gets the schedule,
 schedule or meter go. So a schedule that was changed does not make gaps in the past.
 """
 
-import sqlite3
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,10 +15,11 @@ from pydantic import TypeAdapter
 
 from mbusheadend.filling.gaps import Source
 from mbusheadend.store.readings import Completeness, Gap
-from mbusheadend.store.sqlite.found import DAY, Reader, rows_of
-from mbusheadend.store.sqlite.intake import OUTCOMES
-from mbusheadend.store.sqlite.moments import moment_of, stored
-from mbusheadend.store.sqlite.schedules import schedules_for
+from mbusheadend.store.sql.connection import Connection, Row
+from mbusheadend.store.sql.found import DAY, Reader
+from mbusheadend.store.sql.intake import OUTCOMES
+from mbusheadend.store.sql.moments import moment_of, stored
+from mbusheadend.store.sql.schedules import schedules_for
 from mbusheadend.store.viewing import Count
 from mbushosting.readings import Outcome
 from mbushosting.schedules import Schedule
@@ -30,7 +30,7 @@ LATE: Final = 7 * DAY
 _RULE: Final[TypeAdapter[Rule]] = TypeAdapter(Rule)
 
 
-def renew(connection: sqlite3.Connection, master: sqlite3.Row, now: int) -> None:
+def renew(connection: Connection, master: Row, now: int) -> None:
     """Bring the expectations of a master in line with the schedules that it has and the meters that are there."""
     stays = connection.execute(
         "SELECT * FROM stay WHERE master = ? AND until IS NULL", (master["id"],)
@@ -54,7 +54,7 @@ def renew(connection: sqlite3.Connection, master: sqlite3.Row, now: int) -> None
     )
 
 
-def _is_read(schedule: Schedule, stay: sqlite3.Row) -> bool:
+def _is_read(schedule: Schedule, stay: Row) -> bool:
     return not schedule.meters or any(
         (name.bus, name.address) == (stay["bus"], stay["address"]) for name in schedule.meters
     )
@@ -70,7 +70,7 @@ class _Run:
 
 
 def expected_meters(
-    connection: sqlite3.Connection,
+    connection: Connection,
     since: datetime,
     until: datetime,
     serial: str | None,
@@ -85,9 +85,7 @@ def expected_meters(
     return tuple(row["meter"] for row in rows.fetchall() if chosen is None or row["meter"] in chosen)
 
 
-def completeness_of(
-    connection: sqlite3.Connection, meter: int, since: datetime, until: datetime
-) -> Completeness:
+def completeness_of(connection: Connection, meter: int, since: datetime, until: datetime) -> Completeness:
     """Compare what was expected of a meter in a time with what came."""
     expected = received = from_memory = 0
     gaps: list[Gap] = []
@@ -108,7 +106,7 @@ def completeness_of(
     )
 
 
-def counts_of(connection: sqlite3.Connection, meter: int, edges: Sequence[datetime]) -> tuple[Count, ...]:
+def counts_of(connection: Connection, meter: int, edges: Sequence[datetime]) -> tuple[Count, ...]:
     """Count what was expected of a meter and what came between each two edges."""
     times = [stored(edge) for edge in edges]
     counts = [[0, 0, 0] for _ in times[1:]]
@@ -134,12 +132,12 @@ class _Slot(NamedTuple):
 
 
 def _judged(
-    connection: sqlite3.Connection, meter: int, begin: int, end: int
+    connection: Connection, meter: int, begin: int, end: int
 ) -> Iterator[tuple[str, Iterator[_Slot]]]:
     """Give for each schedule what became of its slots, in order."""
     reader = Reader(connection)
     outcomes: dict[tuple[str, int], Outcome] = {}
-    for row in rows_of(connection, meter, begin - DAY, end + LATE):
+    for row in connection.readings_of(meter, begin - DAY, end + LATE):
         key = (reader.word(row["schedule"]), row["taken"] + row["slot"])
         outcome = OUTCOMES[row["outcome"]]
         if outcomes.get(key) is not Outcome.OK:
@@ -157,7 +155,7 @@ def _judged(
 
 
 def _filled(
-    connection: sqlite3.Connection, meter: int, begin: int, end: int, outcomes: dict[tuple[str, int], Outcome]
+    connection: Connection, meter: int, begin: int, end: int, outcomes: dict[tuple[str, int], Outcome]
 ) -> set[tuple[str, int]]:
     """Count slots for which the meter was read again as read; give those for which its memory was asked."""
     rows = connection.execute(
@@ -181,7 +179,7 @@ def _finish(run: _Run, meter: int, gaps: list[Gap]) -> None:
 
 
 def _expected(
-    connection: sqlite3.Connection, meter: int, since: int, until: int
+    connection: Connection, meter: int, since: int, until: int
 ) -> Iterator[tuple[str, tuple[int, ...]]]:
     """Give the slots of each schedule, in order and each once."""
     found: dict[str, set[int]] = {}
