@@ -27,3 +27,4 @@ class AuditKind(AccessKind):
     NOTIFICATIONS_CHANGED: Final = "notifications changed"
     FIRMWARE: Final = "firmware"
     JOB_CANCELLED: Final = "job cancelled"
+    TUNNEL: Final = "tunnel"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mbusheadend.app import create_app
+from mbusheadend.audit_kinds import AuditKind
 from mbusheadend.authority import Authority, server_names
 from mbusheadend.backup import BackupDesk
 from mbusheadend.bodies import Room
@@ -25,6 +26,7 @@ from mbusheadend.server import Server
 from mbusheadend.settings import Settings, url_of
 from mbusheadend.state import utc_now
 from mbusheadend.store import Store
+from mbusheadend.tunnel import CourierHere, TunnelApi, Tunnels
 from mbusheadend.upkeep import Upkeep
 from mbusheadend.watch.watcher import Watcher
 from mbusheadend.web.first_admin import FirstAdmin
@@ -47,6 +49,7 @@ class HeadEnd:
     :ivar metrics: figures for Prometheus.
     :ivar jobs: of people, that take longer than a moment.
     :ivar watcher: looks after masters, meters and readings.
+    :ivar tunnels: through which operators read the buses of masters.
     :param now: gives the time.
     :param settings_file: goes into backups where there is such a file.
     """
@@ -80,8 +83,21 @@ class HeadEnd:
         est = Est(authority, store, now, room, settings.master_days)
         self._shelf = Shelf(settings.state_folder)
         firmware = FirmwareApi(self._shelf, store, now)
+        courier = CourierHere()
+        self.tunnels = Tunnels(
+            store,
+            courier,
+            settings.tunnel,
+            now,
+            self._api.presence.is_connected,
+            lambda who, source, detail: self._access.audit.record(
+                AuditKind.TUNNEL, who=who, source=source, detail=detail
+            ),
+        )
+        self._tunnel_api = TunnelApi(store, courier, now)
+        self._access.on_change(self.tunnels.look)
         self._context = authority.server_context(self._names, now())
-        app = create_app([*est.routes(), *self._api.routes(), *firmware.routes()])
+        app = create_app([*est.routes(), *self._api.routes(), *firmware.routes(), *self._tunnel_api.routes()])
         self._server = Server(app, self._context, self._api.close)
         self.upkeep = Upkeep(store, settings.keep, now)
         self._day = Day(store, now)
@@ -130,6 +146,8 @@ class HeadEnd:
 
     async def stop(self) -> None:
         """End; the store is left open."""
+        await self.tunnels.close()
+        self._tunnel_api.close()
         if self._pages is not None:
             await self._pages.stop()
         await self.jobs.close()
@@ -159,6 +177,7 @@ class HeadEnd:
             upkeep=self.upkeep,
             first_admin=self._first_admin,
             firmware=self._shelf,
+            tunnels=self.tunnels,
             now=self._now,
         )
 

@@ -75,6 +75,20 @@ class WebPlace:
         return f"{scheme}://{host}" if self.port == usual else f"{scheme}://{host}:{self.port}"
 
 
+class TunnelSettings(BaseModel):
+    """``[tunnel]`` of the settings: bounds.
+
+    :ivar most: at the same time through one process; 0 is none at all. `most_per_master` to one master.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    most: Annotated[int, Field(ge=0, le=1000)] = 50
+    most_per_master: Annotated[int, Field(ge=1, le=16)] = 4
+    longest_minutes: Annotated[int, Field(ge=1, le=1440)] = 120
+    idle_minutes: Annotated[int, Field(ge=1, le=1440)] = 15
+
+
 class Keep(BaseModel):
     """How long what was read is kept, counted from when it came.
 
@@ -123,6 +137,7 @@ class Settings(BaseModel):
     web_idle_minutes: Annotated[int, Field(ge=1, le=1440)] = 30
     web_longest_hours: Annotated[int, Field(ge=1, le=168)] = 12
     keep: Keep = Keep()
+    tunnel: TunnelSettings = TunnelSettings()
 
     @property
     def places(self) -> tuple[tuple[str, int], ...]:

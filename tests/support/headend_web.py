@@ -14,6 +14,7 @@ import httpx
 import schemathesis
 from fastapi import FastAPI
 
+from mbusheadend.audit_kinds import AuditKind
 from mbusheadend.backup import BackupDesk
 from mbusheadend.firmware import Shelf
 from mbusheadend.fleet.day import Day
@@ -24,6 +25,7 @@ from mbusheadend.presence import Presence
 from mbusheadend.roles import ADMIN
 from mbusheadend.settings import Settings
 from mbusheadend.state import authority_of, open_store
+from mbusheadend.tunnel import CourierHere, Tunnels
 from mbusheadend.upkeep import Upkeep
 from mbusheadend.users import RULES
 from mbusheadend.watch.watcher import Watcher
@@ -138,6 +140,16 @@ async def headend_services(folder: Path, **parts: Any) -> AsyncIterator[Services
         upkeep=upkeep,
         first_admin=FirstAdmin(access),
         firmware=Shelf(folder),
+        tunnels=Tunnels(
+            store,
+            CourierHere(),
+            settings.tunnel,
+            lambda: NOW,
+            presence.is_connected,
+            lambda who, source, detail: access.audit.record(
+                AuditKind.TUNNEL, who=who, source=source, detail=detail
+            ),
+        ),
         now=lambda: NOW,
     )
     try:

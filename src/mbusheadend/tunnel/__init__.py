@@ -13,7 +13,7 @@ errors.py             why there is none
 from mbusheadend.tunnel.courier import Courier, CourierHere, CourierLostError, Subscription
 from mbusheadend.tunnel.errors import TunnelError, Why
 from mbusheadend.tunnel.master_api import TunnelApi
-from mbusheadend.tunnel.tunnels import Asked, Opened, Tunnels, TunnelSettings
+from mbusheadend.tunnel.tunnels import Asked, Opened, Tunnels
 from mbusheadend.tunnel.wire import StreamingAnswer, take_time
 
 __all__ = [
@@ -26,7 +26,6 @@ __all__ = [
     "Subscription",
     "TunnelApi",
     "TunnelError",
-    "TunnelSettings",
     "Tunnels",
     "Why",
     "take_time",

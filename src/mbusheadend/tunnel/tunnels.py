@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field
-
+from mbusheadend.settings import TunnelSettings
 from mbusheadend.store import Master, Store, StoredCommand, UnknownError
 from mbusheadend.store.fleet import CommandState
 from mbusheadend.tunnel.courier import Courier, CourierLostError, Subscription
@@ -39,20 +38,6 @@ GRACE: Final = timedelta(minutes=2)
 MOST_LISTED: Final = 200
 
 _log = logging.getLogger(__name__)
-
-
-class TunnelSettings(BaseModel):
-    """``[tunnel]`` of the settings: bounds.
-
-    :ivar most: at the same time through one process; 0 is none at all. `most_per_master` to one master.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    most: int = Field(50, ge=0, le=1000)
-    most_per_master: int = Field(4, ge=1, le=16)
-    longest_minutes: int = Field(120, ge=1, le=1440)
-    idle_minutes: int = Field(15, ge=1, le=1440)
 
 
 @dataclass(frozen=True, slots=True)

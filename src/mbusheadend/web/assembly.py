@@ -11,6 +11,7 @@ from mbusheadend.errors import HeadEndError
 from mbusheadend.fleet.reading_now import ReadError
 from mbusheadend.jobs import JobError
 from mbusheadend.store import ChangedError, StoreError, StoreRefusedError, UnknownError
+from mbusheadend.tunnel import TunnelError, Why
 from mbusheadend.web.problem_texts import read_problem, refusal_text
 from mbusheadend.web.product import PRODUCT
 from mbusheadend.web.services import Services
@@ -27,6 +28,7 @@ TAGS: Final = {
     "schedules": "When which meters are read.",
     "alarms": "What is wrong, and who is told.",
     "local": "Reading a master directly.",
+    "tunnels": "Reading the bus of a hosted master with one's own software, by way of the head-end.",
     "system": "Jobs, audit log, backup, firmware.",
 }
 _TEXT: Final = """\
@@ -57,6 +59,10 @@ def _handle_errors(api: FastAPI) -> None:
     @api.exception_handler(ReadError)
     async def not_read(request: Request, error: ReadError) -> Response:
         return problem(409, read_problem(error))
+
+    @api.exception_handler(TunnelError)
+    async def no_tunnel(request: Request, error: TunnelError) -> Response:
+        return problem(503 if error.why in (Why.TOO_MANY, Why.OFF) else 409, str(error))
 
     @api.exception_handler(JobError)
     async def no_job(request: Request, error: JobError) -> Response:

@@ -28,4 +28,5 @@ def kind_texts() -> dict[str, str]:
         AuditKind.NOTIFICATIONS_CHANGED: _("Notifications changed"),
         AuditKind.FIRMWARE: _("Firmware"),
         AuditKind.JOB_CANCELLED: _("Job cancelled"),
+        AuditKind.TUNNEL: _("Tunnel to a bus"),
     }

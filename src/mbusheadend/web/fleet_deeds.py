@@ -65,6 +65,12 @@ async def cancel_command(services: Services, who: Actor, serial: str, id: str) -
     record(services, who, AuditKind.READ_CANCELLED, f"{serial}: {id}")
 
 
+async def end_tunnel(services: Services, who: Actor, serial: str, id: str) -> None:
+    """End a tunnel, whoever opened it. Raise `StoreError`."""
+    await services.tunnels.end(serial, id, who.user)
+    record(services, who, AuditKind.TUNNEL, f"{serial}: ended {id} by order")
+
+
 async def make_token(services: Services, who: Actor, days: int, note: str) -> MadeToken:
     """Make an enrolment token. Raise `EnrolmentError`, `StoreError`."""
     made = await make_enrolment(services.desk, services.authority, days, note)

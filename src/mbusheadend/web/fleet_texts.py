@@ -55,6 +55,7 @@ _COMMANDS: Final = {
     CommandKind.READ: mark("Read now"),
     CommandKind.RESEND: mark("Send readings again"),
     CommandKind.CONTACT: mark("Send the meter list again"),
+    CommandKind.TUNNEL: mark("Tunnel to a bus"),
 }
 _LAMPS: Final = {
     "power": "",

@@ -13,6 +13,7 @@ from mbusheadend.metrics import Metrics
 from mbusheadend.presence import Presence
 from mbusheadend.settings import Settings
 from mbusheadend.store import Store
+from mbusheadend.tunnel import Tunnels
 from mbusheadend.upkeep import Upkeep
 from mbusheadend.watch.watcher import Watcher
 from mbusheadend.web.first_admin import FirstAdmin
@@ -29,6 +30,7 @@ class Services:
     :ivar desk: what the actions of the fleet work with.
     :ivar backups: that somebody asks for at a page; `metrics` are the figures for Prometheus.
     :ivar firmware: releases for masters; its calls block.
+    :ivar tunnels: through which operators read the buses of masters.
     :ivar label: what names of downloads have of this head-end.
     """
 
@@ -46,5 +48,6 @@ class Services:
     upkeep: Upkeep
     first_admin: FirstAdmin
     firmware: Shelf
+    tunnels: Tunnels
     now: Callable[[], datetime]
     label: str = "head-end"

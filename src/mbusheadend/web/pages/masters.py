@@ -159,6 +159,7 @@ async def shown_master(services: Services, serial: str, **more: Any) -> dict[str
             (one, command_text(one), command_sign(one, now), is_open(one, now)) for one in view.commands
         ],
         "schedules": schedules,
+        "tunnels": await services.tunnels.list(serial),
         "groups": sorted({*groups, *row.master.groups}),
         "name": row.master.name,
         "chosen": row.master.groups,

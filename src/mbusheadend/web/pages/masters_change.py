@@ -12,7 +12,7 @@ from starlette.responses import Response
 from mbusheadend.fleet.imports import Effect, plan_import
 from mbusheadend.store import StoreRefusedError, UnknownError
 from mbusheadend.web.door import OPERATOR
-from mbusheadend.web.fleet_deeds import cancel_command, renew_list, set_master, take_import
+from mbusheadend.web.fleet_deeds import cancel_command, end_tunnel, renew_list, set_master, take_import
 from mbusheadend.web.pages.masters import MASTER, PATH, master_path, shown_master
 from mbusheadend.web.pages.meters_one import LONGEST_NAME
 from mbusheadend.web.problem_texts import line_problems, refusal_text
@@ -71,6 +71,16 @@ def router(services: Services) -> APIRouter:
             flash(request, "warning", _("It had ended already."))
         else:
             flash(request, "success", _("It was taken back."))
+        return go_to(request, master_path(serial))
+
+    @routes.post(f"{MASTER}/tunnels/{{id}}/end")
+    async def end(request: Request, serial: str, id: str, who: Asking) -> Response:
+        try:
+            await end_tunnel(services, who, serial, id)
+        except UnknownError:
+            flash(request, "warning", _("It had ended already."))
+        else:
+            flash(request, "success", _("The tunnel was ended."))
         return go_to(request, master_path(serial))
 
     _add_import(routes, services, waiting)
