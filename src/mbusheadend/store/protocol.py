@@ -10,6 +10,7 @@ from typing import Protocol
 
 from mbusheadend.decoding.registers import Register
 from mbusheadend.judging.consumption import Consumption, Period
+from mbusheadend.store.archiving import Archiving
 from mbusheadend.store.browsing import Browsing
 from mbusheadend.store.changes import Changes
 from mbusheadend.store.enrolling import StoredCertificate, StoredToken
@@ -296,6 +297,7 @@ class Store(
     Browsing,
     Viewing,
     Locals,
+    Archiving,
     Protocol,
 ):
     """All of it.

@@ -1,6 +1,7 @@
 """Taking batches in: one transaction each, every reading once, whatever comes again or too late."""
 
 import zlib
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any, Final
 
@@ -71,7 +72,7 @@ class Taker:
         refused: dict[str, str] = {}
         for reading in batch.readings:
             id = bytes.fromhex(reading.id)
-            owner = master["id"] if id in rows else _owner(connection, id)
+            owner = master["id"] if id in rows else owner_of(connection, id)
             if owner not in (None, master["id"]):
                 refused[reading.id] = NOT_OURS
             elif owner is None:
@@ -79,8 +80,7 @@ class Taker:
                     rows[id] = self._row(connection, master, reading, (number + len(rows) + 1, id, arrived))
                 except ForeignError as error:
                     _put_aside(connection, master["id"], reading, arrived, str(error))
-        connection.executemany(_INSERT, rows.values())
-        connection.executemany(_NEWEST, _newest(rows.values(), arrived))
+        insert(connection, rows.values(), arrived)
         receipted = dict.fromkeys(reading.id for reading in batch.readings if reading.id not in refused)
         return Receipt(stored=tuple(receipted), refused=refused)
 
@@ -127,7 +127,13 @@ class Taker:
         return bytes(packed)
 
 
-def _owner(connection: Connection, id: bytes) -> int | None:
+def insert(connection: Connection, rows: Collection[tuple[Any, ...]], arrived: int) -> None:
+    """Add rows of `reading`, and note which reading of each meter is the newest now."""
+    connection.executemany(_INSERT, rows)
+    connection.executemany(_NEWEST, _newest(rows, arrived))
+
+
+def owner_of(connection: Connection, id: bytes) -> int | None:
     """Tell which master has delivered a reading of this id."""
     row = connection.execute(
         "SELECT master FROM reading WHERE id = ?1 UNION ALL SELECT master FROM quarantine WHERE id = ?1",

@@ -1,6 +1,7 @@
 """The parts of the store that are the same over every database."""
 
 from mbusheadend.store.sql.alarms import SqlAlarms
+from mbusheadend.store.sql.archiving import SqlArchiving
 from mbusheadend.store.sql.arrivals import SqlArrivals
 from mbusheadend.store.sql.browsing import SqlBrowsing
 from mbusheadend.store.sql.enrolment import SqlEnrolment
@@ -29,5 +30,6 @@ class SqlParts(
     SqlGroups,
     SqlViewing,
     SqlLocals,
+    SqlArchiving,
 ):
     """All of `mbusheadend.store.Store` but intake and upkeep."""
