@@ -9,6 +9,8 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, StringConstraints
 
+from mbushosting.firmware import UpdateOrder
+from mbushosting.fleet_settings import MAX_ANSWER, SettingsOrder
 from mbushosting.parts import ROOT, BusName, Id, Message, MeterAddress, MeterName, Moment, SerialNumber
 from mbushosting.schedules import Schedule
 from mbushosting.tunnel import TunnelOrder
@@ -61,11 +63,14 @@ class OutboxReport(Message):
 
 
 class CommandResult(Message):
-    """What became of a command."""
+    """What became of a command.
+
+    :ivar detail: in words; of settings a `mbushosting.fleet_settings.SettingsAnswer`.
+    """
 
     id: Id
     outcome: Literal["done", "refused", "failed"]
-    detail: str = ""
+    detail: Annotated[str, StringConstraints(max_length=MAX_ANSWER)] = ""
 
 
 class Contact(Message):
@@ -76,6 +81,8 @@ class Contact(Message):
     :ivar meter_list: version of the list; `meters` comes only when the head-end has another one.
     :ivar lamps: colour or off, by lamp.
     :ivar tunnel: a `mbushosting.tunnel.TunnelOffer`; one that is not known is none.
+    :ivar updates: whether it installs releases when it is told, `settings` whether its settings may be set from there: a
+        `mbushosting.fleet_settings.Willing`; one that is not known is unknown.
     """
 
     serial_number: SerialNumber
@@ -97,6 +104,8 @@ class Contact(Message):
     results: Annotated[tuple[CommandResult, ...], Field(max_length=256)] = ()
     users_reset: bool = False
     tunnel: Short = ""
+    updates: Short = ""
+    settings: Short = ""
 
 
 class CommandKind(StrEnum):
@@ -110,13 +119,17 @@ class CommandKind(StrEnum):
     """Send the meter list again."""
     TUNNEL = "tunnel"
     """Dial, and let somebody read a bus; only for masters whose contact offers tunnels."""
+    UPDATE = "update"
+    """Install a release; only for masters whose contact says that they do."""
+    SETTINGS = "settings"
+    """Try or set settings; only for masters whose contact says that they do."""
 
 
 class Command(Message):
     """One order for once. A master does it at least once and reports its result; a head-end repeats it until then.
 
     :ivar since: of a resend: readings that were taken from then on, before `until`.
-    :ivar tunnel: of a tunnel, whose id is that of the command.
+    :ivar tunnel: of a tunnel, whose id is that of the command; `update` and `settings` of these.
     """
 
     id: Id
@@ -127,6 +140,8 @@ class Command(Message):
     until: Moment | None = None
     expires: Moment | None = None
     tunnel: TunnelOrder | None = None
+    update: UpdateOrder | None = None
+    settings: SettingsOrder | None = None
 
 
 class Orders(Message):

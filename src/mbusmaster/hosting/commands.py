@@ -9,6 +9,7 @@ from typing import Final, Literal
 from pydantic import ValidationError
 
 from mbushosting.contact import Command, CommandResult
+from mbushosting.fleet_settings import MAX_ANSWER
 from mbusmaster.hosting.database import Database, moment_at, seconds_of
 from mbusmaster.hosting.rows import last_row
 
@@ -17,7 +18,7 @@ KEPT_TOLD: Final = 256
 MOST_PENDING: Final = 512
 """Commands that wait; more are left with the head-end, which repeats them."""
 MOST_RESULTS: Final = 256
-LONGEST_DETAIL: Final = 400
+LONGEST_DETAIL: Final = MAX_ANSWER
 
 Outcome = Literal["done", "refused", "failed"]
 

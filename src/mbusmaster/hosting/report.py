@@ -45,6 +45,8 @@ class Sources:
     :ivar alarms: of the rest of the master, in English.
     :ivar authority: names the head-end at which the master is enrolled, by what does not change with its address; empty while it
         is not: orders of another one are forgotten.
+    :ivar updates: whether releases are installed when the head-end says so, `settings` whether it may set settings: words of
+        `mbushosting.fleet_settings.Willing`.
     """
 
     serial_number: str
@@ -60,6 +62,8 @@ class Sources:
     counters: Callable[[], Mapping[str, int | float]] = dict
     alarms: Callable[[], Iterable[str]] = lambda: ()
     authority: Callable[[], str] = lambda: ""
+    updates: Callable[[], str] = lambda: ""
+    settings: Callable[[], str] = lambda: ""
 
 
 class MeterReports:
@@ -130,6 +134,8 @@ def contact_of(
         meters=meters,
         results=results,
         users_reset=users_reset,
+        updates=sources.updates(),
+        settings=sources.settings(),
     )
 
 

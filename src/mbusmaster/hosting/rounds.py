@@ -10,15 +10,17 @@ import contextlib
 import logging
 from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any, Final
 
-from mbushosting.contact import CommandKind
+from mbushosting.contact import Command, CommandKind
 from mbushosting.parts import MeterName
 from mbushosting.schedules import Missed
 from mbusmaster.bus.engine import BusEngine
 from mbusmaster.hosting.alarms import Alarms
 from mbusmaster.hosting.busrounds import BusRounds, Round
 from mbusmaster.hosting.commands import Commands, Pending
+from mbusmaster.hosting.errands import Done, Errands
 from mbusmaster.hosting.errors import HostingFileError
 from mbusmaster.hosting.meters import Memory, Name, subjects_of
 from mbusmaster.hosting.orders import Orders
@@ -45,6 +47,7 @@ class Rounds:
     :param clock: gives the time, UTC; :param quality: what is to be thought of it, in a word.
     :param list_wanted: is told that a command wants the meter list; :param commands_done: that there is a result;
     :param ended: each round that came to its end.
+    :param errands: do what commands want beside reading.
     """
 
     def __init__(
@@ -62,7 +65,9 @@ class Rounds:
         list_wanted: Callable[[], None] = lambda: None,
         commands_done: Callable[[], None] = lambda: None,
         ended: Callable[[RoundDone], None] = lambda done: None,
+        errands: Errands = MappingProxyType({}),
     ) -> None:
+        self._errands = errands
         self._buses = {
             engine.name: BusRounds(engine, outbox, memory, clock=clock, quality=quality) for engine in engines
         }
@@ -220,15 +225,30 @@ class Rounds:
                 names = [(one.bus, one.address) for one in command.meters]
                 count = await self._outbox.send_again(command.since, command.until, names)
                 await self._commands.finish(command.id, "done", f"{count} readings go out again")
-            else:
+            elif command.kind is CommandKind.CONTACT:
                 self._list_wanted()
                 await self._commands.finish(command.id, "done", "")
+            else:
+                await self._run_errand(command)
             self._commands_done()
         except HostingFileError as error:
             _log.error("hosted reading: %s", error)
             await asyncio.sleep(FILE_AGAIN)
         del self._urgent[command.id]
         self._wake.set()
+
+    async def _run_errand(self, command: Command) -> None:
+        """Have the rest of the master do a command."""
+        errand = self._errands.get(command.kind)
+        try:
+            done = (
+                Done("refused", "this master does not do that") if errand is None else await errand(command)
+            )
+        except Exception:
+            _log.exception("command %s stumbled", command.id)
+            done = Done("failed", "see the log of the master")
+        await self._commands.finish(command.id, done.outcome, done.detail)
+        done.then()
 
     async def _read_now(self, pending: Pending) -> None:
         command = pending.command

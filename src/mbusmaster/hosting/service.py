@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import Executor
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from mbushosting import contact
@@ -21,6 +22,7 @@ from mbusmaster.hosting.agent import FILE_AGAIN, Agent, HeadEnd
 from mbusmaster.hosting.alarms import Alarms
 from mbusmaster.hosting.commands import Commands
 from mbusmaster.hosting.database import FILE_NAME, Database, get_fact, set_fact
+from mbusmaster.hosting.errands import Errands
 from mbusmaster.hosting.errors import HostingFileError
 from mbusmaster.hosting.meters import Memory
 from mbusmaster.hosting.orders import Orders
@@ -53,6 +55,7 @@ class Hosting:
     :param executor: uses the file, one job at a time; None is a thread of its own.
     :param changed: is called when `state` may have changed in something else than how many readings there are.
     :param round_ended: is told each round.
+    :param errands: do what commands want beside reading.
     """
 
     def __init__(
@@ -69,7 +72,9 @@ class Hosting:
         executor: Executor | None = None,
         changed: Callable[[], None] = lambda: None,
         round_ended: Callable[[RoundDone], None] = lambda done: None,
+        errands: Errands = MappingProxyType({}),
     ) -> None:
+        self._errands = errands
         self._path = folder / FILE_NAME
         self._engines = tuple(engines)
         self._head_end = head_end
@@ -132,6 +137,7 @@ class Hosting:
                 self._alarms,
                 self._clock,
                 self._ended_round,
+                self._errands,
             )
             await work.open(self._settings().history_size << 20, self._chance, self._changed)
             self._work = work
@@ -221,7 +227,9 @@ class _Work:
         alarms: Alarms,
         clock: Callable[[], datetime],
         round_ended: Callable[[RoundDone], None],
+        errands: Errands,
     ) -> None:
+        self._errands = errands
         self.hosting = False
         self.rounds_done: deque[RoundDone] = deque(maxlen=ROUNDS_SHOWN)
         self._round_ended = round_ended
@@ -279,6 +287,7 @@ class _Work:
             list_wanted=self._want_list,
             commands_done=self._command_done,
             ended=self._note_round,
+            errands=self._errands,
         )
         try:
             await rounds.run()
