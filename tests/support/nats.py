@@ -19,7 +19,7 @@ _CONFIG: Final = """\
 server_name: n{number}
 listen: 127.0.0.1:{client}
 http: 127.0.0.1:{monitor}
-jetstream {{ store_dir: "{folder}", max_mem: 64M, max_file: 1G, sync_interval: always }}
+jetstream {{ store_dir: "{folder}", max_mem: 64M, max_file: 8G, sync_interval: always }}
 cluster {{ name: test, listen: 127.0.0.1:{route}, pool_size: -1, routes: [ {routes} ] }}
 """
 _TLS: Final = """\

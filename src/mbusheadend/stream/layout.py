@@ -165,10 +165,11 @@ async def _stream(jetstream: JetStreamContext, config: StreamConfig) -> StreamIn
 
 async def _writer(jetstream: JetStreamContext, settings: StreamSettings) -> ConsumerInfo:
     stream, name = stream_of_readings(settings), writer_of(settings.tenant)
+    info: ConsumerInfo
     try:
-        return await jetstream.consumer_info(stream, name)
+        info = await jetstream.consumer_info(stream, name)
     except NotFoundError:
-        made: ConsumerInfo = await jetstream.add_consumer(
+        info = await jetstream.add_consumer(
             stream,
             ConsumerConfig(
                 durable_name=name,
@@ -180,4 +181,4 @@ async def _writer(jetstream: JetStreamContext, settings: StreamSettings) -> Cons
                 max_ack_pending=MAX_UNDER_WAY,
             ),
         )
-        return made
+    return info

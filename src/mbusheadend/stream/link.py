@@ -42,6 +42,7 @@ class Link:
         self._settings = settings
         self._tls = _context(settings) if settings.is_secure else None
         self._client = Client()
+        self._is_closing = False
 
     @property
     def is_up(self) -> bool:
@@ -74,7 +75,7 @@ class Link:
                 ping_interval=PING_SECONDS,
                 pending_size=MAX_PENDING,
                 error_cb=_note,
-                disconnected_cb=_note_lost,
+                disconnected_cb=self._note_lost,
                 reconnected_cb=_note_back,
             )
         except (Error, NoServersError, OSError, ValueError) as error:
@@ -120,6 +121,7 @@ class Link:
 
     async def close(self) -> None:
         """Send what is to be sent and end the connection."""
+        self._is_closing = True
         try:
             if self.is_up:
                 await self._client.flush(timeout=1)
@@ -127,6 +129,10 @@ class Link:
             pass
         if not self._client.is_closed:
             await self._client.close()
+
+    async def _note_lost(self) -> None:
+        if not self._is_closing:
+            _log.warning("the connection to the stream is lost")
 
 
 def _context(settings: StreamSettings) -> ssl.SSLContext:
@@ -142,10 +148,6 @@ def _context(settings: StreamSettings) -> ssl.SSLContext:
 
 async def _note(error: Exception) -> None:
     _log.debug("the stream: %r", error)
-
-
-async def _note_lost() -> None:
-    _log.warning("the connection to the stream is lost")
 
 
 async def _note_back() -> None:
