@@ -1,0 +1,27 @@
+"""Stores for tests of the archive, of every kind."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mbusheadend.store import Store
+from support.headend_store import KINDS
+
+
+@pytest.fixture(params=sorted(KINDS))
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    folder = tmp_path / "store"
+    folder.mkdir()
+    store = KINDS[request.param](folder)
+    yield store
+    store.close()
+
+
+@pytest.fixture(params=sorted(KINDS))
+def other_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    folder = tmp_path / "other"
+    folder.mkdir()
+    store = KINDS[request.param](folder)
+    yield store
+    store.close()
