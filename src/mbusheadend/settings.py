@@ -17,6 +17,7 @@ from pydantic import (
     model_validator,
 )
 
+from mbusheadend.archive.settings import ArchiveSettings
 from mbusheadend.authority import MASTER_DAYS
 from mbusheadend.errors import HeadEndError
 
@@ -137,6 +138,7 @@ class Settings(BaseModel):
     web_idle_minutes: Annotated[int, Field(ge=1, le=1440)] = 30
     web_longest_hours: Annotated[int, Field(ge=1, le=168)] = 12
     keep: Keep = Keep()
+    archive: ArchiveSettings = ArchiveSettings()
     tunnel: TunnelSettings = TunnelSettings()
 
     @property
