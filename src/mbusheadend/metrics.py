@@ -12,6 +12,7 @@ from prometheus_client.registry import Collector
 from mbusheadend.fleet.day import Day
 from mbusheadend.jobs import Jobs
 from mbusheadend.store import Store
+from mbusheadend.turnstile import Turnstile
 from mbusheadend.upkeep import Upkeep
 from mbushosting.readings import Batch, Outcome
 
@@ -24,6 +25,7 @@ class Metrics:
     """Collects them when they are asked for.
 
     :param connected: counts masters that have a call open.
+    :param uploads: the line of those who deliver.
     """
 
     def __init__(
@@ -34,6 +36,7 @@ class Metrics:
         jobs: Jobs,
         upkeep: Upkeep,
         connected: Callable[[], int],
+        uploads: Turnstile,
     ) -> None:
         self._store = store
         self._now = now
@@ -41,6 +44,7 @@ class Metrics:
         self._jobs = jobs
         self._upkeep = upkeep
         self._connected = connected
+        self._uploads = uploads
         self._outcomes: Counter[Outcome] = Counter()
 
     def took(self, batch: Batch) -> None:
@@ -71,6 +75,11 @@ class Metrics:
             _gauge("mbusheadend_masters_connected", "Masters that have a call open", self._connected()),
             _gauge("mbusheadend_meters", "Meters that are known", len(await self._store.meters())),
             ages,
+            _gauge("mbusheadend_uploads_at_work", "Uploads that are being stored", self._uploads.at_work),
+            _gauge("mbusheadend_uploads_waiting", "Uploads that wait in line", self._uploads.waiting),
+            CounterMetricFamily(
+                "mbusheadend_uploads_sent_away", "Uploads that were told to come later", self._uploads.refused
+            ),
         ]
         if day is not None:
             expected, received = day.total.expected, day.total.received

@@ -20,6 +20,7 @@ from pydantic import (
 from mbusheadend.archive.settings import ArchiveSettings
 from mbusheadend.authority import MASTER_DAYS
 from mbusheadend.errors import HeadEndError
+from mbusheadend.stream.settings import StreamSettings
 
 PORT: Final = 8443
 WEB_PORT: Final = 8444
@@ -116,6 +117,7 @@ class Settings(BaseModel):
     :ivar web_key: file with its key.
     :ivar web_idle_minutes: after so long without use a login ends.
     :ivar web_longest_hours: so long a login lasts at the most.
+    :ivar stream: acknowledges uploads in the place of the store; None for none.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -138,6 +140,7 @@ class Settings(BaseModel):
     web_idle_minutes: Annotated[int, Field(ge=1, le=1440)] = 30
     web_longest_hours: Annotated[int, Field(ge=1, le=168)] = 12
     keep: Keep = Keep()
+    stream: StreamSettings | None = None
     archive: ArchiveSettings = ArchiveSettings()
     tunnel: TunnelSettings = TunnelSettings()
 
