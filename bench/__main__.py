@@ -1,17 +1,25 @@
-"""``python -m bench [TABLE …] [--json]``: measure and print; exit 1 when a promised number is missed."""
+"""``python -m bench [TABLE …]``: measure tables and print them.
+
+Exit 1 when a promised number is missed, or a table breaks down.
+"""
 
 import argparse
-import json
-import platform
 import sys
-from collections.abc import Callable
-from dataclasses import asdict
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
 
-from bench import decode, gateway, latency, round_, search, store
-from bench.figure import Figure, as_markdown
+from bench import decode, gateway, latency, reading, round_, search, store
+from bench.effort import Effort
+from bench.figure import Figure
+from bench.machine import describe
+from bench.report import Table, as_json, put_into_file
 
-TABLES: dict[str, Callable[[], list[Figure]]] = {
+TABLES: Mapping[str, Callable[[Effort], list[Figure]]] = {
     "round": round_.figures,
+    "reading": reading.figures,
     "search": search.figures,
     "decode": decode.figures,
     "gateway": gateway.figures,
@@ -22,23 +30,55 @@ TABLES: dict[str, Callable[[], list[Figure]]] = {
 
 def main() -> int:
     """Measure the tables that were asked for, all of them by default."""
+    options = _parser().parse_args()
+    tables: dict[str, Table] = {}
+    broken = []
+    for name in options.tables or TABLES:
+        machine, began = describe(), time.monotonic()
+        try:
+            tables[name] = Table(_promised(TABLES[name](options.effort), options.effort), machine)
+        except Exception:
+            traceback.print_exc()
+            broken.append(name)
+            continue
+        print(f"\n## {name} ({time.monotonic() - began:.0f} s)\n\n{tables[name].markdown()}", flush=True)
+    if options.json:
+        options.json.write_text(as_json(tables, options.effort) + "\n")
+    if options.document:
+        put_into_file(options.document, tables)
+    return _judge(tables, broken, options.effort)
+
+
+def _promised(figures: list[Figure], effort: Effort) -> list[Figure]:
+    """Leave out what is promised where too little was measured to say whether it is kept."""
+    return figures if effort is Effort.FULL else [replace(figure, reach=None) for figure in figures]
+
+
+def _judge(tables: Mapping[str, Table], broken: list[str], effort: Effort) -> int:
+    missed = [f"{name}: {figure.what}" for name, table in tables.items() for figure in table.missed]
+    for name in broken:
+        print(f"\n{name} broke down; its traceback is above", file=sys.stderr)
+    if effort is not Effort.FULL:
+        print(f"\n{len(tables)} tables ran. Numbers are promised of the full run only: make bench")
+        return int(bool(broken))
+    for what in missed:
+        print(f"\nmissed: {what}", file=sys.stderr)
+    return int(bool(broken or missed))
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="bench", description="Measures the figures that the project promises."
     )
-    parser.add_argument("tables", nargs="*", choices=[*TABLES, []], help="which tables (all)")
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    arguments = parser.parse_args()
-    missed = False
-    for name in arguments.tables or TABLES:
-        figures = TABLES[name]()
-        missed |= any(figure.met is False for figure in figures)
-        if arguments.json:
-            print(json.dumps({"table": name, "figures": [asdict(figure) for figure in figures]}))
-        else:
-            print(
-                f"\n## {name} ({platform.machine()}, Python {platform.python_version()})\n\n{as_markdown(figures)}"
-            )
-    return int(missed)
+    parser.add_argument(
+        "tables", nargs="*", metavar="TABLE", help=f"some of {', '.join(TABLES)} (default all)"
+    )
+    parser.add_argument("--effort", type=Effort, choices=list(Effort), default=Effort.FULL)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write JSON")
+    parser.add_argument(
+        "--document", type=Path, metavar="FILE", help="also put the tables between their marks in Markdown"
+    )
+    return parser
 
 
 if __name__ == "__main__":

@@ -20,11 +20,14 @@ from urllib.parse import urlencode
 
 from mbusio.notify import VARIABLE
 from mbusmaster.channels.trust import Trust
+from mbusmaster.hosting.credentials import FOLDER
+from mbusmaster.hosting.enrolment import enrol
 from mbusmaster.meterlist import MeterList
 from mbusmaster.settings import Settings, Store
 from mbusmaster.users import RULES
 from mbusmaster.web.product import PRODUCT
 from mbusweb.access import add_user_offline
+from support.headend_process import head_end_process
 from support.system import END_SECONDS, running
 
 METERS: Final = 250
@@ -34,6 +37,8 @@ PASSWORD: Final = "nobody else uses this bench"
 FORM: Final = "application/x-www-form-urlencoded"
 BUNDLE: Final = "bench.pem"
 AUTHORITY: Final = "authority.pem"
+SERIAL: Final = "BENCH-1"
+FAST_BAUD: Final = 2400
 FIRST_SECONDS: Final = 4.0
 """A new installation compiles and makes certificates; what is measured is every later start."""
 READY_SECONDS: Final = 60.0
@@ -80,6 +85,24 @@ class Gateway:
         """Processor time so far, of all threads; the scheduler counts nanoseconds."""
         tasks = Path(f"/proc/{self.pid}/task").glob("*/schedstat")
         return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What is around a gateway.
+
+    :ivar baud: rate of the bus, whose characters then take their time; None for one where they take none.
+    :ivar hosted: whether it is enrolled at a head-end, which has all meters read each minute.
+    """
+
+    meters: int = METERS
+    baud: int | None = None
+    hosted: bool = False
+
+    @property
+    def rate(self) -> int:
+        """The rate that the gateway has for it, in baud."""
+        return self.baud or FAST_BAUD
 
 
 class Browser:
@@ -147,28 +170,23 @@ class Browser:
 
 
 @contextmanager
-def simulated_bus(folder: Path, meters: int) -> Iterator[dict[str, Any]]:
-    """Simulate meters whose characters take no time; give what the simulator says of itself."""
+def simulated_bus(folder: Path, site: Site) -> Iterator[dict[str, Any]]:
+    """Simulate meters; give what the simulator says of itself."""
+    pace = ("--speed", "fast") if site.baud is None else ("--baud", str(site.baud))
     options: list[str | Path] = [
-        "--meters",
-        str(meters),
-        "--pty",
-        folder / "bus",
-        "--speed",
-        "fast",
-        "--control",
-        f"{HOST}:0",
+        *("--meters", str(site.meters), "--pty", folder / "bus", "--control", f"{HOST}:0"),
+        *pace,
     ]
     with running("mbussim", "serve", *options) as simulator:
         yield simulator.offers
 
 
 @contextmanager
-def gateway(folder: Path, bus: str) -> Iterator[Gateway]:
+def gateway(folder: Path, bus: str, site: Site) -> Iterator[Gateway]:
     """Run a gateway until the block ends."""
     names = ("web", "plain_tcp", "secured_tcp", "rfc2217")
     ports = dict(zip(names, free_ports(len(names)), strict=True))
-    config = _settings(folder, bus, ports)
+    config = _settings(folder, bus, site, ports)
     with ExitStack() as stack:
         notified = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
         (folder / "notify").unlink(missing_ok=True)
@@ -184,7 +202,7 @@ def gateway(folder: Path, bus: str) -> Iterator[Gateway]:
         yield Gateway(process.pid, ports, time.monotonic() - started, folder)
 
 
-def prepare(folder: Path, meters: Sequence[str]) -> None:
+def prepare(folder: Path, meters: Sequence[str], baud: int) -> None:
     """Do what a person did before: make a user, trust a client, fill the meter list.
 
     :param meters: secondary addresses.
@@ -199,7 +217,7 @@ def prepare(folder: Path, meters: Sequence[str]) -> None:
     finally:
         trust.close()
     listed = MeterList(state / "meters.db", clock=lambda: datetime.now(UTC))
-    lines = [f"{meter},2400,2026-01-02T03:04:05Z,answers" for meter in meters]
+    lines = [f"{meter},{baud},2026-01-02T03:04:05Z,answers" for meter in meters]
     try:
         report = listed.import_csv(
             "\n".join(("secondary_address,baud_rate,last_seen,status", *lines)).encode(), bus="bench"
@@ -210,16 +228,26 @@ def prepare(folder: Path, meters: Sequence[str]) -> None:
 
 
 @contextmanager
-def scene(meters: int = METERS) -> Iterator[Gateway]:
+def scene(site: Site) -> Iterator[Gateway]:
     """Run bus and gateway, with all prepared."""
-    with tempfile.TemporaryDirectory(prefix="mbusmaster-bench-") as name:
+    with tempfile.TemporaryDirectory(prefix="mbusmaster-bench-") as name, ExitStack() as stack:
         folder = Path(name)
-        with simulated_bus(folder, meters) as bus:
-            prepare(folder, [meter["secondary"] for meter in bus["meters"]])
-            with gateway(folder, bus["pty"]):
-                time.sleep(FIRST_SECONDS)
-            with gateway(folder, bus["pty"]) as measured:
-                yield measured
+        bus = stack.enter_context(simulated_bus(folder, site))
+        prepare(folder, [meter["secondary"] for meter in bus["meters"]], site.rate)
+        if site.hosted:
+            stack.enter_context(_hosted(folder))
+        with gateway(folder, bus["pty"], site):
+            time.sleep(FIRST_SECONDS)
+        yield stack.enter_context(gateway(folder, bus["pty"], site))
+
+
+@contextmanager
+def _hosted(folder: Path) -> Iterator[None]:
+    """Enrol the master at a head-end that runs until the block ends."""
+    with head_end_process(folder) as head_end:
+        head_end.run("schedule", "add", "minute", "--every", "1", "--everybody")
+        enrol(head_end.url, head_end.token(), SERIAL, folder / "state" / FOLDER)
+        yield
 
 
 def free_ports(count: int) -> list[int]:
@@ -237,14 +265,16 @@ def _environment(folder: Path) -> dict[str, str]:
     return kept | {VARIABLE: str(folder / "notify")}
 
 
-def _settings(folder: Path, bus: str, ports: dict[str, int]) -> Path:
+def _settings(folder: Path, bus: str, site: Site, ports: dict[str, int]) -> Path:
     def listening(name: str) -> dict[str, object]:
         return {"enabled": True, "port": ports[name], "bind": [HOST]}
 
     settings = Settings.model_validate(
         {
             "state_folder": str(folder / "state"),
-            "buses": [{"name": "bench", "url": f"serial://{bus}"}],
+            "device": {"serial_number": SERIAL},
+            "buses": [{"name": "bench", "url": f"serial://{bus}", "default_baud": site.rate}],
+            "hosting": {"enabled": site.hosted},
             "channels": {
                 **{name: listening(name) for name in ("secured_tcp", "plain_tcp", "rfc2217")},
                 "serial_port": {"link": str(folder / "serial")},
