@@ -9,12 +9,16 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from mbusheadend.decoding.keys import KeyFileError
+from mbusheadend.errors import HeadEndError
 from mbusheadend.settings import Keep
 from mbusheadend.store import Cursor, Store, StoreError
 from mbusweb.texts import NO_TEXT, Text, mark
+
+if TYPE_CHECKING:
+    from mbusheadend.archive.archivist import Archivist
 
 FIRST_SECONDS: Final = 60.0
 """After the start, when masters have delivered what waited."""
@@ -23,7 +27,10 @@ LAPSED_DAYS: Final = 90
 """For so long people can see tokens that were used or expired, and certificates that lapsed."""
 IDLE_DAYS: Final = 31
 """Age counts from the newest reading where nothing came for so long: a clock that jumped ahead must not delete everything."""
+ARCHIVE_HOURS: Final = 20
+"""Between two looks at what belongs into the archive: what came late makes one more file each time."""
 DECODING: Final = mark("decoding readings again that an older version decoded")
+ARCHIVING: Final = mark("writing months into the archive")
 PRUNING: Final = mark("giving up what is older than the settings say")
 TIDYING: Final = mark("forgetting lapsed tokens and certificates")
 SHRINKING: Final = mark("giving room back to the disk")
@@ -38,6 +45,7 @@ class UpkeepReport:
     :ivar ended: None while it is at work.
     :ivar step: what it does now; NO_TEXT when it has ended.
     :ivar decoded: readings looked at again, `changed` those that say something else now.
+    :ivar archived: readings that were put into the archive.
     :ivar raw: readings whose raw telegrams were given up, `readings` those given up wholly, with `quarantined` ones.
     :ivar forgotten: tokens and certificates.
     :ivar freed: bytes that went back to the disk.
@@ -50,6 +58,7 @@ class UpkeepReport:
     step: Text = NO_TEXT
     decoded: int = 0
     changed: int = 0
+    archived: int = 0
     raw: int = 0
     readings: int = 0
     quarantined: int = 0
@@ -65,6 +74,8 @@ class Upkeep:
     :ivar report: of the turn under way, or else of the last one; None before the first.
     :param now: gives the time.
     :param pause: waits so many seconds.
+    :param archive: opens the archive, which may take a moment; None where there is none.
+    :param is_archived_first: whether nothing is given up that the archive does not have.
     """
 
     def __init__(
@@ -73,11 +84,18 @@ class Upkeep:
         keep: Keep,
         now: Callable[[], datetime],
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        archive: "Callable[[], Archivist] | None" = None,
+        *,
+        is_archived_first: bool = True,
     ) -> None:
         self._store = store
         self._keep = keep
         self._now = now
         self._pause = pause
+        self._open_archive = archive
+        self._archive: Archivist | None = None
+        self._is_archived_first = is_archived_first
+        self._archived: datetime | None = None
         self._is_decoded = False
         self._wanted = asyncio.Event()
         self.report: UpkeepReport | None = None
@@ -104,6 +122,7 @@ class Upkeep:
         report = UpkeepReport(self._now())
         for step, work in (
             (DECODING, self._decode),
+            (ARCHIVING, self._put_into_archive),
             (PRUNING, self._prune),
             (TIDYING, self._tidy),
             (SHRINKING, self._shrink),
@@ -111,7 +130,7 @@ class Upkeep:
             self.report = report = replace(report, step=Text(step))
             try:
                 await work()
-            except (StoreError, KeyFileError) as error:
+            except (StoreError, KeyFileError, HeadEndError) as error:
                 _log.error("%s: %s", step, error)
                 self._note(error=str(error))
             report = self.report
@@ -140,6 +159,23 @@ class Upkeep:
             self._is_decoded = piece.is_complete
             await self._rest(began)
 
+    async def _put_into_archive(self) -> None:
+        if self._open_archive is None:
+            return
+        if self._archive is None:
+            self._archive = await asyncio.to_thread(self._open_archive)
+        now = self._now()
+        if self._archived is None or abs(now - self._archived) >= timedelta(hours=ARCHIVE_HOURS):
+            done = await self._archive.turn()
+            self._note(archived=done.readings + done.late)
+            self._archived = now
+
+    async def _archived_until(self, before: datetime) -> datetime | None:
+        """Say up to which moment the store may give up what it has; None for nothing."""
+        if self._open_archive is None or not self._is_archived_first:
+            return before
+        return None if self._archive is None else await self._archive.may_give_up(before)
+
     async def _prune(self) -> None:
         now = self._now()
         newest = (await self._store.extent()).newest
@@ -147,7 +183,11 @@ class Upkeep:
             now = min(now, newest + timedelta(days=IDLE_DAYS))
         readings_before = months_before(now, 12 * self._keep.reading_years)
         raw_before = months_before(now, self._keep.raw_months)
-        is_complete = raw_before is None and readings_before is None
+        limits = [limit for limit in (readings_before, raw_before) if limit is not None]
+        until = await self._archived_until(max(limits)) if limits else None
+        is_complete = until is None
+        if until is not None:
+            readings_before, raw_before = _earlier(readings_before, until), _earlier(raw_before, until)
         while not is_complete:
             began = time.monotonic()
             piece = await self._store.prune(raw_before=raw_before, readings_before=readings_before)
@@ -171,6 +211,10 @@ class Upkeep:
 
     async def _rest(self, began: float) -> None:
         await self._pause(time.monotonic() - began)
+
+
+def _earlier(moment: datetime | None, other: datetime) -> datetime | None:
+    return None if moment is None else min(moment, other)
 
 
 def months_before(moment: datetime, months: int) -> datetime | None:

@@ -60,6 +60,7 @@ def _did(services: Services) -> list[tuple[str, str]]:
     counts = (
         (_("Readings decoded again"), report.decoded),
         (_("of which say something else now"), report.changed),
+        (_("Readings put into the archive"), report.archived),
         (_("Raw telegrams given up"), report.raw),
         (_("Readings given up"), report.readings + report.quarantined),
         (_("Lapsed tokens and certificates forgotten"), report.forgotten),
