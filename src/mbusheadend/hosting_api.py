@@ -18,6 +18,7 @@ from mbusheadend.errors import RefusedError
 from mbusheadend.peers import Gate, Peer
 from mbusheadend.presence import Presence
 from mbusheadend.store import Store
+from mbusheadend.turnstile import Turnstile, urgency_of
 from mbushosting.contact import CONTACT, LONGEST_WAIT, MAX_CONTACT, Contact, Orders, RefusalCode
 from mbushosting.parts import Message
 from mbushosting.readings import MAX_BODY, MAX_PACKED, READINGS, Batch
@@ -29,9 +30,10 @@ TOLD_SECONDS: Final = 60.0
 REPEAT_SECONDS: Final = 2.0
 """The same on another connection, where the answer may have been lost."""
 MAX_TOLD: Final = 20000
-MAX_TAKING: Final = 64
-"""Batches that wait for the store; the next are asked to come again."""
-AGAIN_SECONDS: Final = 10
+CALLS_AT_WORK: Final = 64
+"""Calls that are noted at a time; others are in line. One that waits for news is not at work."""
+MOST_CALLS: Final = 2000
+CALL_URGENCY: Final = 2
 
 _log = logging.getLogger(__name__)
 
@@ -40,6 +42,7 @@ class HostingApi:
     """The endpoints for masters.
 
     :ivar presence: knows who has a call open.
+    :ivar uploads: the line of those who deliver; `calls` that of those who call.
     :param monotonic: gives seconds.
     :param stored: is called when readings were stored.
     :param took: is told what a master delivered, when it is stored.
@@ -65,7 +68,8 @@ class HostingApi:
         self._told = _Told(monotonic)
         self.presence = Presence(monotonic)
         self._closing = asyncio.Event()
-        self._taking = 0
+        self.uploads = Turnstile(monotonic=monotonic)
+        self.calls = Turnstile(CALLS_AT_WORK, MOST_CALLS, monotonic)
 
     def routes(self) -> list[Route]:
         """Give the endpoints."""
@@ -87,7 +91,9 @@ class HostingApi:
         await self._gate.check(peer)
         _see_that_it_is(peer, contact.serial_number)
         with self.presence.calling(peer.serial), self._store.changes.watch(peer.serial) as news:
-            await self._store.note_contact(peer.serial, contact, self._now())
+            with self.calls.let_in(peer.serial, CALL_URGENCY) as place:
+                async with self.calls.turn(place):
+                    await self._store.note_contact(peer.serial, contact, self._now())
             orders = await self._orders_or_wait(request, peer, contact, wait, news)
         return _answer(orders)
 
@@ -116,18 +122,15 @@ class HostingApi:
 
     async def _readings(self, request: Request) -> Response:
         peer = await self._gate.admit(request)
-        async with self._room.body(request, MAX_PACKED) as body:
-            batch = await body.read(Batch, MAX_BODY)
-        await self._gate.check(peer)
-        _see_that_it_is(peer, batch.serial_number)
-        if self._taking >= MAX_TAKING:
-            raise RefusedError(503, RefusalCode.BUSY, "too many batches at once", retry_after=AGAIN_SECONDS)
-        self._taking += 1
-        try:
-            # A master that hangs up does not stop what is being stored.
-            receipt = await asyncio.shield(self._store.take(peer.serial, batch, self._now()))
-        finally:
-            self._taking -= 1
+        urgency = urgency_of(request.headers.get("priority", ""))
+        with self.uploads.let_in(peer.serial, urgency) as place:
+            async with self._room.body(request, MAX_PACKED) as body:
+                batch = await body.read(Batch, MAX_BODY)
+            await self._gate.check(peer)
+            _see_that_it_is(peer, batch.serial_number)
+            async with self.uploads.turn(place):
+                # A master that hangs up does not stop what is being stored.
+                receipt = await asyncio.shield(self._store.take(peer.serial, batch, self._now()))
         self._stored()
         self._took(batch)
         return _answer(receipt)

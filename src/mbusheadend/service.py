@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mbusheadend.app import create_app
+from mbusheadend.archive.opening import open_archive
 from mbusheadend.audit_kinds import AuditKind
 from mbusheadend.authority import Authority, server_names
 from mbusheadend.backup import BackupDesk
@@ -99,9 +100,17 @@ class HeadEnd:
         self._context = authority.server_context(self._names, now())
         app = create_app([*est.routes(), *self._api.routes(), *firmware.routes(), *self._tunnel_api.routes()])
         self._server = Server(app, self._context, self._api.close)
-        self.upkeep = Upkeep(store, settings.keep, now)
+        self.upkeep = Upkeep(
+            store,
+            settings.keep,
+            now,
+            archive=(lambda: open_archive(settings.archive, store, now)) if settings.archive.place else None,
+            is_archived_first=settings.archive.before_prune,
+        )
         self._day = Day(store, now)
-        self.metrics = Metrics(store, now, self._day, self.jobs, self.upkeep, self._api.presence.count)
+        self.metrics = Metrics(
+            store, now, self._day, self.jobs, self.upkeep, self._api.presence.count, self._api.uploads
+        )
         self._first_admin = FirstAdmin(self._access)
         self._pages: Pages | None = None
         self._background: tuple[Callable[[], Coroutine[Any, Any, None]], ...] = (

@@ -10,6 +10,7 @@ from mbusheadend.jobs import Job, Jobs
 from mbusheadend.metrics import MEDIA_TYPE, Metrics
 from mbusheadend.settings import Keep
 from mbusheadend.state import open_store
+from mbusheadend.turnstile import Turnstile
 from mbusheadend.upkeep import Upkeep
 from mbusweb.texts import Text
 from support.headend_messages import LATER, SERIAL, START, batch, contact, enrol, reading
@@ -22,7 +23,7 @@ async def test_fleet_readings_store_and_work_are_told(tmp_path: Path) -> None:
     for serial in (SERIAL, "M2"):
         await store.note_contact(serial, contact(serial), START)
     jobs, upkeep = Jobs(lambda: LATER), Upkeep(store, Keep(), lambda: LATER)
-    metrics = Metrics(store, lambda: LATER, Day(store, lambda: LATER), jobs, upkeep, lambda: 1)
+    metrics = Metrics(store, lambda: LATER, Day(store, lambda: LATER), jobs, upkeep, lambda: 1, Turnstile())
     delivered = batch(reading(1, ADDRESS, [telegram()]), reading(2, "7"))
     await store.take(SERIAL, delivered, START)
     metrics.took(delivered)

@@ -14,6 +14,7 @@ import pytest
 
 from mbusheadend.bodies import Room, unpack
 from mbusheadend.errors import RefusedError
+from mbusheadend.turnstile import Turnstile
 from mbushosting.contact import CONTACT, Command, CommandKind
 from mbushosting.readings import MAX_BODY, READINGS
 from mbusweb import connections
@@ -188,6 +189,31 @@ async def test_a_store_that_fails_is_asked_again_later(site: Site, monkeypatch: 
         "trouble",
         "60",
     )
+
+
+async def test_a_master_that_comes_when_too_many_deliver_is_told_when_to_come_again(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await site.enrol("M2")
+    began, goes_on = asyncio.Event(), asyncio.Event()
+    take = site.store.take
+
+    async def slow(*arguments: Any) -> Any:
+        began.set()
+        await goes_on.wait()
+        return await take(*arguments)
+
+    monkeypatch.setattr(site.store, "take", slow)
+    monkeypatch.setattr(site.head_end._api, "uploads", Turnstile(1, 1))
+    async with site.client("M1") as first, site.client("M2") as second:
+        delivering = asyncio.create_task(first.post(READINGS, content=body()))
+        await began.wait()
+        answer = await second.post(READINGS, content=body("M2"))
+        assert (answer.status_code, answer.json()["code"]) == (429, "busy")
+        assert int(answer.headers["retry-after"]) >= 1
+        goes_on.set()
+        assert (await delivering).status_code == 200
+        assert (await second.post(READINGS, content=body("M2"))).status_code == 200
 
 
 async def test_an_error_of_ours_tells_a_master_nothing_of_it(

@@ -26,6 +26,7 @@ from mbusheadend.roles import ADMIN
 from mbusheadend.settings import Settings
 from mbusheadend.state import authority_of, open_store
 from mbusheadend.tunnel import CourierHere, Tunnels
+from mbusheadend.turnstile import Turnstile
 from mbusheadend.upkeep import Upkeep
 from mbusheadend.users import RULES
 from mbusheadend.watch.watcher import Watcher
@@ -135,7 +136,7 @@ async def headend_services(folder: Path, **parts: Any) -> AsyncIterator[Services
         presence=presence,
         desk=Desk(store, lambda: NOW, presence.is_connected, day, f"https://{HOST}:8443"),
         backups=BackupDesk(store, authority_of(folder), folder, lambda: NOW),
-        metrics=Metrics(store, lambda: NOW, day, jobs, upkeep, presence.count),
+        metrics=Metrics(store, lambda: NOW, day, jobs, upkeep, presence.count, Turnstile()),
         watcher=watcher,
         upkeep=upkeep,
         first_admin=FirstAdmin(access),

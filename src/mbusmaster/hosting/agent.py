@@ -20,7 +20,7 @@ from typing import Final, Protocol
 from mbushosting.contact import LONGEST_WAIT, Contact, Orders
 from mbushosting.readings import MAX_BATCH, Batch, Receipt
 from mbusmaster.hosting.errors import HostingFileError
-from mbusmaster.hosting.link_errors import HeadEndError, HeadEndRefusedError
+from mbusmaster.hosting.link_errors import HeadEndError, HeadEndOverloadedError, HeadEndRefusedError
 from mbusmaster.hosting.outbox import Outbox
 from mbusweb.texts import NO_TEXT, Text, mark
 
@@ -73,7 +73,10 @@ class Backoff:
         self._failures = 0
 
     def seconds(self, error: HeadEndError) -> float:
-        """Give the wait after a failure."""
+        """Give the wait after a failure; a head-end that is busy has given an appointment."""
+        if isinstance(error, HeadEndOverloadedError) and error.retry_after:
+            # Those behind it in line have later ones: doubling would lose its place.
+            return min(error.retry_after, LONGEST_REFUSED) * (1 + self._chance() / 10)
         hopeless = isinstance(error, HeadEndRefusedError) and error.needs_token
         longest = LONGEST_REFUSED if hopeless else LONGEST_PAUSE
         pause = min(longest, FIRST_PAUSE * 2.0 ** min(self._failures, 12)) * (1 - self._chance() / 2)

@@ -49,6 +49,10 @@ REQUEST_SECONDS: Final = 120.0
 """For a whole request beyond the wait, however slowly it goes on."""
 MAX_ORDERS: Final = 8 << 20
 MAX_RECEIPT: Final = 1 << 20
+FRESH: Final = timedelta(minutes=10)
+NEWS: Final = 2
+BACKLOG: Final = 5
+"""Urgency of readings of which the newest is not fresh: a head-end that is busy takes the others first."""
 RENEW_AGAIN: Final = timedelta(hours=1)
 """After a renewal, whether it came off or not, the next one is not tried before."""
 _PACKED_FROM: Final = 2048
@@ -88,7 +92,9 @@ class HeadEnd:
 
     async def deliver(self, batch: Batch) -> Receipt:
         """Hand readings over; what the receipt names is stored for good. Raise `HeadEndError`."""
-        return await self._post(self._deliveries, _Call(READINGS, batch, 0.0, MAX_RECEIPT), Receipt)
+        age = self._now() - max(reading.taken for reading in batch.readings)
+        urgency = BACKLOG if age > FRESH else NEWS
+        return await self._post(self._deliveries, _Call(READINGS, batch, 0.0, MAX_RECEIPT, urgency), Receipt)
 
     def close(self) -> None:
         """End the connections; the next request opens them again."""
@@ -167,17 +173,19 @@ class _Call:
 
     :ivar wait: seconds that the head-end may take for news.
     :ivar limit: bytes of the answer.
+    :ivar urgency: 0 to 7, the least (RFC 9218 4.1).
     """
 
     path: str
     message: Message
     wait: float
     limit: int
+    urgency: int = NEWS
 
     def send(self, connection: Connection) -> Answer:
         """Ask, in a thread."""
         body = self.message.model_dump_json().encode()
-        headers = {"Content-Type": "application/json"}
+        headers = {"Content-Type": "application/json", "Priority": f"u={self.urgency}"}
         if len(body) >= _PACKED_FROM:
             body = gzip.compress(body, 6, mtime=0)
             headers["Content-Encoding"] = "gzip"
