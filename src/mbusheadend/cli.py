@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from mbusheadend import administration, schedule_options
+from mbusheadend import administration, schedule_options, stream_options
 from mbusheadend.errors import HeadEndError
 from mbusio.notify import notify_ready, notify_stopping, stay_alive
 
@@ -64,14 +64,20 @@ def _run(options: argparse.Namespace) -> int:
         listen=getattr(options, "listen", None),
         names=getattr(options, "names", None),
         web_listen=getattr(options, "web_listen", None),
+        stream=getattr(options, "stream", None),
     )
     work: Coroutine[Any, Any, None]
     match options.command:
         case "serve":
-            level = logging.WARNING if options.quiet else logging.INFO
-            logging.basicConfig(level=level, format="%(levelname)s %(message)s", stream=sys.stderr)
+            _begin_log(options)
             work = _serve(
                 lambda stop, ready: commands.serve(settings, stop, ready, options.settings_file),
+                as_json=options.json,
+            )
+        case "write":
+            _begin_log(options)
+            work = _serve(
+                lambda stop, ready: commands.write(settings, stop, ready, options.writers),
                 as_json=options.json,
             )
         case "token":
@@ -91,6 +97,11 @@ def _run(options: argparse.Namespace) -> int:
     return 0
 
 
+def _begin_log(options: argparse.Namespace) -> None:
+    level = logging.WARNING if options.quiet else logging.INFO
+    logging.basicConfig(level=level, format="%(levelname)s %(message)s", stream=sys.stderr)
+
+
 async def _serve(
     serve: Callable[[asyncio.Event, Callable[[dict[str, str]], None]], Coroutine[Any, Any, None]],
     *,
@@ -107,7 +118,9 @@ async def _serve(
             print(json.dumps(urls), flush=True)
         elif "first_user" in urls:
             print(f"There are no users yet. Make the first administrator: {urls['first_user']}", flush=True)
-        notify_ready(f"masters call {urls['hosting']}")
+        notify_ready(
+            f"masters call {urls['hosting']}" if "hosting" in urls else "writes what the stream holds"
+        )
 
     async def say_stopping() -> None:
         await stop.wait()
@@ -158,6 +171,7 @@ def _parser() -> argparse.ArgumentParser:
         help="where people find the pages: HOST:PORT over TLS, or http://HOST:PORT on loopback; also more than once "
         "(default: every address, port 8444)",
     )
+    stream_options.add_stream(serve)
     serve.add_argument("--quiet", action="store_true", help="log warnings and errors only")
     serve.add_argument("--json", action="store_true", help="print one line of JSON when all is ready")
     token = commands.add_parser(
@@ -192,6 +206,7 @@ def _parser() -> argparse.ArgumentParser:
         masters,
         revoke,
         *schedule_options.add_parser(commands),
+        *stream_options.add_parsers(commands),
         *administration.add_parsers(commands),
     ):
         one.add_argument(

@@ -5,6 +5,7 @@ import asyncio
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -12,6 +13,7 @@ from mbusheadend import schedule_command
 from mbusheadend.errors import HeadEndError
 from mbusheadend.settings import Settings, load_settings, url_of
 from mbusheadend.state import authority_of, stored_in, utc_now
+from mbusheadend.stream.settings import servers_of
 from mbusheadend.tokens import make_token
 
 
@@ -23,10 +25,17 @@ def settings_for(
     listen: Sequence[str] | None = None,
     names: Sequence[str] | None = None,
     web_listen: Sequence[str] | None = None,
+    stream: str | None = None,
 ) -> Settings:
     """Give the settings of a file with what the command line says on top. Raise `HeadEndError`."""
     settings = load_settings(path, must_exist=must_exist)
-    above = {"state_folder": state, "listen": listen, "names": names, "web_listen": web_listen}
+    above = {
+        "state_folder": state,
+        "listen": listen,
+        "names": names,
+        "web_listen": web_listen,
+        "stream": stream and {**_stream_facts(settings), "servers": servers_of(stream)},
+    }
     try:
         return Settings.model_validate(
             {**settings.model_dump(), **{name: value for name, value in above.items() if value}}
@@ -35,6 +44,10 @@ def settings_for(
         first = error.errors(include_url=False)[0]
         option = str(first["loc"][0]).replace("_", "-") if first["loc"] else "settings"
         raise HeadEndError(f"--{option} {first['input']}: {first['msg']}") from error
+
+
+def _stream_facts(settings: Settings) -> dict[str, Any]:
+    return {} if settings.stream is None else settings.stream.model_dump()
 
 
 async def serve(
@@ -56,6 +69,18 @@ async def serve(
             await stop.wait()
         finally:
             await head_end.stop()
+
+
+async def write(
+    settings: Settings,
+    stop: asyncio.Event,
+    ready: Callable[[dict[str, str]], None],
+    writers: int | None,
+) -> None:
+    """Write what the stream holds until `stop` is set. Raise `HeadEndError` or `StoreError`."""
+    from mbusheadend import stream_command
+
+    await stream_command.write(settings, stop, ready, writers)
 
 
 async def token(settings: Settings, days: int, note: str, *, as_json: bool) -> None:
