@@ -10,6 +10,7 @@ reader.py, meters.py                reads one meter (guide 3.1.5); what is known
 outbox.py, rows.py, packing.py      readings that wait, and the history
 database.py                         the file behind all that, ``hosting.db`` in the state folder
 link.py, connection.py, explain.py  HTTPS to the head-end
+tunnels.py, dialling.py             lets operators of the head-end read a bus, on a connection of its own
 enrolment.py, credentials.py        how this master is taken in, and what proves who it is
 ==================================  ==============================================================================
 """

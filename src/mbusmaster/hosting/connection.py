@@ -114,6 +114,16 @@ class Connection:
             if self._is_closed:
                 self._drop()
 
+    def reach(self) -> socket.socket:
+        """Give a socket to the head-end, where TLS may begin, instead of a request; it is the caller's. Raise `OSError`."""
+        with self._lock:
+            self._is_used = True
+        opened = self._reach_through()
+        with self._lock:
+            self._socket = None
+            self._is_closed = True
+        return opened
+
     def close(self) -> None:
         """End it; a request that is under way in another thread fails at once."""
         with self._lock:
@@ -159,10 +169,7 @@ class Connection:
 
     def _open(self) -> _Http:
         context = self._context()
-        first = self._proxy or self._place
-        opened = self._reach(first.host, first.port)
-        if self._proxy is not None:
-            _tunnel(opened, self._place, self._proxy)
+        opened = self._reach_through()
         secured = context.wrap_socket(
             opened,
             server_hostname=self._place.host,
@@ -175,6 +182,13 @@ class Connection:
         connection.sock = secured
         self._http = connection
         return connection
+
+    def _reach_through(self) -> socket.socket:
+        first = self._proxy or self._place
+        opened = self._reach(first.host, first.port)
+        if self._proxy is not None:
+            _tunnel(opened, self._place, self._proxy)
+        return opened
 
     def _reach(self, host: str, port: int) -> socket.socket:
         failure: OSError | None = None

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from pydantic import ValidationError
 
@@ -33,6 +33,9 @@ from mbusmaster.hosting.link_errors import (
 from mbusmaster.hosting.places import Place, PlaceError, Proxy, read_proxy
 from mbusmaster.hosting.state import NOT_ENROLLED
 from mbusweb.texts import Text, mark
+
+if TYPE_CHECKING:
+    from mbusio.tunnel.streaming import Streaming
 
 __all__ = [
     "HeadEnd",
@@ -96,6 +99,12 @@ class HeadEnd:
         urgency = BACKLOG if age > FRESH else NEWS
         return await self._post(self._deliveries, _Call(READINGS, batch, 0.0, MAX_RECEIPT, urgency), Receipt)
 
+    async def dial(self, tunnel: str) -> "Streaming":
+        """Open a connection of its own for a tunnel that the head-end has ordered. Raise `HeadEndError`."""
+        from mbusmaster.hosting.dialling import dial
+
+        return await dial(self._credentials, self._enrolled(), _proxy_of(self._proxy()), tunnel, self._now)
+
     def close(self) -> None:
         """End the connections; the next request opens them again."""
         self._contacts.close()
@@ -147,7 +156,7 @@ class HeadEnd:
             renew(self._credentials, enrolled, connection, proxy, self._now)
 
         try:
-            await _in_thread(work, connection.close)
+            await in_thread(work, connection.close)
         finally:
             connection.close()
 
@@ -208,7 +217,7 @@ class _Line:
         """Post a message. Raise `HeadEndError`."""
         connection = self._connected(enrolled, identity, proxy)
         try:
-            answer = await _in_thread(lambda: call.send(connection), connection.close, call.wait)
+            answer = await in_thread(lambda: call.send(connection), connection.close, call.wait)
         except CredentialsError as error:
             raise HeadEndRefusedError(error.text, needs_token=True) from error
         except (OSError, http.client.HTTPException, ValueError) as error:
@@ -255,7 +264,7 @@ def _read(kind: type[M], answer: Answer, enrolled: Enrolled) -> M:
         raise nonsense(enrolled.place) from error
 
 
-async def _in_thread(work: Callable[[], T], abort: Callable[[], None], wait: float = 0.0) -> T:
+async def in_thread(work: Callable[[], T], abort: Callable[[], None], wait: float = 0.0) -> T:
     """Do blocking work in a thread of its own; `abort` makes it fail when it is given up or takes too long."""
     loop = asyncio.get_running_loop()
     done: asyncio.Future[T] = loop.create_future()

@@ -47,6 +47,7 @@ class Sources:
         is not: orders of another one are forgotten.
     :ivar updates: whether releases are installed when the head-end says so, `settings` whether it may set settings: words of
         `mbushosting.fleet_settings.Willing`.
+    :ivar tunnel: a `mbushosting.tunnel.TunnelOffer`.
     """
 
     serial_number: str
@@ -64,6 +65,7 @@ class Sources:
     authority: Callable[[], str] = lambda: ""
     updates: Callable[[], str] = lambda: ""
     settings: Callable[[], str] = lambda: ""
+    tunnel: Callable[[], str] = lambda: ""
 
 
 class MeterReports:
@@ -136,6 +138,7 @@ def contact_of(
         users_reset=users_reset,
         updates=sources.updates(),
         settings=sources.settings(),
+        tunnel=sources.tunnel(),
     )
 
 

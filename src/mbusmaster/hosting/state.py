@@ -83,6 +83,22 @@ class RoundDone:
 
 
 @dataclass(frozen=True, slots=True)
+class TunnelSeen:
+    """Somebody who reads a bus by way of the head-end.
+
+    :ivar who: reads, from where, and why, as the head-end says.
+    :ivar bus: empty is the first.
+    """
+
+    id: str
+    who: str
+    source: str
+    bus: str
+    reason: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Outgoing:
     """Readings that are kept.
 
@@ -107,6 +123,7 @@ class HostingState:
     :ivar rounds: that ended last, the newest first.
     :ivar readings: that are kept; None where nobody has looked since the gateway started.
     :ivar alarms: what must be looked at.
+    :ivar tunnels: that are open.
     """
 
     on: bool
@@ -117,6 +134,7 @@ class HostingState:
     rounds: tuple[RoundDone, ...] = ()
     readings: Outgoing | None = None
     alarms: tuple[Text, ...] = ()
+    tunnels: tuple[TunnelSeen, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +164,9 @@ class HostedReading(Protocol):
     async def leave(self) -> bool:
         """Forget the head-end, key and all; tell whether there was one. Raise `SaidError`."""
 
+    def end_tunnel(self, id: str, who: str) -> bool:
+        """End a tunnel; tell whether it was open."""
+
 
 class NoHostedReading:
     """For services without it: the master works local whatever the setting says."""
@@ -163,3 +184,7 @@ class NoHostedReading:
     async def leave(self) -> bool:
         """Refuse."""
         raise NotHereError(Text(NOT_HERE))
+
+    def end_tunnel(self, id: str, who: str) -> bool:
+        """There is none."""
+        return False

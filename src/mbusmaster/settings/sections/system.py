@@ -57,6 +57,22 @@ class HostingSettings(Model):
             le=65536,
         ),
     ] = 256
+    allow_tunnel: Annotated[
+        bool,
+        Field(
+            title="Tunnels",
+            description="Operators of the head-end may read the buses with their own software, as clients of the channels do.",
+        ),
+    ] = False
+    tunnel_minutes: Annotated[
+        int,
+        Field(
+            title="Longest tunnel [min]",
+            description="After this time a tunnel ends, whatever the head-end allows.",
+            ge=1,
+            le=1440,
+        ),
+    ] = 60
 
 
 class TimeSource(StrEnum):
