@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from mbusheadend.archive.months import Month
 from mbusheadend.roles import ROLES
 from mbusheadend.settings import Settings
 
@@ -55,6 +56,15 @@ examples:
 
 The root is needed once: it says whose releases are taken. Masters ask once a day.
 """
+ARCHIVE_EXAMPLES: Final = """\
+examples:
+  mbusheadend archive write
+  mbusheadend archive verify --month 2026-07
+  mbusheadend archive restore --month 2026-07
+  spark-submit $(mbusheadend archive job) /srv/archive /srv/archive-new
+
+The settings say where the archive is: [archive] with place = "/srv/archive" or "s3://bucket/prefix".
+"""
 PASSPHRASE_VARIABLE: Final = "MBUSHEADEND_PASSPHRASE"  # noqa: S105 - its name
 
 
@@ -64,6 +74,7 @@ def add_parsers(commands: Subparsers) -> Iterator[argparse.ArgumentParser]:
     yield from _meters(commands)
     yield from _keys(commands)
     yield from _backup(commands)
+    yield from _archive(commands)
     yield _time(commands)
     yield from _firmware(commands)
     yield from _users(commands)
@@ -247,6 +258,54 @@ def _firmware(commands: Subparsers) -> Iterator[argparse.ArgumentParser]:
     for one in (offer, remove):
         one.add_argument("number", type=_release, metavar="NUMBER", help="of the release")
     yield from (listing, add, offer, remove)
+
+
+def _archive(commands: Subparsers) -> Iterator[argparse.ArgumentParser]:
+    actions = _group(commands, "archive", "months as Parquet: write, list, verify, restore, job")
+    write = _command(
+        actions,
+        "write",
+        "archive",
+        "write the months that are due, and add what came late",
+        description="Write the months that are due, and add what came late to those that are there, also while the head-end "
+        "serves. Broken off, it goes on where it is called again.",
+        epilog=ARCHIVE_EXAMPLES,
+    )
+    listing = _command(actions, "list", "archive", "list the months that are there")
+    listing.add_argument("--json", action="store_true", help="their manifests, as one line of JSON")
+    verify = _command(
+        actions, "verify", "archive", "read all files, and compare them with their manifests and the store"
+    )
+    restore = _command(actions, "restore", "archive", "put months back into the store, each reading once")
+    job = _command(
+        actions, "job", "archive", "say where the program is that decodes an archive again with Spark"
+    )
+    for one, what in (
+        (write, "this month, whenever it is due; to one that is there what it lacks"),
+        (verify, "only this month"),
+        (restore, "this month"),
+    ):
+        one.add_argument(
+            "--month",
+            type=_month,
+            action="append",
+            default=[],
+            required=one is restore,
+            metavar="YYYY-MM",
+            help=f"{what}; also more than once",
+        )
+    for one in (write, listing, verify, restore, job):
+        one.add_argument(
+            "--place", metavar="PLACE", help="another folder or s3://bucket/prefix than the settings say"
+        )
+    yield from (write, listing, verify, restore, job)
+
+
+def _month(text: str) -> Month:
+    try:
+        return Month.from_text(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _release(text: str) -> int:

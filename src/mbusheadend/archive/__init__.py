@@ -3,7 +3,7 @@
 ===============  ==========================================================================================
 errors.py        what goes wrong
 schema.py        columns of the files, and where the files are
-arrays.py        what telegrams say as columns; with `schema` and `redecode` all that a worker of Spark needs
+arrays.py        what telegrams say as columns, and back
 rows.py          readings as columns, and back
 files.py         files of bounded size, their size and digest
 places.py        a folder, or a bucket of S3

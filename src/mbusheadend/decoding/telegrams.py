@@ -13,7 +13,7 @@ from mbus.link.frames import LongFrame, parse_frame
 from mbusheadend.decoding import varint
 from mbusheadend.decoding.errors import PackedError
 from mbusheadend.decoding.registers import Form, Layout, layout_of, layout_of_form, layout_text
-from mbusheadend.decoding.values import Measured, pack, pack_measured, unpack
+from mbusheadend.decoding.values import Measured, measured_of, pack, pack_measured, unpack
 from mbusheadend.decoding.varint import Source
 
 DECODER: Final = 1
@@ -77,6 +77,17 @@ def pack_telegram(frame: bytes, key: bytes | None, layouts: LayoutNumbers, packe
     access_number, status = (None, None) if header is None else (header.access_number, header.status)
     _append(access_number, status, error, form, values, layouts, packed)
     return not error
+
+
+def decode(frame: bytes, key: bytes | None) -> Decoded:
+    """Decode a frame, whatever it is, to what `unpack_telegrams` gives of what `pack_telegram` writes of it."""
+    try:
+        telegram = decode_telegram(frame, key=key)
+    except MBusError as unreadable:
+        return Decoded(None, None, str(unreadable), ())
+    header = telegram.header
+    access_number, status = (None, None) if header is None else (header.access_number, header.status)
+    return Decoded(access_number, status, telegram.error or "", measured_of(telegram.records))
 
 
 def pack_decoded(decoded: Decoded, layouts: LayoutNumbers, packed: bytearray) -> None:

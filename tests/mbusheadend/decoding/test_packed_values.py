@@ -18,7 +18,14 @@ from mbus.errors import MBusError
 from mbusheadend.decoding import varint
 from mbusheadend.decoding.errors import PackedError
 from mbusheadend.decoding.registers import Form, Layout, layout_of, layout_of_form, layout_text
-from mbusheadend.decoding.telegrams import DECODER, INLINE, pack_decoded, pack_telegram, unpack_telegrams
+from mbusheadend.decoding.telegrams import (
+    DECODER,
+    INLINE,
+    decode,
+    pack_decoded,
+    pack_telegram,
+    unpack_telegrams,
+)
 from mbusheadend.decoding.values import measured_of, pack, unpack
 from support.needs import SHARED, shared_telegrams
 from support.telegrams import read_hex
@@ -173,6 +180,7 @@ def test_what_a_telegram_said_is_packed_again_without_the_telegram(path: Path) -
     packed = bytearray()
     pack_telegram(read_hex(path), None, numbered, packed)
     (said,) = unpack_telegrams(bytes(packed), numbered)
+    assert decode(read_hex(path), None) == said
     again = bytearray()
     pack_decoded(said, numbered, again)
     assert unpack_telegrams(bytes(again), numbered) == [said]
