@@ -6,10 +6,11 @@ SECONDS ?= 60
 KILLS ?= 300
 WORKERS ?= 2
 RELEASES ?= releases
+TABLES ?=
 TELEGRAMS := ../shared/telegrams/good
 export PYTHON
 
-.PHONY: help demo test unit check format bench soak screenshots clean setup develop deb release test-device
+.PHONY: help demo test unit check format bench bench-quick soak screenshots clean setup develop deb release test-device
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -40,8 +41,11 @@ format: develop ## rewrite the sources as the formatter wants them
 	@$(RUN)ruff check --fix .
 	@$(RUN)ruff format .
 
-bench: develop ## the tables of figures, with peers measured in the same run
-	@PYTHONPATH=tests $(RUN)python -m bench
+bench: develop ## the tables of figures, with peers measured in the same run, into docs/performance.md: make bench TABLES="round decode"
+	@PYTHONPATH=tests $(RUN)python -m bench $(TABLES) --document docs/performance.md --json bench/results/bench.json
+
+bench-quick: develop ## the same in two minutes, with less of everything; judges and writes nothing
+	@PYTHONPATH=tests $(RUN)python -m bench $(TABLES) --effort quick
 
 soak: develop ## many programs read the gateway while it scans, then kills of it and its head-end: make soak SECONDS=600 KILLS=300
 	@PYTHONPATH=tests $(RUN)python -m bench.soak --seconds $(SECONDS)

@@ -43,6 +43,7 @@ def main() -> int:
             continue
         print(f"\n## {name} ({time.monotonic() - began:.0f} s)\n\n{tables[name].markdown()}", flush=True)
     if options.json:
+        options.json.parent.mkdir(parents=True, exist_ok=True)
         options.json.write_text(as_json(tables, options.effort) + "\n")
     if options.document:
         put_into_file(options.document, tables)

@@ -70,7 +70,7 @@ def _rows(
 ) -> list[Figure]:
     p50, p99 = [], []
     for _ in range(rounds):
-        bare = median(runner.run(_bare()))
+        bare = median(runner.run(_bare(min(requests, BARE_REQUESTS))))
         through = runner.run(_through(path, clients, requests))
         p50.append(median(through) - bare)
         p99.append(quantiles(through, n=100)[98] - bare)
@@ -123,7 +123,7 @@ def answer(address: int) -> bytes:
     return LongFrame(0x08, address, 0x72, header + b"\x0f" + rest).to_bytes()
 
 
-async def _bare() -> list[float]:
+async def _bare(requests: int) -> list[float]:
     near, far = memory_pair(baud=BAUD)
     meter, line = _Meter(), Line(near)
     serving = asyncio.create_task(meter.serve(far))
@@ -142,7 +142,7 @@ async def _bare() -> list[float]:
         return 0.0, received
 
     try:
-        return await _sample(meter, 1, ask, BARE_REQUESTS)
+        return await _sample(meter, 1, ask, requests)
     finally:
         await line.close()
         await serving
