@@ -7,7 +7,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Final
+from typing import Final, Protocol
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -17,11 +17,11 @@ from mbusheadend.bodies import Room
 from mbusheadend.errors import RefusedError
 from mbusheadend.peers import Gate, Peer
 from mbusheadend.presence import Presence
-from mbusheadend.store import Store
+from mbusheadend.store import Store, StoreError
 from mbusheadend.turnstile import Turnstile, urgency_of
 from mbushosting.contact import CONTACT, LONGEST_WAIT, MAX_CONTACT, Contact, Orders, RefusalCode
 from mbushosting.parts import Message
-from mbushosting.readings import MAX_BODY, MAX_PACKED, READINGS, Batch
+from mbushosting.readings import MAX_BODY, MAX_PACKED, READINGS, Batch, Receipt
 
 RECHECK_SECONDS: Final = 15.0
 """So often a master that waits is looked at again: another process may have revoked it, or have orders for it."""
@@ -34,8 +34,22 @@ CALLS_AT_WORK: Final = 64
 """Calls that are noted at a time; others are in line. One that waits for news is not at work."""
 MOST_CALLS: Final = 2000
 CALL_URGENCY: Final = 2
+ASK_SECONDS: Final = 3.0
+"""After which a store that does not answer counts as one that cannot be asked."""
 
 _log = logging.getLogger(__name__)
+
+
+class LateIntake(Protocol):
+    """What takes readings that reach the store later."""
+
+    async def take(
+        self, serial: str, batch: Batch, received: datetime, *, certificate: int | None = None
+    ) -> Receipt:
+        """Take a batch, all of it or none, as `mbusheadend.store.Intake` does.
+
+        :param certificate: serial number of one that the store is still to be asked about.
+        """
 
 
 class HostingApi:
@@ -46,6 +60,7 @@ class HostingApi:
     :param monotonic: gives seconds.
     :param stored: is called when readings were stored.
     :param took: is told what a master delivered, when it is stored.
+    :param stream: takes readings in the place of the store, also while that cannot be asked.
     """
 
     def __init__(
@@ -57,8 +72,10 @@ class HostingApi:
         *,
         stored: Callable[[], None] = lambda: None,
         took: Callable[[Batch], None] = lambda batch: None,
+        stream: LateIntake | None = None,
     ) -> None:
         self._store = store
+        self._stream = stream
         self._stored = stored
         self._took = took
         self._now = now
@@ -121,19 +138,42 @@ class HostingApi:
                 await self._gate.check(peer)
 
     async def _readings(self, request: Request) -> Response:
-        peer = await self._gate.admit(request)
+        peer = self._gate.identify(request)
+        await self._doubt(peer)
         urgency = urgency_of(request.headers.get("priority", ""))
         with self.uploads.let_in(peer.serial, urgency) as place:
             async with self._room.body(request, MAX_PACKED) as body:
                 batch = await body.read(Batch, MAX_BODY)
-            await self._gate.check(peer)
+            doubt = await self._doubt(peer)
             _see_that_it_is(peer, batch.serial_number)
             async with self.uploads.turn(place):
                 # A master that hangs up does not stop what is being stored.
-                receipt = await asyncio.shield(self._store.take(peer.serial, batch, self._now()))
-        self._stored()
+                receipt = await asyncio.shield(self._take(peer, batch, doubt))
         self._took(batch)
         return _answer(receipt)
+
+    async def _take(self, peer: Peer, batch: Batch, doubt: int | None) -> Receipt:
+        if self._stream is not None:
+            return await self._stream.take(peer.serial, batch, self._now(), certificate=doubt)
+        receipt = await self._store.take(peer.serial, batch, self._now())
+        self._stored()
+        return receipt
+
+    async def _doubt(self, peer: Peer) -> int | None:
+        """See that a master is trusted; give the number of its certificate where only the stream's writer can ask.
+
+        Raise `RefusedError`, and `StoreError` where there is no stream.
+        """
+        if self._stream is None:
+            await self._gate.check(peer)
+            return None
+        try:
+            async with asyncio.timeout(ASK_SECONDS):
+                await self._gate.check(peer)
+        except (StoreError, TimeoutError) as error:
+            _log.warning("the store does not say whether master %s is trusted: %r", peer.serial, error)
+            return peer.number
+        return None
 
 
 class _Told:

@@ -26,6 +26,7 @@ class Metrics:
 
     :param connected: counts masters that have a call open.
     :param uploads: the line of those who deliver.
+    :param more: gives figures of what only some head-ends have.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class Metrics:
         upkeep: Upkeep,
         connected: Callable[[], int],
         uploads: Turnstile,
+        more: Callable[[], Iterable[Metric]] = lambda: (),
     ) -> None:
         self._store = store
         self._now = now
@@ -45,6 +47,7 @@ class Metrics:
         self._upkeep = upkeep
         self._connected = connected
         self._uploads = uploads
+        self._more = more
         self._outcomes: Counter[Outcome] = Counter()
 
     def took(self, batch: Batch) -> None:
@@ -55,7 +58,15 @@ class Metrics:
         """Give all figures in the text form, of `MEDIA_TYPE`. Raise `StoreError`."""
         registry = CollectorRegistry(auto_describe=False)
         registry.register(
-            _Collected([*await self._fleet(), *await self._kept(), *self._work(), *await self._alarms()])
+            _Collected(
+                [
+                    *await self._fleet(),
+                    *await self._kept(),
+                    *self._work(),
+                    *await self._alarms(),
+                    *self._more(),
+                ]
+            )
         )
         return generate_latest(registry)
 

@@ -57,10 +57,15 @@ class Gate:
 
     async def admit(self, request: Request) -> Peer:
         """Give the master that asks. Raise `RefusedError`."""
+        peer = self.identify(request)
+        await self.check(peer)
+        return peer
+
+    def identify(self, request: Request) -> Peer:
+        """Give the master that asks, trusted or not. Raise `RefusedError` where it shows no certificate."""
         peer: Peer | None = request.scope.get(PEER)
         if peer is None:
             raise RefusedError(403, RefusalCode.NO_CERTIFICATE, "this needs the certificate of a master")
-        await self.check(peer)
         return peer
 
     async def check(self, peer: Peer) -> None:

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Coroutine
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from mbusheadend.app import create_app
 from mbusheadend.archive.opening import open_archive
@@ -34,6 +34,9 @@ from mbusheadend.web.first_admin import FirstAdmin
 from mbusheadend.web.services import Services
 from mbusheadend.web.wiring import Pages, access_of
 
+if TYPE_CHECKING:
+    from mbusheadend.stream.service import StreamService
+
 LOOK_SECONDS: Final = 3600.0
 """Between two looks at the age of the server's certificate."""
 
@@ -50,6 +53,7 @@ class HeadEnd:
     :ivar metrics: figures for Prometheus.
     :ivar jobs: of people, that take longer than a moment.
     :ivar watcher: looks after masters, meters and readings.
+    :ivar stream: takes uploads in the place of the store; None where the store does.
     :ivar tunnels: through which operators read the buses of masters.
     :param now: gives the time.
     :param settings_file: goes into backups where there is such a file.
@@ -74,12 +78,14 @@ class HeadEnd:
         self._access = access_of(settings, now)
         self.jobs = Jobs(now)
         self.watcher = Watcher(store, now, settings.state_folder, name=lambda: settings.all_names[0])
+        self.stream = self._make_stream()
         self._api = HostingApi(
             store,
             now,
             room,
             stored=self.watcher.readings_came,
             took=lambda batch: self.metrics.took(batch),
+            stream=None if self.stream is None else self.stream.intake,
         )
         est = Est(authority, store, now, room, settings.master_days)
         self._shelf = Shelf(settings.state_folder)
@@ -109,7 +115,14 @@ class HeadEnd:
         )
         self._day = Day(store, now)
         self.metrics = Metrics(
-            store, now, self._day, self.jobs, self.upkeep, self._api.presence.count, self._api.uploads
+            store,
+            now,
+            self._day,
+            self.jobs,
+            self.upkeep,
+            self._api.presence.count,
+            self._api.uploads,
+            more=lambda: () if self.stream is None else self.stream.figures.metrics(),
         )
         self._first_admin = FirstAdmin(self._access)
         self._pages: Pages | None = None
@@ -118,6 +131,7 @@ class HeadEnd:
             self._access.watch,
             self.upkeep.run,
             self.watcher.run,
+            *([] if self.stream is None else [self.stream.run]),
         )
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -166,7 +180,19 @@ class HeadEnd:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
         await self._server.stop()
+        if self.stream is not None:
+            await self.stream.close()
         self._access.close()
+
+    def _make_stream(self) -> "StreamService | None":
+        if self._settings.stream is None:
+            return None
+        # Its client is big, and not everybody has a stream.
+        try:
+            from mbusheadend.stream.service import StreamService
+        except ImportError as error:
+            raise HeadEndError("the stream needs its client: pip install 'mbusmaster[stream]'") from error
+        return StreamService(self._settings.stream, self._store, self._now, stored=self.watcher.readings_came)
 
     def _services(self) -> Services:
         return Services(
