@@ -32,7 +32,7 @@ def describe() -> Machine:
         when=f"{datetime.now(UTC):%Y-%m-%d}",
         cores=len(os.sched_getaffinity(0)),
         model=_model(),
-        system=f"{platform.system()} {platform.release()} {platform.machine()}",
+        system=f"{platform.system()} {platform.machine()}",
         python=f"{platform.python_implementation()} {platform.python_version()}",
         load=round(os.getloadavg()[0], 2),
     )

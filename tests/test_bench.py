@@ -11,6 +11,8 @@ from bench.report import Table, as_json, put_into
 
 from support.needs import PROJECT
 
+WIDEST = 150 - len("12345")
+"""Of a row: what a page may have, less the digits that come with more measuring."""
 HERE = Machine("2026-01-02", 2, "A processor", "Linux 6", "CPython 3.11", 0.25)
 TABLE = Table(
     [Figure("a round", 1.5, 1.02, "× bound"), Figure("more", 3.0, 2.0, "a second", at_least=True)], HERE
@@ -24,6 +26,8 @@ def test_a_table_has_figures(name: str) -> None:
     figures = TABLES[name](Effort.LEAST)
     assert figures
     assert len({(figure.what, figure.how) for figure in figures}) == len(figures), "each row is another"
+    wide = [line for line in as_markdown(figures).splitlines() if len(line) > WIDEST]
+    assert not wide
 
 
 def test_every_table_has_its_place_in_the_document() -> None:
