@@ -15,9 +15,11 @@ T = TypeVar("T")
 
 URL_HELP: Final = (
     "bus: /dev/ttyUSB0, COM3, serial:///dev/ttyUSB0?baud=2400&parity=E, tcp://host:2445, "
-    "tls://host:1445?ca=FILE&cert=FILE&key=FILE, rfc2217://host:port; "
+    "tls://host:1445?ca=FILE&cert=FILE&key=FILE, rfc2217://host:port, "
+    "hosted://headend/SERIAL?token-file=FILE; "
     "allowance=SECONDS fixes how long the path may add to an answer"
 )
+FAR_HELP: Final = "bus: hosted://headend/SERIAL?token-file=FILE, or tls://host:1445?bundle=FILE"
 ADDRESS_HELP: Final = (
     "0 to 250, 254 (the only meter on the line), the 8 digits on the meter, "
     "or a whole secondary address: 16 hex digits (852467982D2C3504; F is a wildcard) or ID.MAN.VER.MED"
@@ -41,7 +43,18 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         epilog="mbus COMMAND --help shows what a command takes, with examples.",
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for add in (_decode, _scan, _read, _set_address, _set_baud, _set_clock, _reset, _monitor, _discover):
+    for add in (
+        _decode,
+        _scan,
+        _read,
+        _set_address,
+        _set_baud,
+        _set_clock,
+        _reset,
+        _monitor,
+        _discover,
+        _tunnel,
+    ):
         add(commands)
     options = parser.parse_args(arguments)
     if options.command == "read":
@@ -243,6 +256,28 @@ def _discover(commands: "_Commands[argparse.ArgumentParser]") -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object with all masters")
 
 
+def _tunnel(commands: "_Commands[argparse.ArgumentParser]") -> None:
+    parser = _command(
+        commands,
+        "tunnel",
+        "tunnel",
+        "open a TCP port on this computer that leads other software to a bus",
+        "'hosted://headend.example.org/MBM1?token-file=token' --listen 127.0.0.1:10001\n"
+        "'tls://gateway:1445?bundle=me.pem' --listen 127.0.0.1:10001",
+    )
+    parser.add_argument("url", type=_checked(_far_url), metavar="URL", help=FAR_HELP)
+    parser.add_argument(
+        "--listen",
+        type=_checked(_loopback),
+        default=("127.0.0.1", 10001),
+        metavar="HOST:PORT",
+        help="where; on this computer only, as nobody is asked for a password there; port 0 takes any free one "
+        "(default: 127.0.0.1:10001)",
+    )
+    parser.add_argument("--json", action="store_true", help="print one line of JSON when it is ready")
+    parser.set_defaults(baud=None)
+
+
 def _add_bus(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("url", type=_checked(_url), metavar="URL", help=URL_HELP)
     parser.add_argument(
@@ -336,6 +371,22 @@ def _url(text: str) -> "Endpoint":
     from mbusio.transport.url import parse_url
 
     return parse_url(text)
+
+
+def _far_url(text: str) -> "Endpoint":
+    endpoint = _url(text)
+    if endpoint.kind not in ("hosted", "tls"):
+        raise ValueError(f"{endpoint.kind} needs no tunnel; it is for hosted:// and tls://")
+    return endpoint
+
+
+def _loopback(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if host.strip("[]") not in ("127.0.0.1", "::1", "localhost") or not port.isdecimal():
+        raise ValueError(f"{text!r} is not HOST:PORT with 127.0.0.1, [::1] or localhost for the host")
+    if int(port[:6]) > 65535:
+        raise ValueError(f"{text!r}: ports are 0 to 65535")
+    return host.strip("[]"), int(port)
 
 
 def _address(text: str) -> "int | SecondaryAddress":

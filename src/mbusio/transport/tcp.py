@@ -37,13 +37,18 @@ def tune(writer: asyncio.StreamWriter) -> None:
 
 async def open_tcp(name: str, host: str, port: int, *, baud: int = DEFAULT_BAUD) -> TcpTransport:
     """Connect; raise `TransportOpenError` when nobody answers there within `CONNECT_SECONDS`."""
+    return TcpTransport(name, *await connect_tcp(name, host, port), baud)
+
+
+async def connect_tcp(name: str, host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Connect; raise `TransportOpenError` when nobody answers there within `CONNECT_SECONDS`."""
     try:
         async with asyncio.timeout(CONNECT_SECONDS):
             reader, writer = await asyncio.open_connection(host, port, limit=UNREAD_LIMIT // 2)
     except OSError as error:
         raise TransportOpenError(connect_failed(name, error)) from error
     tune(writer)
-    return TcpTransport(name, reader, writer, baud)
+    return reader, writer
 
 
 def connect_failed(name: str, error: OSError) -> str:

@@ -88,19 +88,16 @@ class TlsTransport(TcpTransport):
         return error
 
 
-async def open_tls(
+async def connect_tls(
     name: str,
     host: str,
     port: int,
     context: ssl.SSLContext,
     *,
-    baud: int = DEFAULT_BAUD,
     server_name: str | None = None,
     fingerprint: str | None = None,
-) -> TcpTransport:
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """Connect and shake hands; raise `TransportOpenError` when either fails.
-
-    With TLS 1.3 a server refuses our certificate only after the handshake: that shows as a closed transport.
 
     :param server_name: what the server's certificate must carry, where it is not the host.
     :param fingerprint: SHA-256 of its certificate, 64 hex digits, that counts besides what the context says.
@@ -130,6 +127,26 @@ async def open_tls(
                 "give that one"
             )
     tune(writer)
+    return reader, writer
+
+
+async def open_tls(
+    name: str,
+    host: str,
+    port: int,
+    context: ssl.SSLContext,
+    *,
+    baud: int = DEFAULT_BAUD,
+    server_name: str | None = None,
+    fingerprint: str | None = None,
+) -> TcpTransport:
+    """Do as `connect_tls` for a transport.
+
+    With TLS 1.3 a server refuses our certificate only after the handshake: that shows as a closed transport.
+    """
+    reader, writer = await connect_tls(
+        name, host, port, context, server_name=server_name, fingerprint=fingerprint
+    )
     return TlsTransport(name, reader, writer, baud)
 
 

@@ -4,20 +4,25 @@ import asyncio
 import re
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from mbus.link.timing import BAUD_RATES
 from mbusio.errors import TransportURLError
 from mbusio.transport.base import DEFAULT_BAUD, Transport
 from mbusio.transport.wire import Parity, Wire
 
-Kind = Literal["serial", "tcp", "tls", "rfc2217"]
+Kind = Literal["serial", "tcp", "tls", "rfc2217", "hosted"]
 
-DEFAULT_PORTS: Final = {"tcp": 2445, "tls": 1445, "rfc2217": 2217}
+DEFAULT_PORTS: Final = {"tcp": 2445, "tls": 1445, "rfc2217": 2217, "hosted": 8444}
 EXAMPLES: Final = (
     "/dev/ttyUSB0, COM3, serial:///dev/ttyUSB0?baud=2400&parity=E, "
-    "host:2445, tcp://host:2445, tls://host:1445?bundle=FILE, rfc2217://host:2217"
+    "host:2445, tcp://host:2445, tls://host:1445?bundle=FILE, rfc2217://host:2217, "
+    "hosted://headend/SERIAL"
 )
+TOKEN_VARIABLE: Final = "MBUS_HOSTED_TOKEN"  # noqa: S105 - its name
+"""Environment variable with the token for a head-end."""
+LONGEST_MINUTES: Final = 1440
+LONGEST_REASON: Final = 200
 LONGEST_WAIT: Final = 60.0
 """Seconds; a longer allowance or gap is a slip of the pen."""
 
@@ -28,10 +33,13 @@ _SETTINGS: Final[dict[Kind, tuple[str, ...]]] = {
     "tcp": _COMMON,
     "tls": (*_COMMON, "bundle", "ca", "cert", "fingerprint", "key", "name"),
     "rfc2217": (*_COMMON, *_WIRE),
+    "hosted": (*_COMMON, "ca", "fingerprint", "minutes", "name", "reason", "tls", "token-file"),
 }
 _COM = re.compile(r"(\\\\\.\\)?COM\d+", re.IGNORECASE)
 _HOST_AND_PORT = re.compile(r"([^\s/:\[\]]+|\[[0-9A-Fa-f:]+\]):\d+")
 """As the simulator and others write where they listen."""
+_SERIAL_AND_BUS = re.compile(r"/(?P<serial>[A-Za-z0-9._-]{1,64})(/(?P<bus>[^/]{1,64}))?/?")
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 _SWITCH = {"1": True, "on": True, "true": True, "0": False, "off": False, "false": False}
 
@@ -47,6 +55,10 @@ class Endpoint:
     :ivar dtr: state of that line, None leaves it to the transport.
     :ivar name: what a server's certificate must carry, where it is not the host.
     :ivar fingerprint: SHA-256 of the certificate that the server must have, 64 hex digits.
+    :ivar serial: number of the master of a head-end, `bus` one of its buses, empty for the first.
+    :ivar token_file: with the token for a head-end; None takes it from the environment.
+    :ivar reason: for the audit logs; `minutes` is the longest time, None leaves it to the head-end.
+    :ivar tls: false for plain HTTP on this machine.
     :ivar passphrase: of key or bundle, never in the text; None takes it from the environment.
     """
 
@@ -66,6 +78,12 @@ class Endpoint:
     bundle: str | None = None
     name: str | None = None
     fingerprint: str | None = None
+    serial: str = ""
+    bus: str = ""
+    token_file: str | None = None
+    reason: str = ""
+    minutes: int | None = None
+    tls: bool = True
     passphrase: str | None = field(default=None, repr=False)
 
 
@@ -92,6 +110,8 @@ def parse_url(text: str) -> Endpoint:
         if not device:
             raise TransportURLError(f"{text!r} names no device; write serial:///dev/ttyUSB0")
         return _with_settings(Endpoint(text, kind, device), parts.query)
+    if kind == "hosted":
+        return _hosted(text, parts)
     if not host or parts.path.strip("/"):
         raise TransportURLError(
             f"{text!r}: write {kind}://host:{DEFAULT_PORTS[kind]}, nothing behind the port"
@@ -99,6 +119,28 @@ def parse_url(text: str) -> Endpoint:
     if port == 0:
         raise TransportURLError(f"{text!r}: port 0 is nobody's; ports are 1 to 65535")
     return _with_settings(Endpoint(text, kind, host, port or DEFAULT_PORTS[kind]), parts.query)
+
+
+def _hosted(text: str, parts: SplitResult) -> Endpoint:
+    if parts.username is not None or "token" in dict(parse_qsl(parts.query, keep_blank_values=True)):
+        # Without the text: it would show the token once more.
+        raise TransportURLError(
+            f"a token does not belong in a URL, where others can see it: put it into a file and write token-file=FILE, or into "
+            f"the environment variable {TOKEN_VARIABLE}"
+        )
+    found = _SERIAL_AND_BUS.fullmatch(parts.path)
+    if not parts.hostname or found is None:
+        raise TransportURLError(
+            f"{text!r}: write hosted://HEADEND/SERIAL or hosted://HEADEND/SERIAL/BUS, with the serial number of the master"
+        )
+    if parts.port == 0:
+        raise TransportURLError(f"{text!r}: port 0 is nobody's; ports are 1 to 65535")
+    endpoint = Endpoint(text, "hosted", parts.hostname, parts.port or DEFAULT_PORTS["hosted"])
+    endpoint = replace(endpoint, serial=found["serial"], bus=unquote(found["bus"] or ""))
+    endpoint = _with_settings(endpoint, parts.query)
+    if not endpoint.tls and endpoint.target not in _LOOPBACK:
+        raise TransportURLError(f"{text!r}: tls=off is for this machine only, {', '.join(_LOOPBACK)}")
+    return endpoint
 
 
 def _with_settings(endpoint: Endpoint, query: str) -> Endpoint:
@@ -109,7 +151,7 @@ def _with_settings(endpoint: Endpoint, query: str) -> Endpoint:
             raise TransportURLError(
                 f"{endpoint.text!r}: {name}= means nothing for {endpoint.kind}; known are {', '.join(known)}"
             )
-        changes[name] = _setting(endpoint.text, name, value)
+        changes[name.replace("-", "_")] = _setting(endpoint.text, name, value)
     if changes.get("key") and not changes.get("cert"):
         raise TransportURLError(f"{endpoint.text!r}: key= needs cert=, the certificate it belongs to")
     if changes.get("bundle") and changes.get("cert"):
@@ -126,7 +168,13 @@ def _setting(text: str, name: str, value: str) -> object:
                 f"{text!r}: parity is E (even, the standard's), N (none) or O (odd), not {value!r}"
             )
         return value.upper()
-    if name in ("dtr", "rts"):
+    if name == "minutes":
+        if not value.isascii() or not value.isdecimal() or not 1 <= int(value[:6]) <= LONGEST_MINUTES:
+            raise TransportURLError(f"{text!r}: minutes is 1 to {LONGEST_MINUTES}, not {value!r}")
+        return int(value)
+    if name == "reason" and (len(value) > LONGEST_REASON or not value.isprintable()):
+        raise TransportURLError(f"{text!r}: reason has at most {LONGEST_REASON} printable characters")
+    if name in ("dtr", "rts", "tls"):
         if value.lower() not in _SWITCH:
             raise TransportURLError(f"{text!r}: {name} is on or off, not {value!r}")
         return _SWITCH[value.lower()]
@@ -179,6 +227,10 @@ async def _open(endpoint: Endpoint, baud: int) -> Transport:
         from mbusio.transport.tcp import open_tcp
 
         return await open_tcp(name, endpoint.target, endpoint.port, baud=baud)
+    if endpoint.kind == "hosted":
+        from mbusio.transport.hosted import open_hosted
+
+        return await open_hosted(name, endpoint, baud=baud)
     if endpoint.kind == "tls":
         from mbusio.transport.bundle import passphrase_in_environment
         from mbusio.transport.tls import client_context, open_tls, trust_whoever_is_pinned
