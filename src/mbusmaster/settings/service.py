@@ -83,11 +83,13 @@ class SettingsService:
             given as a mapping, several sections (``buses``) only as a whole list.
         """
 
-        def changed(before: Settings) -> Settings:
-            tables = before.model_dump(mode="json")
-            return _checked(tables, assign(tables, changes))
+        return self._store_what(lambda before: _changed(before, changes))
 
-        return self._store_what(changed)
+    def preview(self, changes: Mapping[str, object]) -> tuple[Change, ...]:
+        """Give what `change` would, and store nothing; raise what it would."""
+        with self._lock:
+            before = self._in_the_file()
+        return differences(before, _changed(before, changes))
 
     def replace(self, settings: Settings) -> tuple[Change, ...]:
         """Restore settings from elsewhere, leaving what belongs to this machine as it is here (``of_machine`` in the schema)."""
@@ -185,6 +187,11 @@ def _in_force(running: Settings, stored: Settings) -> Settings:
         if (here := spot(path)) is not None and not here.needs_restart:
             put(tables, path, value)
     return Settings.model_validate(tables)
+
+
+def _changed(before: Settings, changes: Mapping[str, object]) -> Settings:
+    tables = before.model_dump(mode="json")
+    return _checked(tables, assign(tables, changes))
 
 
 def _checked(tables: Tables, problems: tuple[Problem, ...] = ()) -> Settings:

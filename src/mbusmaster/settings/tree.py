@@ -25,6 +25,7 @@ class Spot:
     """One place in the settings.
 
     :ivar node: JSON schema of it, references followed, the "or nothing" of an optional setting taken away.
+    :ivar fleet: whether a head-end may set it.
     """
 
     path: str
@@ -33,6 +34,7 @@ class Spot:
     optional: bool
     needs_restart: bool
     of_machine: bool
+    fleet: bool = False
 
     @property
     def is_setting(self) -> bool:
@@ -128,6 +130,7 @@ def _spot(path: str, node: Node, above: Spot) -> Spot:
         optional,
         needs_restart=above.needs_restart or node.get("needs_restart", False),
         of_machine=above.of_machine or node.get("of_machine", False),
+        fleet=bool(node.get("fleet", False)),
     )
 
 

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from mbusio.transport import parse_url
 from mbusmaster.settings.messages import Template, problem
 from mbusmaster.settings.sections.line import LineSettings
-from mbusmaster.settings.sections.parts import RESTART, Model, must_be, printable, refuse
+from mbusmaster.settings.sections.parts import FLEET_RESTART, RESTART, Model, must_be, printable, refuse
 
 Baud = Literal[300, 2400, 9600, 19200]
 
@@ -57,7 +57,7 @@ class BusSettings(Model):
         Field(
             title="Min. baud rate",
             description="The lowest rate that hosted readings and scans may use: low enough to reach every meter.",
-            json_schema_extra=RESTART,
+            json_schema_extra=FLEET_RESTART,
         ),
     ] = 300
     default_baud: Annotated[
@@ -65,7 +65,7 @@ class BusSettings(Model):
         Field(
             title="Default baud rate",
             description="Used for every local reading, and tried first by hosted readings.",
-            json_schema_extra=RESTART,
+            json_schema_extra=FLEET_RESTART,
         ),
     ] = 2400
     max_baud: Annotated[
@@ -73,7 +73,7 @@ class BusSettings(Model):
         Field(
             title="Max. baud rate",
             description="The highest rate that hosted readings and scans may use.",
-            json_schema_extra=RESTART,
+            json_schema_extra=FLEET_RESTART,
         ),
     ] = 19200
     timeout: Annotated[
@@ -83,7 +83,7 @@ class BusSettings(Model):
             description="How long a hosted reading or a scan waits for a meter that does not answer.",
             ge=1,
             le=3,
-            json_schema_extra=RESTART,
+            json_schema_extra=FLEET_RESTART,
         ),
     ] = 2
     retries: Annotated[
@@ -93,7 +93,7 @@ class BusSettings(Model):
             description="How often a hosted reading or a scan asks again before it tries another baud rate.",
             ge=1,
             le=3,
-            json_schema_extra=RESTART,
+            json_schema_extra=FLEET_RESTART,
         ),
     ] = 3
     allow_writes: Annotated[
@@ -119,7 +119,7 @@ class BusSettings(Model):
             description="How long the bus stays reserved for the next request of an unfinished conversation while others wait.",
             ge=0.05,
             le=5,
-            json_schema_extra=RESTART,
+            json_schema_extra=FLEET_RESTART,
         ),
     ] = 0.5
     lease: Annotated[
@@ -129,7 +129,7 @@ class BusSettings(Model):
             description="How long a client's selection and its place in a reading of several telegrams are kept for it.",
             ge=1,
             le=60,
-            json_schema_extra=RESTART,
+            json_schema_extra=FLEET_RESTART,
         ),
     ] = 10.0
     lease_limit: Annotated[
@@ -139,7 +139,7 @@ class BusSettings(Model):
             description="After this time the others get their turn, finished or not; rates below 2400 get more in proportion.",
             ge=2,
             le=300,
-            json_schema_extra=RESTART,
+            json_schema_extra=FLEET_RESTART,
         ),
     ] = 30.0
     line: Annotated[

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from mbusmaster.settings.messages import Template, problem
 from mbusmaster.settings.sections.parts import (
+    FLEET_RESTART,
     MACHINE,
     RESTART,
     Device,
@@ -92,7 +93,7 @@ class SecuredTcpSettings(_ListenerSettings):
         Field(
             title="Enable secured TCP at Port",
             description="Encrypted, and only for clients whose certificate this master trusts.",
-            json_schema_extra=RESTART,
+            json_schema_extra=FLEET_RESTART,
         ),
     ] = True
     port: Annotated[int, port_field("TCP port of the secured channel; 0 takes any free one.")] = 1445
@@ -175,7 +176,7 @@ class ChannelsSettings(Model):
         Field(
             title="Secure communication only",
             description="While this is on, unsecured TCP and RFC 2217 cannot be switched on.",
-            json_schema_extra=RESTART,
+            json_schema_extra=FLEET_RESTART,
         ),
     ] = False
     secured_tcp: SecuredTcpSettings = Field(default=SecuredTcpSettings(), title="Secured TCP")
@@ -187,7 +188,7 @@ class ChannelsSettings(Model):
         Field(
             title="Announce on the network",
             description="Lets programs find this master by mDNS, as mbus discover does.",
-            json_schema_extra=RESTART,
+            json_schema_extra=FLEET_RESTART,
         ),
     ] = True
 

@@ -20,6 +20,9 @@ from mbusmaster.settings.messages import Problem, Template, problem
 RESTART: dict[str, Any] = {"needs_restart": True}
 MACHINE: dict[str, Any] = {"needs_restart": True, "of_machine": True}
 """Belongs to this machine: a restored configuration leaves it as it is here."""
+FLEET: dict[str, Any] = {"fleet": True}
+FLEET_RESTART: dict[str, Any] = {**RESTART, **FLEET}
+"""The head-end may set it: nothing that could cut the master off, let somebody in, or is another one at each master."""
 _LONGEST_PATH: Final = 255
 _LONGEST_ADDRESS: Final = 64
 

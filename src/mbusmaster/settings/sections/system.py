@@ -8,6 +8,8 @@ from pydantic import Field
 
 from mbusmaster.settings.messages import Template
 from mbusmaster.settings.sections.parts import (
+    FLEET,
+    FLEET_RESTART,
     MACHINE,
     RESTART,
     Device,
@@ -46,6 +48,7 @@ class HostingSettings(Model):
             description="Readings that the head-end has are kept so long, so that it can ask for them again.",
             ge=1,
             le=3650,
+            json_schema_extra=FLEET,
         ),
     ] = 90
     history_size: Annotated[
@@ -55,6 +58,7 @@ class HostingSettings(Model):
             description="On the disk, for those that wait and for the history; the history goes first when it is used up.",
             ge=8,
             le=65536,
+            json_schema_extra=FLEET,
         ),
     ] = 256
     allow_tunnel: Annotated[
@@ -73,6 +77,20 @@ class HostingSettings(Model):
             le=1440,
         ),
     ] = 60
+    allow_updates: Annotated[
+        bool,
+        Field(
+            title="Updates from the head-end",
+            description="Lets the head-end say when a release that it offers is installed.",
+        ),
+    ] = True
+    allow_settings: Annotated[
+        bool,
+        Field(
+            title="Settings from the head-end",
+            description="Lets the head-end set a few settings, such as time servers and timeouts; never network or passwords.",
+        ),
+    ] = True
 
 
 class TimeSource(StrEnum):
@@ -88,7 +106,11 @@ class TimeSettings(Model):
 
     source: Annotated[
         TimeSource,
-        Field(title="Time", description="One of: use PC time, use time server, set time manually."),
+        Field(
+            title="Time",
+            description="One of: use PC time, use time server, set time manually.",
+            json_schema_extra=FLEET,
+        ),
     ] = TimeSource.SERVER
     server: Annotated[
         str | None,
@@ -97,7 +119,7 @@ class TimeSettings(Model):
             description="Name or address of an NTS server; empty is the standard server.",
             max_length=253,
             pattern=r"^[A-Za-z0-9]([A-Za-z0-9.:\-]*[A-Za-z0-9])?$",
-            json_schema_extra=must_be(Template.HOST_NAME),
+            json_schema_extra=must_be(Template.HOST_NAME, FLEET),
         ),
     ] = None
     standard_server: Annotated[
@@ -107,7 +129,7 @@ class TimeSettings(Model):
             description="The NTS server where none is named.",
             max_length=253,
             pattern=r"^[A-Za-z0-9]([A-Za-z0-9.:\-]*[A-Za-z0-9])?$",
-            json_schema_extra=must_be(Template.HOST_NAME),
+            json_schema_extra=must_be(Template.HOST_NAME, FLEET),
         ),
     ] = "nts.ready.kamstrup.com"
 
@@ -117,7 +139,11 @@ class FirmwareSettings(Model):
 
     automatic: Annotated[
         bool,
-        Field(title="Automatic update", description="Whenever the update server can be reached."),
+        Field(
+            title="Automatic update",
+            description="Whenever the update server can be reached.",
+            json_schema_extra=FLEET,
+        ),
     ] = True
     server: Annotated[
         str | None,
@@ -198,13 +224,21 @@ class WebSettings(Model):
     idle_minutes: Annotated[
         int,
         Field(
-            title="Idle end [minutes]", description="A login ends after so long without use.", ge=1, le=1440
+            title="Idle end [minutes]",
+            description="A login ends after so long without use.",
+            ge=1,
+            le=1440,
+            json_schema_extra=FLEET,
         ),
     ] = 30
     longest_hours: Annotated[
         int,
         Field(
-            title="Longest login [hours]", description="A login ends after so long in any case.", ge=1, le=168
+            title="Longest login [hours]",
+            description="A login ends after so long in any case.",
+            ge=1,
+            le=168,
+            json_schema_extra=FLEET,
         ),
     ] = 12
 
@@ -255,7 +289,7 @@ class LogSettings(Model):
         Field(
             title="Level",
             description="Least weight of a message that is logged.",
-            json_schema_extra=RESTART,
+            json_schema_extra=FLEET_RESTART,
         ),
     ] = "info"
     system_size: Annotated[
@@ -265,7 +299,7 @@ class LogSettings(Model):
             description="Kept on the disk; 0: the last messages in memory only.",
             ge=0,
             le=256,
-            json_schema_extra=RESTART,
+            json_schema_extra=FLEET_RESTART,
         ),
     ] = 4
     debug_size: Annotated[
@@ -275,7 +309,7 @@ class LogSettings(Model):
             description="Kept on the disk while it is recorded; 0: the last messages in memory only.",
             ge=0,
             le=256,
-            json_schema_extra=RESTART,
+            json_schema_extra=FLEET_RESTART,
         ),
     ] = 8
     trace_size: Annotated[
@@ -285,6 +319,6 @@ class LogSettings(Model):
             description="Kept on the disk while it is recorded; 0: none can be recorded.",
             ge=0,
             le=256,
-            json_schema_extra=RESTART,
+            json_schema_extra=FLEET_RESTART,
         ),
     ] = 8
