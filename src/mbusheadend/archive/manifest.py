@@ -1,6 +1,7 @@
 """What a month has: written last, in one; what it does not name is not there."""
 
 from datetime import datetime
+from importlib import metadata
 from typing import Annotated, Final, Self
 
 from pydantic import (
@@ -87,13 +88,7 @@ class Manifest(_Part):
 
     @classmethod
     def of(
-        cls,
-        tenant: str,
-        month: Month,
-        version: int,
-        files: tuple[ArchivedFile, ...],
-        made: datetime,
-        software: str,
+        cls, tenant: str, month: Month, version: int, files: tuple[ArchivedFile, ...], made: datetime
     ) -> Self:
         """Make the manifest of a month with these files."""
         return cls(
@@ -102,7 +97,7 @@ class Manifest(_Part):
             month=month.month,
             version=version,
             made=made,
-            software=software,
+            software=_software(),
             readings=sum(one.readings for one in files),
             records=sum(one.records for one in files),
             first=min((one.first for one in files), default=None),
@@ -131,10 +126,17 @@ class Manifest(_Part):
         return f"{self.folder}/{file.name}"
 
 
+def _software() -> str:
+    try:
+        return metadata.version("mbusmaster")
+    except metadata.PackageNotFoundError:
+        return "unknown"
+
+
 def folder_of(tenant: str, month: Month | None = None) -> str:
     """Give the folder of a tenant, or of a month of it."""
     folder = f"{ROOT}/tenant={tenant}"
-    return folder if month is None else f"{folder}/year={month.year:04d}/month={month.month:02d}"
+    return folder if month is None else f"{folder}/year={month.year}/month={month.month}"
 
 
 def load_manifest(place: Place, tenant: str, month: Month) -> Manifest | None:
@@ -166,5 +168,6 @@ def months_in(place: Place, tenant: str) -> tuple[Month, ...]:
         parts = name.split("/")
         if parts[-1] == NAME and len(parts) == 5:
             year, month = parts[2].removeprefix("year="), parts[3].removeprefix("month=")
-            found.append(Month.from_text(f"{year}-{month}"))
+            if year.isdecimal() and month.isdecimal() and 1 <= int(month) <= 12:
+                found.append(Month(int(year), int(month)))
     return tuple(sorted(found))

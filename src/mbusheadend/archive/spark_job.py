@@ -9,7 +9,6 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
@@ -89,16 +88,7 @@ def _seal(target: Place, manifests: Iterable[Manifest], made: Iterable[tuple[Mon
         files[month].append(file)
     for one in manifests:
         there = tuple(sorted(files[one.of_month], key=lambda file: (file.added, file.name)))
-        save_manifest(
-            target, Manifest.of(one.tenant, one.of_month, one.version, there, datetime.now(UTC), _software())
-        )
-
-
-def _software() -> str:
-    try:
-        return version("mbusmaster")
-    except PackageNotFoundError:
-        return "unknown"
+        save_manifest(target, Manifest.of(one.tenant, one.of_month, one.version, there, datetime.now(UTC)))
 
 
 def _keys(path: Path | None) -> Keys:

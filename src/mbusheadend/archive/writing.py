@@ -7,7 +7,6 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
-from importlib.metadata import version as version_of
 
 from mbusheadend.archive.checking import check_file, not_there, pages_of, unnamed_files
 from mbusheadend.archive.errors import ArchiveError
@@ -102,8 +101,7 @@ class MonthWriter:
         self, month: Month, number: int, before: tuple[ArchivedFile, ...], new: tuple[ArchivedFile, ...]
     ) -> Manifest:
         """Read back what was written, and say then that it is there."""
-        software = version_of("mbusmaster")
-        manifest = Manifest.of(self._tenant, month, number, (*before, *new), self._now(), software)
+        manifest = Manifest.of(self._tenant, month, number, (*before, *new), self._now())
         for file in new:
             await asyncio.to_thread(check_file, self._place, manifest.path(file), file)
         await asyncio.to_thread(save_manifest, self._place, manifest)
