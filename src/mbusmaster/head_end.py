@@ -18,6 +18,7 @@ from mbushosting.firmware import FIRMWARE
 from mbusmaster.bus.engine import BusEngine
 from mbusmaster.bus.health import BusState
 from mbusmaster.bus.writes import WriteSeen
+from mbusmaster.channels.tunnel import TunnelClients
 from mbusmaster.hosting.credentials import FOLDER, Credentials, CredentialsError, Enrolled
 from mbusmaster.hosting.errors import HostingFileError
 from mbusmaster.hosting.places import Place, PlaceError, Proxy, read_proxy
@@ -42,6 +43,7 @@ from mbusweb.texts import Text, mark
 if TYPE_CHECKING:
     from mbusmaster.hosting.report import Listed, Sources
     from mbusmaster.hosting.service import Hosting
+    from mbusmaster.hosting.tunnels import Tunnels
 
 LOOK_SECONDS: Final = 3.0
 """Between two looks at the credentials: the command writes them."""
@@ -101,6 +103,7 @@ class HostedByHeadEnd:
         self._credentials = Credentials(self._folder)
         self._seen = _who(self._enrolled())
         self._hosting: Hosting | None = None
+        self._tunnels: Tunnels | None = None
         self._stirred = asyncio.Event()
         self._changing = asyncio.Lock()
 
@@ -115,6 +118,8 @@ class HostedByHeadEnd:
         else:
             reason = Text(OFF) if not enabled else enrolment.text if not is_enrolled else Text(CLOSED)
             stands = replace(stands, on=False, reached=False, reason=reason)
+        if self._tunnels is not None:
+            stands = replace(stands, tunnels=self._tunnels.seen)
         status = OperationalStatus.HOSTED if enabled and is_enrolled else OperationalStatus.LOCAL
         return HostedState(status, enrolment, stands)
 
@@ -135,6 +140,8 @@ class HostedByHeadEnd:
     def look(self) -> None:
         """Settings or users have changed, or there is a network again."""
         self._stirred.set()
+        if self._tunnels is not None:
+            self._tunnels.review()
         if self._hosting is not None:
             self._hosting.look()
 
@@ -173,6 +180,10 @@ class HostedByHeadEnd:
             self._seen = None
         self._changed()
         return was_there
+
+    def end_tunnel(self, id: str, who: str) -> bool:
+        """End a tunnel; tell whether it was open."""
+        return self._tunnels is not None and self._tunnels.end(id, who)
 
     async def note_users_reset(self) -> None:
         """All users were removed at the device: a head-end that has taken this master in is told, later where it is off."""
@@ -242,24 +253,30 @@ class HostedByHeadEnd:
     async def _begin(self) -> None:
         """Work until the master is known to its head-end by another serial number."""
         await asyncio.to_thread(_load)
+        from mbushosting.contact import CommandKind
         from mbusmaster.hosting.link import HeadEnd
         from mbusmaster.hosting.service import Hosting
+        from mbusmaster.hosting.tunnels import Tunnels, Way
 
         around = self._around
         serial = self._serial_number()
         head_end = HeadEnd(self._credentials, lambda: around.hosting.proxy, around.now)
+        clients = TunnelClients(around.engines)
+        tunnels = Tunnels(Way(head_end.dial, clients, lambda: around.hosting, around.record, around.now))
+        sources = _sources(around, serial, self._started, self._authority)
         hosting = Hosting(
             self._state,
             around.engines,
             head_end,
-            _sources(around, serial, self._started, self._authority),
+            replace(sources, tunnel=lambda: str(tunnels.offer)),
             settings=lambda: around.hosting,
             is_on=lambda: self._is_on() and self._serial_number() == serial,
             clock=around.now,
             round_ended=self._note_round,
+            errands={CommandKind.TUNNEL: tunnels.do},
         )
         working = asyncio.create_task(hosting.run(), name="hosted reading")
-        self._hosting = hosting
+        self._hosting, self._tunnels = hosting, tunnels
         try:
             while self._serial_number() == serial and not working.done():
                 stirred = asyncio.ensure_future(self._stirred.wait())
@@ -267,7 +284,7 @@ class HostedByHeadEnd:
                 stirred.cancel()
                 self._stirred.clear()
         finally:
-            self._hosting = None
+            self._hosting = self._tunnels = None
             working.cancel()
             await asyncio.wait({working})
             head_end.close()
