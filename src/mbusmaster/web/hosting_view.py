@@ -37,6 +37,18 @@ class ShownRound:
 
 
 @dataclass(frozen=True, slots=True)
+class ShownTunnel:
+    """Somebody who reads a bus by way of the head-end."""
+
+    id: str
+    who: str
+    source: str
+    bus: str
+    reason: str
+    since: str
+
+
+@dataclass(frozen=True, slots=True)
 class ShownHosting:
     """What the page shows.
 
@@ -51,6 +63,7 @@ class ShownHosting:
     alarms: tuple[str, ...]
     schedules: tuple[ShownSchedule, ...]
     rounds: tuple[ShownRound, ...]
+    tunnels: tuple[ShownTunnel, ...]
     is_enrolled: bool
 
 
@@ -64,6 +77,10 @@ def shown_hosting(state: HostedState) -> ShownHosting:
         alarms=tuple(said(text) for text in work.alarms),
         schedules=tuple(_schedule(plan) for plan in work.plans),
         rounds=tuple(_round(done) for done in work.rounds),
+        tunnels=tuple(
+            ShownTunnel(one.id, one.who, one.source, one.bus, one.reason, format_datetime(one.since))
+            for one in work.tunnels
+        ),
         is_enrolled=state.enrolment.standing is not Standing.NONE,
     )
 

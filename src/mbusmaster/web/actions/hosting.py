@@ -28,5 +28,13 @@ async def leave(services: Services, who: Actor) -> bool:
     return was_there
 
 
+def end_tunnel(services: Services, who: Actor, id: str) -> bool:
+    """End a tunnel; tell whether it was open."""
+    was_open = services.hosted.end_tunnel(id, who.user or who.source)
+    if was_open:
+        _record(services, who, f"ended {id}")
+    return was_open
+
+
 def _record(services: Services, who: Actor, detail: str) -> None:
     services.audit.record(AuditKind.HOSTING, who=who.user, source=who.source, detail=detail)

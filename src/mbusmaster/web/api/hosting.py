@@ -59,6 +59,17 @@ class Round(Answer):
     resets: int
 
 
+class Tunnel(Answer):
+    """Somebody who reads a bus by way of the head-end; who, from where and why is the head-end's word."""
+
+    id: str
+    who: str
+    source: str
+    bus: str
+    reason: str
+    since: datetime
+
+
 class Hosting(Answer):
     """How hosted reading goes; `readings` is null where nobody has looked since the gateway started."""
 
@@ -75,6 +86,7 @@ class Hosting(Answer):
     alarms: tuple[str, ...]
     schedules: tuple[ReadingSchedule, ...]
     rounds: tuple[Round, ...]
+    tunnels: tuple[Tunnel, ...]
 
 
 class Enrolment(Given):
@@ -118,6 +130,11 @@ def router(services: Services) -> APIRouter:
         except SaidError as error:
             return _refusal(error)
 
+    @routes.delete("/hosting/tunnels/{id}", status_code=204, response_class=Response, responses=declared(404))
+    async def end_tunnel(id: str, calling: Calling) -> Response:
+        """End a tunnel."""
+        return Response(status_code=204) if actions.end_tunnel(services, calling, id) else problem(404)
+
     return routes
 
 
@@ -158,6 +175,7 @@ def _hosting(state: HostedState) -> Hosting:
         alarms=tuple(said(text) for text in work.alarms),
         schedules=tuple(_schedule(plan) for plan in work.plans),
         rounds=tuple(Round.of(done) for done in work.rounds),
+        tunnels=tuple(Tunnel.of(one) for one in work.tunnels),
     )
 
 

@@ -23,6 +23,7 @@ from mbusweb.render import ask, flash, go_to, page, renderer_of
 PATH: Final = "/configuration/hosting"
 ENROL: Final = f"{PATH}/enrol"
 LEAVE: Final = f"{PATH}/leave"
+END_TUNNEL: Final = f"{PATH}/tunnels/{{id}}/end"
 EVENTS: Final = f"{PATH}/events"
 SECTION: Final = "hosting"
 PART: Final = "parts/hosting_state.html"
@@ -79,6 +80,25 @@ def router(services: Services) -> APIRouter:
                 flash(request, "success", _("This master is enrolled at no head-end any more."))
         except SaidError as error:
             flash(request, "error", said(error.text))
+        return go_to(request, PATH)
+
+    @routes.get(END_TUNNEL)
+    async def ask_end(request: Request, id: str) -> Response:
+        return ask(
+            request,
+            title=_("End this tunnel?"),
+            question=_("Who reads through it hears that it was ended here, and can open another one."),
+            yes=_("End the tunnel"),
+            path_yes=END_TUNNEL.format(id=id),
+            path_no=PATH,
+        )
+
+    @routes.post(END_TUNNEL)
+    async def end(request: Request, id: str, who: Asking) -> Response:
+        if actions.end_tunnel(services, who, id):
+            flash(request, "success", _("The tunnel was ended."))
+        else:
+            flash(request, "warning", _("It had ended already."))
         return go_to(request, PATH)
 
     @routes.get(EVENTS)
