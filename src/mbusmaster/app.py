@@ -25,7 +25,7 @@ from mbusmaster.channels.rfc2217 import Rfc2217Channel
 from mbusmaster.channels.secured_tcp import SecuredTcpChannel
 from mbusmaster.channels.serial_port import SerialPortChannel
 from mbusmaster.channels.trust import ServerNames, open_trust, repair_trust
-from mbusmaster.head_end import HostedByHeadEnd, Surroundings
+from mbusmaster.head_end import HostedByHeadEnd, Ordered, Surroundings
 from mbusmaster.helper.client import Helper
 from mbusmaster.machine import Clock, Machine, Wishes, machine_of, start_clock
 from mbusmaster.meterlist import MeterList, Scanner
@@ -204,6 +204,7 @@ class Master:
                 problems=self._problems,
                 record=record,
                 head_end_changed=self._machine.head_end_changed,
+                orders=Ordered(self._settings, self._machine.update, self.restart.request, self._is_quiet),
             ),
         )
 

@@ -34,13 +34,16 @@ from mbusmaster.hosting.state import (
 from mbusmaster.meterlist import MeterList
 from mbusmaster.settings import Settings
 from mbusmaster.settings.sections.system import HostingSettings
+from mbusmaster.settings.service import SettingsService
 from mbusmaster.system.clock import ClockBelief
 from mbusmaster.system.identity import Identity
 from mbusmaster.system.leds import PanelState
+from mbusmaster.system.update import UpdateService
 from mbusmaster.system.update_source import NOBODY, UpdateSource
 from mbusweb.texts import Text, mark
 
 if TYPE_CHECKING:
+    from mbusmaster.hosting.errands import Errands
     from mbusmaster.hosting.report import Listed, Sources
     from mbusmaster.hosting.service import Hosting
     from mbusmaster.hosting.tunnels import Tunnels
@@ -48,12 +51,27 @@ if TYPE_CHECKING:
 LOOK_SECONDS: Final = 3.0
 """Between two looks at the credentials: the command writes them."""
 AGAIN: Final = 30.0
+RESTART_SECONDS: Final = 15.0
+"""For the head-end to hear what became of settings before the gateway restarts with them."""
 OFF: Final = mark("Hosting is switched off.")
 CLOSED: Final = mark("Nothing leaves this master before its first user is made.")
 
 _NO_WAY: Final = Proxy("", 0)
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """What a head-end may set and install here, beside reading.
+
+    :ivar restart: ends and starts the gateway; takes why.
+    """
+
+    settings: SettingsService
+    update: UpdateService
+    restart: Callable[[str], None]
+    is_quiet: Callable[[], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +85,7 @@ class Surroundings:
     :ivar problems: of the rest of the master, in English.
     :ivar record: writes into the audit log: what, and where it came from.
     :ivar head_end_changed: is called when this master was taken in, or has left.
+    :ivar orders: what else a head-end may want; None where nothing.
     """
 
     settings: Callable[[], Settings]
@@ -82,6 +101,7 @@ class Surroundings:
     problems: Callable[[], Iterable[str]]
     record: Callable[[str, str], None]
     head_end_changed: Callable[[], None] = lambda: None
+    orders: Ordered | None = None
 
     @property
     def hosting(self) -> HostingSettings:
@@ -261,19 +281,20 @@ class HostedByHeadEnd:
         around = self._around
         serial = self._serial_number()
         head_end = HeadEnd(self._credentials, lambda: around.hosting.proxy, around.now)
+        sources, errands = _with_orders(_sources(around, serial, self._started, self._authority), around)
         clients = TunnelClients(around.engines)
         tunnels = Tunnels(Way(head_end.dial, clients, lambda: around.hosting, around.record, around.now))
-        sources = _sources(around, serial, self._started, self._authority)
+        sources = replace(sources, tunnel=lambda: str(tunnels.offer))
         hosting = Hosting(
             self._state,
             around.engines,
             head_end,
-            replace(sources, tunnel=lambda: str(tunnels.offer)),
+            sources,
             settings=lambda: around.hosting,
             is_on=lambda: self._is_on() and self._serial_number() == serial,
             clock=around.now,
             round_ended=self._note_round,
-            errands={CommandKind.TUNNEL: tunnels.do},
+            errands={**errands, CommandKind.TUNNEL: tunnels.do},
         )
         working = asyncio.create_task(hosting.run(), name="hosted reading")
         self._hosting, self._tunnels = hosting, tunnels
@@ -358,6 +379,37 @@ def _sources(around: Surroundings, serial: str, started: datetime, authority: Ca
         alarms=lambda: _alarms(around),
         authority=authority,
     )
+
+
+def _with_orders(sources: "Sources", around: Surroundings) -> "tuple[Sources, Errands]":
+    """Give what does orders beside reading, and let the head-end know of it."""
+    if around.orders is None:
+        return sources, {}
+    from mbushosting.contact import CommandKind
+    from mbusmaster.ordered_settings import OrderedSettings
+    from mbusmaster.ordered_update import OrderedUpdate
+
+    def record(what: str) -> None:
+        around.record(what, "head-end")
+
+    def restart(why: str) -> None:
+        loop.call_later(RESTART_SECONDS, parts.restart, why)
+
+    parts, loop = around.orders, asyncio.get_running_loop()
+    settings = OrderedSettings(
+        parts.settings,
+        restart=restart,
+        record=record,
+    )
+    update = OrderedUpdate(
+        parts.update,
+        is_allowed=lambda: around.hosting.allow_updates,
+        is_quiet=parts.is_quiet,
+        now=around.now,
+        record=record,
+    )
+    told = replace(sources, updates=lambda: update.willing, settings=lambda: settings.willing)
+    return told, {CommandKind.SETTINGS: settings.do, CommandKind.UPDATE: update.do}
 
 
 def _listed(meters: MeterList) -> "list[Listed]":
