@@ -38,6 +38,10 @@ class ChangesHere:
             if not left:
                 del self._watchers[serial]
 
+    def watched(self) -> tuple[str, ...]:
+        """Give the masters that somebody watches."""
+        return tuple(self._watchers)
+
     def tell(self, serials: Iterable[str]) -> None:
         """See `Changes.tell`."""
         for serial in serials:

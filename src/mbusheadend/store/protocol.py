@@ -23,6 +23,7 @@ from mbusheadend.store.fleet import (
     StoredCommand,
     StoredSchedule,
 )
+from mbusheadend.store.leases import Leases
 from mbusheadend.store.local import Locals
 from mbusheadend.store.readings import (
     Completeness,
@@ -297,6 +298,7 @@ class Store(
     Browsing,
     Viewing,
     Locals,
+    Leases,
     Archiving,
     Protocol,
 ):

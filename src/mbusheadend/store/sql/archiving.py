@@ -108,12 +108,14 @@ class SqlArchiving:
 
         def work(connection: Connection) -> int:
             rows: dict[bytes, tuple[Any, ...]] = {}
-            number = connection.execute("SELECT coalesce(max(number), 0) FROM reading").fetchone()[0]
+            number = connection.numbers_for(len(pieces))
+            self._taker.bases.begin()
             for one in pieces:
                 id = bytes.fromhex(one.reading.id)
                 if id not in rows and owner_of(connection, id) is None:
-                    rows[id] = self._row(connection, one, (number + len(rows) + 1, id), arrived)
+                    rows[id] = self._row(connection, one, (number + len(rows), id), arrived)
             insert(connection, rows.values(), arrived)
+            self._taker.bases.settle(connection)
             return len(rows)
 
         return await self._database.write(work)

@@ -48,26 +48,7 @@ class SqlArrivals:
         """See the protocol."""
         wanted = stored(moment)
 
-        def work(connection: Connection) -> int:
-            # Readings are numbered as they come, so the time of coming can be searched for.
-            ends = connection.execute(
-                "SELECT coalesce(min(number), 1) - 1, coalesce(max(number), 0) FROM reading"
-            )
-            low: int
-            low, high = ends.fetchone()
-            while low < high:
-                middle = (low + high + 1) // 2
-                row = connection.execute(
-                    "SELECT number, taken + received FROM reading WHERE number <= ? ORDER BY number DESC LIMIT 1",
-                    (middle,),
-                ).fetchone()
-                if row is None or row[1] < wanted:
-                    low = middle
-                else:
-                    high = row[0] - 1
-            return max(0, low)
-
-        return await self._database.read(work)
+        return await self._database.read(lambda connection: number_before(connection, wanted))
 
     async def came(self, after: int, since: datetime, limit: int = 50_000) -> tuple[tuple[Came, ...], int]:
         """See the protocol."""
@@ -138,6 +119,27 @@ class SqlArrivals:
             return tuple(_brought(one) for one in last.values())
 
         return await self._database.read(work)
+
+
+def number_before(connection: Connection, moment: int) -> int:
+    """Give the number of the last reading that came before a moment, 0 where there is none.
+
+    Readings are numbered as they come, so the time of coming can be searched for.
+    """
+    ends = connection.execute("SELECT coalesce(min(number), 1) - 1, coalesce(max(number), 0) FROM reading")
+    low: int
+    low, high = ends.fetchone()
+    while low < high:
+        middle = (low + high + 1) // 2
+        row = connection.execute(
+            "SELECT number, taken + received FROM reading WHERE number <= ? ORDER BY number DESC LIMIT 1",
+            (middle,),
+        ).fetchone()
+        if row is None or row[1] < moment:
+            low = middle
+        else:
+            high = row[0] - 1
+    return max(0, low)
 
 
 def _expected(row: Row) -> Expected:

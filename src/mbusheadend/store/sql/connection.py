@@ -63,6 +63,9 @@ class Connection(Protocol):
     def executemany(self, statement: str, rows: Iterable[Sequence[Any]]) -> Result:
         """Do one statement for each row of parameters."""
 
+    def numbers_for(self, count: int) -> int:
+        """Give the first of as many numbers, one after the other, for readings that come now."""
+
     def readings_of(
         self, meter: int, since: int, until: int, *, after: Cursor | None = None, backwards: bool = False
     ) -> Iterator[Row]:

@@ -56,20 +56,21 @@ class Taker:
         self.words = Words()
         self.layouts = LayoutBook()
         self.bases = Bases()
-        self._owners = Owners()
+        self.owners = Owners()
 
     def clear(self) -> None:
         """Forget what may have been undone."""
-        for part in (self.words, self.layouts, self.bases, self._owners):
+        for part in (self.words, self.layouts, self.bases, self.owners):
             part.clear()
 
     def take(self, connection: Connection, batch: Batch, received: datetime) -> Receipt:
-        """Store a batch within a transaction."""
+        """Store a batch within a transaction, in which nothing else is stored."""
         master = find_master(connection, batch.serial_number)
         arrived = stored(received)
-        number: int = connection.execute("SELECT coalesce(max(number), 0) FROM reading").fetchone()[0]
+        number = connection.numbers_for(len(batch.readings))
         rows: dict[bytes, tuple[Any, ...]] = {}
         refused: dict[str, str] = {}
+        self.bases.begin()
         for reading in batch.readings:
             id = bytes.fromhex(reading.id)
             owner = master["id"] if id in rows else owner_of(connection, id)
@@ -77,10 +78,11 @@ class Taker:
                 refused[reading.id] = NOT_OURS
             elif owner is None:
                 try:
-                    rows[id] = self._row(connection, master, reading, (number + len(rows) + 1, id, arrived))
+                    rows[id] = self._row(connection, master, reading, (number + len(rows), id, arrived))
                 except ForeignError as error:
-                    _put_aside(connection, master["id"], reading, arrived, str(error))
+                    put_aside(connection, master["id"], reading, arrived, str(error))
         insert(connection, rows.values(), arrived)
+        self.bases.settle(connection)
         receipted = dict.fromkeys(reading.id for reading in batch.readings if reading.id not in refused)
         return Receipt(stored=tuple(receipted), refused=refused)
 
@@ -93,7 +95,7 @@ class Taker:
     ) -> tuple[Any, ...]:
         number, id, arrived = key
         taken = stored(reading.taken)
-        meter = self._owners.owner(connection, master, reading, taken)
+        meter = self.owners.owner(connection, master, reading, taken)
         raw = self.bases.pack(connection, meter, reading.telegrams, number) if reading.telegrams else None
         return (
             number,
@@ -142,10 +144,11 @@ def owner_of(connection: Connection, id: bytes) -> int | None:
     return None if row is None else row["master"]
 
 
-def _put_aside(connection: Connection, master: int, reading: Reading, arrived: int, reason: str) -> None:
+def put_aside(connection: Connection, master: int, reading: Reading, arrived: int, reason: str) -> None:
+    """Keep a reading of a meter that was not asked, for a person to look at."""
     body = zlib.compress(reading.model_dump_json().encode())
     connection.execute(
-        "INSERT INTO quarantine (id, master, received, reason, body) VALUES (?, ?, ?, ?, ?)",
+        "INSERT INTO quarantine (id, master, received, reason, body) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
         (bytes.fromhex(reading.id), master, arrived, reason, body),
     )
 

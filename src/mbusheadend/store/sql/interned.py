@@ -1,13 +1,14 @@
 """What many rows have in common and is kept once: words, layouts, bases; with what was used last in memory."""
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from typing import Any, Final, Generic, TypeVar
 
 from mbusheadend.decoding.errors import PackedError
 from mbusheadend.decoding.raw import pack_frame
 from mbusheadend.decoding.registers import Form, Layout, layout_of, layout_of_form, layout_text
 from mbusheadend.decoding.telegrams import INLINE
-from mbusheadend.store.sql.connection import Connection
+from mbusheadend.store.sql.connection import Connection, numbers
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -39,6 +40,10 @@ class Recent(Generic[K, V]):
         if len(self._items) > self._bound:
             self._items.popitem(last=False)
         return value
+
+    def drop(self, key: K) -> None:
+        """Forget one."""
+        self._items.pop(key, None)
 
     def clear(self) -> None:
         """Forget everything."""
@@ -100,6 +105,14 @@ class LayoutBook:
         self._made.put(self._meter, made + 1)
         return self._numbers.put(form, _interned(self._connection, "layout", "body", text))
 
+    def prepare(self, connection: Connection, meters: Iterable[int]) -> None:
+        """Remember with one statement which layouts many meters have."""
+        rows = connection.execute(
+            "SELECT meter, layout FROM meter_layout WHERE meter IN numbers(?)", (numbers(meters),)
+        )
+        for row in rows:
+            self._used.put((row["meter"], row["layout"]), True)
+
     def clear(self) -> None:
         """Forget what may have been undone."""
         self._numbers.clear()
@@ -107,10 +120,38 @@ class LayoutBook:
 
 
 class Bases:
-    """Bases of raw telegrams. For one thread."""
+    """Bases of raw telegrams. For one thread.
+
+    :ivar used: numbers of bases by which readings were packed since `begin`.
+    :ivar superseded: of these the ones in whose place another one has come, each behind the reading that was its last.
+    """
 
     def __init__(self) -> None:
         self._known: Recent[tuple[int, int, int], _Base] = Recent(KEPT_BASES)
+        self.used: dict[int, tuple[int, int, int]] = {}
+        self.superseded: list[tuple[int, int]] = []
+
+    def begin(self) -> None:
+        """Begin with the readings of another transaction."""
+        self.used, self.superseded = {}, []
+
+    def settle(self, connection: Connection) -> None:
+        """Note which ones serve no new readings any more."""
+        connection.executemany("UPDATE base SET superseded = ? WHERE id = ?", self.superseded)
+
+    def prepare(self, connection: Connection, meters: Iterable[int]) -> None:
+        """Remember the bases of many meters with one statement."""
+        rows = connection.execute(
+            "SELECT id, meter, place, frame FROM base WHERE superseded IS NULL AND meter IN numbers(?)",
+            (numbers(meters),),
+        )
+        for row in rows:
+            self._known.put((row["meter"], row["place"], len(row["frame"])), _Base(row["id"], row["frame"]))
+
+    def forget(self, used: Iterable[int]) -> None:
+        """Forget some of those that were used."""
+        for number in used:
+            self._known.drop(self.used[number])
 
     def pack(
         self, connection: Connection, meter: int, frames: tuple[bytes, ...], reading: int
@@ -121,9 +162,10 @@ class Bases:
             key = (meter, place, len(frame))
             base = self._known.get(key) or self._known.put(key, _base(connection, key, frame))
             base.served += 1
+            self.used[base.number] = key
             differing = pack_frame(frame, base.frame, base.number, packed)
             if 2 * differing > len(frame) and base.served > RENEWAL:
-                connection.execute("UPDATE base SET superseded = ? WHERE id = ?", (reading, base.number))
+                self.superseded.append((reading, base.number))
                 self._known.put(key, _new_base(connection, key, frame))
         return bytes(packed) or None
 

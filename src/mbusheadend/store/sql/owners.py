@@ -1,5 +1,6 @@
 """Whose a reading is: the meter that was asked, if nothing in the telegrams speaks against it (DESIGN 3.5)."""
 
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
@@ -41,6 +42,14 @@ class Owners:
         if stay is None and occupant(connection, master["id"], reading.bus, reading.meter) is None:
             move(connection, meter, (master["id"], reading.bus, reading.meter), taken)
         return self._exact.put(reading.meter, meter)
+
+    def unknown(self, identities: Iterable[str]) -> set[str]:
+        """Tell of which secondary addresses the meter is not remembered."""
+        return {one for one in identities if is_exact(one) and self._exact.get(one) is None}
+
+    def remember(self, identity: str, meter: int) -> None:
+        """Remember a meter, which is at some place."""
+        self._exact.put(identity, meter)
 
     def clear(self) -> None:
         """Forget what may have been undone."""

@@ -31,7 +31,6 @@ class SqlUpkeep:
 
         def work(connection: Connection) -> None:
             self._keys.put(connection, meter, key)
-            self._outdate(connection)
 
         await self._database.write(work)
 
@@ -39,9 +38,8 @@ class SqlUpkeep:
         """See the protocol."""
         return await self._database.read(self._keys.closed)
 
-    def _outdate(self, connection: Connection) -> None:
-        """Let nobody go on with what he remembers of keys, meters and bases."""
-        self._taker.clear()
+    def _hold_intake(self, connection: Connection) -> None:
+        """Let no reading come in between this and the end of the transaction; nothing to do where only one thread writes."""
 
     async def redecode(self, limit: int = CHUNK) -> Redecoded:
         """See the protocol."""
@@ -100,6 +98,7 @@ class SqlUpkeep:
         """See the protocol."""
 
         def some(connection: Connection) -> int:
+            self._hold_intake(connection)
             rows = []
             for row in connection.readings_of(number, -_FOREVER, _FOREVER):
                 rows.append((row["number"], row["taken"]))
@@ -112,7 +111,7 @@ class SqlUpkeep:
                 connection.execute(
                     "UPDATE progress SET number = least(number, (SELECT coalesce(max(number), 0) FROM reading))"
                 )
-                self._outdate(connection)
+                self._taker.clear()
             return len(rows)
 
         await self._database.read(lambda connection: find_meter(connection, number))

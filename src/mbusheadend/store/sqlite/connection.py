@@ -47,6 +47,11 @@ class SqliteConnection:
         """See the protocol."""
         return self.raw.executemany(translated(statement), rows)
 
+    def numbers_for(self, count: int) -> int:
+        """See the protocol."""
+        row = self.raw.execute("SELECT coalesce(max(number), 0) + 1 FROM reading").fetchone()
+        return int(row[0])
+
     def readings_of(
         self, meter: int, since: int, until: int, *, after: Cursor | None = None, backwards: bool = False
     ) -> Iterator[Row]:

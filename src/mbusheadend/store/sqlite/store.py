@@ -4,6 +4,7 @@ from pathlib import Path
 
 from mbusheadend.decoding.keys import Vault
 from mbusheadend.store.changes import Changes, ChangesHere
+from mbusheadend.store.leases import LeasesHere
 from mbusheadend.store.sql.intake import SqlIntake, Taker
 from mbusheadend.store.sql.keys import Keys
 from mbusheadend.store.sql.parts import SqlParts
@@ -11,7 +12,7 @@ from mbusheadend.store.sqlite.database import Database
 from mbusheadend.store.sqlite.upkeep import SqliteUpkeep
 
 
-class SqliteStore(SqliteUpkeep, SqlIntake, SqlParts):
+class SqliteStore(SqliteUpkeep, SqlIntake, SqlParts, LeasesHere):
     """`mbusheadend.store.Store` in one file, which is made where there is none. Raise `StoreError` where it cannot be opened.
 
     :param vault: opens the keys of encrypted meters and other secrets; without it they stay closed.
