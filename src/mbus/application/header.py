@@ -1,7 +1,8 @@
 """The data header behind the CI field: none, short or long (EN 13757-7; MBUS.md 4.2), and whose telegram it is."""
 
 from dataclasses import dataclass, replace
-from typing import Self
+from functools import lru_cache
+from typing import Final, Self
 
 from mbus.addressing import SecondaryAddress
 from mbus.application.ci import CI_FIELDS, HeaderKind
@@ -12,6 +13,14 @@ SHORT_SIZE = 4
 LONG_SIZE = 12
 FIXED_STRUCTURE_SIZE = 16
 """Data bytes of the old fixed structure, CI 73 and 77: with C, A and CI its length field is 13 (MBUS.md 4.8)."""
+KEPT_ADDRESSES: Final = 2048
+"""The same meters answer again and again; more of them cost time, not memory."""
+
+
+@lru_cache(KEPT_ADDRESSES)
+def address_of(raw: bytes) -> SecondaryAddress:
+    """Read the eight bytes of an address, as `SecondaryAddress.from_bytes` does."""
+    return SecondaryAddress.from_bytes(raw)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +50,7 @@ class Header:
         """Read the secondary address, then as `from_short`."""
         if len(data) < LONG_SIZE:
             raise HeaderError(f"a long header has {LONG_SIZE} bytes, here are {len(data)}")
-        return cls(
-            SecondaryAddress.from_bytes(data[:8]), data[8], data[9], int.from_bytes(data[10:12], "little")
-        )
+        return cls(address_of(bytes(data[:8])), data[8], data[9], data[10] | data[11] << 8)
 
     def to_bytes(self) -> bytes:
         """Give the 12 bytes of a long header, or the 4 of a short one where there is no secondary address.

@@ -4,6 +4,7 @@ Meters send the same blocks again and again, and different meters share most of 
 so that a record costs two look-ups and one call of a reader, also in a telegram whose layout was never seen.
 """
 
+from enum import Enum, auto
 from functools import lru_cache
 from typing import Final
 
@@ -18,12 +19,36 @@ from mbus.tables.rows import Rule
 KEPT_BLOCKS: Final = 4096
 """Bound of each cache: hostile blocks push out others and cost time, never memory."""
 
-_MOMENTS: Final[dict[int, Reader]] = {
-    2: moments.date,
-    3: moments.time_of_day,
-    4: moments.date_time,
-    6: moments.date_time_seconds,
-}
+
+class How(Enum):
+    """How the data behind a block are read."""
+
+    NOTHING = auto()
+    """Whatever they are, they give no value."""
+    DATE = auto()
+    """Type G."""
+    TIME_OF_DAY = auto()
+    """Type J."""
+    DATE_TIME = auto()
+    """Type F."""
+    DATE_TIME_SECONDS = auto()
+    """Type I."""
+    DAYLIGHT = auto()
+    """Type K."""
+    HEXADECIMAL = auto()
+    IDENTITY = auto()
+    """A secondary address."""
+    REAL = auto()
+    BCD = auto()
+    BITS = auto()
+    UNSIGNED = auto()
+    SIGNED = auto()
+    VARIABLE = auto()
+    """As their first byte says."""
+
+
+_MOMENTS: Final = {2: How.DATE, 3: How.TIME_OF_DAY, 4: How.DATE_TIME, 6: How.DATE_TIME_SECONDS}
+"""By number of data bytes."""
 _DATE_SIZES: Final = {
     Rule.DATE: (2,),
     Rule.MOMENT: (3, 4, 6),
@@ -47,51 +72,79 @@ def column_of(vib: bytes, data_field: int, command: bool, text_last: bool) -> tu
     return meaning, _reader(data_field, meaning)
 
 
-def _reader(data_field: int, vib: Vib) -> Reader:
-    if vib.secret:
-        return datatypes.nothing("secret, not shown")
-    if vib.error is not None:
-        return datatypes.nothing(vib.error)
-    if data_field == NO_DATA:
-        return datatypes.nothing("no data")
-    if data_field == SELECTION:
-        return datatypes.nothing("selected for readout")
-    if data_field == VARIABLE:
-        return _variable(vib)
-    if vib.rule in _DATE_SIZES:
-        return _moment(data_field, vib.rule)
-    return _number(data_field, vib)
-
-
-def _moment(data_field: int, rule: Rule) -> Reader:
+def how_of(data_field: int, vib: Vib) -> How:
+    """Tell how data are read by their data field and what the VIB says of them."""
     size = SIZES[data_field]
-    if data_field not in BINARY or size not in _DATE_SIZES[rule]:
-        return datatypes.nothing("no date or time has this data field")
-    return _MOMENTS[size]
-
-
-def _number(data_field: int, vib: Vib) -> Reader:
-    size = SIZES[data_field] or 0
+    if _why_nothing(data_field, vib) is not None:
+        return How.NOTHING
+    if data_field == VARIABLE:
+        return How.VARIABLE
+    if size is not None and vib.rule in _DATE_SIZES:
+        return _MOMENTS[size]
     if vib.rule is Rule.RAW:
-        return datatypes.hexadecimal
+        return How.HEXADECIMAL
     if vib.rule is Rule.DAYLIGHT and size == 4:
-        return moments.daylight_saving
+        return How.DAYLIGHT
     if data_field == REAL:
-        return datatypes.real(real_scaler(vib.factor, vib.exponent, vib.offset))
+        return How.REAL
     if vib.rule is Rule.IDENTITY and size == 8:
-        return _identity
-    scale = scaler(vib.factor, vib.exponent, vib.offset)
+        return How.IDENTITY
     if data_field in BCD:
-        return datatypes.bcd(scale)
+        return How.BCD
     if vib.rule is Rule.BITS:
-        return datatypes.bits
-    if vib.rule in (Rule.UNSIGNED, Rule.IDENTITY):
-        return datatypes.unsigned(size, scale)
-    return datatypes.signed(size, scale)
+        return How.BITS
+    return How.UNSIGNED if vib.rule in (Rule.UNSIGNED, Rule.IDENTITY) else How.SIGNED
+
+
+def _why_nothing(data_field: int, vib: Vib) -> str | None:
+    if vib.secret:
+        return "secret, not shown"
+    if vib.error is not None:
+        return vib.error
+    if data_field == NO_DATA:
+        return "no data"
+    if data_field == SELECTION:
+        return "selected for readout"
+    if data_field == VARIABLE or vib.rule not in _DATE_SIZES:
+        return None
+    if data_field not in BINARY or SIZES[data_field] not in _DATE_SIZES[vib.rule]:
+        return "no date or time has this data field"
+    return None
+
+
+def _reader(data_field: int, vib: Vib) -> Reader:
+    why = _why_nothing(data_field, vib)
+    if why is not None:
+        return datatypes.nothing(why)
+    how = how_of(data_field, vib)
+    if how in _READERS:
+        return _READERS[how]
+    if how is How.VARIABLE:
+        return _variable(vib)
+    if how is How.REAL:
+        return datatypes.real(real_scaler(vib.factor, vib.exponent, vib.offset))
+    scale = scaler(vib.factor, vib.exponent, vib.offset)
+    if how is How.BCD:
+        return datatypes.bcd(scale)
+    size = SIZES[data_field] or 0
+    return datatypes.unsigned(size, scale) if how is How.UNSIGNED else datatypes.signed(size, scale)
 
 
 def _identity(raw: bytes) -> Reading:
     return str(SecondaryAddress.from_bytes(raw)), None, ()
+
+
+_READERS: Final[dict[How, Reader]] = {
+    How.DATE: moments.date,
+    How.TIME_OF_DAY: moments.time_of_day,
+    How.DATE_TIME: moments.date_time,
+    How.DATE_TIME_SECONDS: moments.date_time_seconds,
+    How.DAYLIGHT: moments.daylight_saving,
+    How.HEXADECIMAL: datatypes.hexadecimal,
+    How.IDENTITY: _identity,
+    How.BITS: datatypes.bits,
+}
+"""Those that need to know nothing but the data."""
 
 
 def _variable(vib: Vib) -> Reader:

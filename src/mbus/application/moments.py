@@ -7,6 +7,7 @@ says so.
 """
 
 from calendar import monthrange
+from functools import lru_cache
 from typing import Final
 
 from mbus.application.datatypes import INVALID, Reading
@@ -19,6 +20,8 @@ _EVERY_HOUR: Final = 31
 _EVERY_MINUTE: Final = 63
 _LEAP_YEAR: Final = 2000
 """Stands for "every year", so that 29 February passes."""
+_KEPT_DAYS: Final = 1024
+"""Telegrams name the same days again and again."""
 
 
 def date(raw: bytes) -> Reading:
@@ -77,6 +80,7 @@ def _day_of_year(month: int, day: int) -> str | None:
     return f"--{month:02}-{day:02}"
 
 
+@lru_cache(_KEPT_DAYS)
 def _date(low: int, high: int, hundreds: int) -> str | None:
     """Put the two bytes that F, G and I share into text; empty when every part is "every", None when there is no such day."""
     day, month, short_year = low & 0x1F, high & 0x0F, low >> 5 | high >> 1 & 0x78

@@ -97,6 +97,15 @@ def decode_records(data: bytes, *, command: bool = False, msb_first: bool = Fals
     return body
 
 
+def has_text_first(data: bytes, *, command: bool = False) -> bool:
+    """Tell whether user data make sense to the end with plain-text units at the older place, in front of their VIFE.
+
+    Then that is how they are read, whatever their values are.
+    """
+    reader = _RecordReader(data, command, msb_first=False, text_last=False)
+    return reader.makes_sense(reader.read())
+
+
 class _RecordReader:
     """One pass over the records with one belief about the place of plain-text units."""
 

@@ -59,26 +59,27 @@ def open_payload(payload: Payload, decode: Callable[[bytes], Body]) -> Body:
     """Decode data that may be encrypted; raise `DecryptionError` when they are and cannot be opened."""
     header = payload.header
     plain = decode(payload.data)
-    if header is None or not _announces_blocks(header.configuration, len(payload.data)):
+    if header is None or not announces_blocks(header.configuration, len(payload.data)):
         return plain
     try:
         if payload.key is None:
             raise DecryptionError(f"encrypted by mode {mode_of(header.configuration)}, and no key was given")
         return decode(decrypt(payload))
     except DecryptionError:
-        if not _surely_plain(payload.data, header.configuration, plain):
+        if not is_surely_plain(payload.data, header.configuration, plain):
             raise
         return plain
 
 
-def _announces_blocks(configuration: int, size: int) -> bool:
+def announces_blocks(configuration: int, size: int) -> bool:
+    """Tell whether a word announces encrypted blocks that `size` bytes behind the header can hold."""
     return (
         mode_of(configuration) in (AES_CBC_STATIC, AES_CBC_DERIVED)
         and 0 < encrypted_size(configuration) <= size
     )
 
 
-def _surely_plain(data: bytes, configuration: int, body: Body) -> bool:
+def is_surely_plain(data: bytes, configuration: int, body: Body) -> bool:
     """Tell whether data are plain although the word announces blocks that are there.
 
     A word whose blocks fill the data is no signature: there only the mark of opened data counts. Otherwise all records have to be

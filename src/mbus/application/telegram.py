@@ -6,6 +6,8 @@ from mbus.addressing import SecondaryAddress
 from mbus.application.ci import CI_FIELDS, CiRow, Content, HeaderKind
 from mbus.application.fixed import fixed_header, fixed_records
 from mbus.application.header import LONG_SIZE, SHORT_SIZE, Header, is_fixed_structure, least_significant_first
+from mbus.application.plan import Layout, layout_of
+from mbus.application.plans import PLANS
 from mbus.application.records import Body, Record, decode_records
 from mbus.application.refusal import refusal_of
 from mbus.application.security import Payload, open_payload, unwrap
@@ -66,6 +68,31 @@ def decode_telegram(frame: LongFrame | bytes, *, key: bytes | None = None) -> Te
         if not isinstance(parsed, LongFrame):
             raise DecodeError("a frame of this kind carries no application data")
         frame = parsed
+    plan = PLANS.plan_for(frame)
+    if plan is not None:
+        read = plan.read(frame.data, has_key=key is not None)
+        if read is not None:
+            header, records = read
+            layout = plan.layout
+            return Telegram(frame, header, records, frame.data[layout.tail :], layout.more_follows)
+        return decode_plainly(frame, key=key)
+    telegram = decode_plainly(frame, key=key)
+    if key is None and telegram.error is None and telegram.records:
+        PLANS.learn(frame, _body_of(telegram))
+    return telegram
+
+
+def learn_layout(frame: LongFrame) -> Layout | None:
+    """Give the layout of a telegram; None where it has none that a plan could be made of (`mbus.application.plan`)."""
+    return layout_of(frame, _body_of(decode_plainly(frame)))
+
+
+def _body_of(telegram: Telegram) -> Body:
+    return Body(telegram.records, telegram.manufacturer_data, telegram.more_follows, telegram.error)
+
+
+def decode_plainly(frame: LongFrame, *, key: bytes | None = None) -> Telegram:
+    """Decode a frame without any plan: what `decode_telegram` gives as well, and it learns from."""
     if is_fixed_structure(frame):
         return Telegram(frame, fixed_header(frame), fixed_records(frame))
     header = None
