@@ -6,7 +6,7 @@ what is known of every record beforehand. What does not fit goes the plain way (
 which gives the same.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from struct import Struct
 from typing import Final
@@ -97,7 +97,12 @@ def _columns(data: bytes, position: int, body: Body, *, command: bool) -> Iterat
 
 
 class Plan:
-    """Unpacks telegrams of one layout."""
+    """Unpacks telegrams of one layout.
+
+    :ivar mask: of the bytes of the layout, as a number whose lowest byte comes first; `expected` likewise.
+    :ivar values: reads all values.
+    :ivar split: cuts data that fit into the data of each record.
+    """
 
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
@@ -106,8 +111,8 @@ class Plan:
         columns = layout.columns
         self._kind = layout.header_kind
         self._header_size = _HEADER_SIZES[self._kind]
-        self._split = Struct(_format(layout)).unpack
-        self._values = ValueReader(columns, layout.size)
+        self.split: Callable[[bytes], tuple[bytes, ...]] = Struct(_format(layout)).unpack
+        self.values = ValueReader(columns, layout.size)
         self._registers = (
             range(len(columns)),
             tuple(column.register.function for column in columns),
@@ -131,11 +136,8 @@ class Plan:
         """Read header and records out of data that fit; None where they may be encrypted."""
         header = self.header(data)
         records = self.records(data)
-        if header is None or not header.configuration:
-            return header, records
-        word = header.configuration
-        if announces_blocks(word, len(data) - self._header_size) and (
-            has_key or not self._is_plain_word(word, data, records)
+        if self.may_be_encrypted(header) and (
+            has_key or header is None or not self._is_plain_word(header.configuration, data, records)
         ):
             return None
         return header, records
@@ -145,6 +147,12 @@ class Plan:
         if self._kind is HeaderKind.NONE:
             return None
         return Header.from_long(data) if self._kind is HeaderKind.LONG else Header.from_short(data)
+
+    def may_be_encrypted(self, header: Header | None) -> bool:
+        """Tell whether a header announces encrypted blocks in data of this layout."""
+        if header is None or not header.configuration:
+            return False
+        return announces_blocks(header.configuration, self.layout.size - self._header_size)
 
     def _is_plain_word(self, word: int, data: bytes, records: tuple[Record, ...]) -> bool:
         """Tell whether data are plain whose configuration word could mean that they are not."""
@@ -157,8 +165,8 @@ class Plan:
 
     def records(self, data: bytes) -> tuple[Record, ...]:
         """Read all records out of data that fit."""
-        pieces: tuple[bytes, ...] = self._split(data)
-        values, statuses, labels = self._values.read(data, pieces)
+        pieces = self.split(data)
+        values, statuses, labels = self.values.read(data, pieces)
         modifiers = self._modifiers
         for number in self._labelled:
             if labels[number]:

@@ -30,6 +30,7 @@ class ValueReader:
     """Reads the values of all columns of a layout.
 
     :param size: of the data that the columns are part of.
+    :ivar quick: places of the columns that `numbers` reads, in its order.
     """
 
     def __init__(self, columns: Sequence[Column], size: int) -> None:
@@ -61,22 +62,29 @@ class ValueReader:
             for number, (place, column) in enumerate(quick)
             if column.meaning.exponent < 0 and column.how is not How.BITS
         )
-        places = {place for place, _ in quick}
-        self._others = tuple((place, column.read) for place, column in numbered if place not in places)
+        self.quick = tuple(place for place, _ in quick)
+        self._others = tuple((place, column.read) for place, column in numbered if place not in self.quick)
         self._blank: list[Value] = [None] * len(columns)
         self._no_statuses: tuple[str | None, ...] = (None,) * len(columns)
         self._no_labels: tuple[tuple[str, ...], ...] = ((),) * len(columns)
 
-    def read(self, data: bytes, pieces: Sequence[bytes]) -> Values:
-        """Read the values; `pieces` are the data of each record."""
-        numbers = self._binary(data)
+    def numbers(self, data: bytes) -> tuple[int, ...] | None:
+        """Read the numbers of the columns `quick`, not scaled; None where one of them is not valid."""
+        numbers: tuple[int, ...] = self._binary(data)
         if True in map(eq, numbers, self._invalid):
-            return self._plainly(pieces)
+            return None
         if self._has_digits:
             digits = self._digits(hexlify(data[::-1]))
             if not b"".join(digits).isdigit():
-                return self._plainly(pieces)
+                return None
             numbers += tuple(map(int, digits))
+        return numbers
+
+    def read(self, data: bytes, pieces: Sequence[bytes]) -> Values:
+        """Read the values; `pieces` are the data of each record."""
+        numbers = self.numbers(data)
+        if numbers is None:
+            return self._plainly(pieces)
         values = self._blank.copy()
         for number, place, multiplier in self._whole:
             values[place] = numbers[number] * multiplier

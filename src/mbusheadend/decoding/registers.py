@@ -73,7 +73,8 @@ class Field(NamedTuple):
 Layout = tuple[Field, ...]
 
 
-Form = tuple[tuple[tuple[Any, ...], tuple[str, ...], int, Kind, int, bool], ...]
+Part = tuple[tuple[Any, ...], tuple[str, ...], int, Kind, int, bool]
+Form = tuple[Part, ...]
 """A layout before it was put into words, quick to make: of each record function to unit, all labels, how many of them belong to
 the register, and how the value is written."""
 

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from mbus.addressing import SecondaryAddress
-from mbus.application.header import identity_of
+from mbus.application.header import Header, identity_of
+from mbus.application.plans import PLANS
 from mbus.application.telegram import decode_telegram
 from mbus.errors import MBusError
 from mbus.link.frames import LongFrame, parse_frame
 from mbusheadend.decoding import varint
 from mbusheadend.decoding.errors import PackedError
+from mbusheadend.decoding.packer import packer_of
 from mbusheadend.decoding.registers import Form, Layout, layout_of, layout_of_form, layout_text
 from mbusheadend.decoding.values import Measured, measured_of, pack, pack_measured, unpack
 from mbusheadend.decoding.varint import Source
@@ -68,15 +70,31 @@ def pack_telegram(frame: bytes, key: bytes | None, layouts: LayoutNumbers, packe
     form: Form = ()
     values = b""
     try:
-        telegram = decode_telegram(frame, key=key)
+        parsed = parse_frame(frame)
+        known = _by_plan(parsed) if isinstance(parsed, LongFrame) else None
+        if known is not None:
+            header, form, values = known
+        else:
+            telegram = decode_telegram(parsed if isinstance(parsed, LongFrame) else frame, key=key)
+            header, error = telegram.header, telegram.error or ""
+            form, values = pack(telegram.records)
     except MBusError as unreadable:
         error = str(unreadable)
-    else:
-        header, error = telegram.header, telegram.error or ""
-        form, values = pack(telegram.records)
     access_number, status = (None, None) if header is None else (header.access_number, header.status)
     _append(access_number, status, error, form, values, layouts, packed)
     return not error
+
+
+def _by_plan(frame: LongFrame) -> tuple[Header | None, Form, bytes] | None:
+    """Pack what a frame of a known layout says; None where it has none, or may be encrypted."""
+    plan = PLANS.plan_for(frame)
+    if plan is None or plan.layout.from_master:
+        return None
+    header = plan.header(frame.data)
+    if plan.may_be_encrypted(header):
+        return None
+    found = packer_of(plan).pack(frame.data)
+    return None if found is None else (header, *found)
 
 
 def decode(frame: bytes, key: bytes | None) -> Decoded:
@@ -110,12 +128,12 @@ def _append(
     if access_number is not None and status is not None:
         packed += bytes((access_number, status))
     if error:
-        _append_counted(error.encode(), packed)
+        varint.append_counted(error.encode(), packed)
     number = layouts.number_of(form)
     varint.append(number, packed)
     if number == INLINE:
-        _append_counted(zlib.compress(layout_text(layout_of_form(form)).encode()), packed)
-    _append_counted(values, packed)
+        varint.append_counted(zlib.compress(layout_text(layout_of_form(form)).encode()), packed)
+    varint.append_counted(values, packed)
 
 
 def unpack_telegrams(packed: bytes, layouts: Layouts) -> list[Decoded]:
@@ -149,8 +167,3 @@ def _inline(packed: bytes) -> Layout:
     except zlib.error as error:
         raise PackedError(f"a layout cannot be unpacked: {error}") from None
     return layout_of(text.decode(errors="replace"))
-
-
-def _append_counted(content: bytes, packed: bytearray) -> None:
-    varint.append(len(content), packed)
-    packed += content

@@ -56,11 +56,11 @@ def pack(records: Iterable[Record]) -> tuple[Form, bytes]:
         value, status = record.value, record.status
         static, exponent = shape_of(record)
         if status is not None:
-            _append_counted(status.encode(), packed)
+            varint.append_counted(status.encode(), packed)
         if value.__class__ is int:
             kind, exponent = Kind.NUMBER, _append_int(value, exponent, packed)
         else:
-            kind, exponent = _append_value(value, exponent, packed)
+            kind, exponent = append_value(value, exponent, packed)
         form.append((record[1:7], record.modifiers, len(static), kind, exponent, status is not None))
     return tuple(form), bytes(packed)
 
@@ -71,8 +71,8 @@ def pack_measured(values: Iterable[Measured]) -> tuple[Form, bytes]:
     form = []
     for register, value, status, labels in values:
         if status is not None:
-            _append_counted(status.encode(), packed)
-        kind, exponent = _append_value(*_even(value), packed)
+            varint.append_counted(status.encode(), packed)
+        kind, exponent = append_value(*_even(value), packed)
         modifiers = register.modifiers
         form.append((register[:6], (*modifiers, *labels), len(modifiers), kind, exponent, status is not None))
     return tuple(form), bytes(packed)
@@ -99,7 +99,8 @@ def unpack(layout: Layout, packed: bytes) -> tuple[Measured, ...]:
     return tuple(found)
 
 
-def _append_value(value: Value, exponent: int, packed: bytearray) -> tuple[Kind, int]:
+def append_value(value: Value, exponent: int, packed: bytearray) -> tuple[Kind, int]:
+    """Append a value whose block has this power of ten; say how it was written."""
     match value:
         case None:
             return Kind.NONE, 0
@@ -133,7 +134,7 @@ def _append_decimal(value: Decimal, exponent: int, packed: bytearray) -> tuple[K
     mantissa = int(EXACT.scaleb(value, -exponent))
     if exponent >= 0 or not mantissa % 10**-exponent:
         # The decoder makes an int of a whole number: this one was not made by it.
-        _append_counted(str(value).encode(), packed)
+        varint.append_counted(str(value).encode(), packed)
         return Kind.DECIMAL, 0
     varint.append_signed(mantissa, packed)
     return Kind.NUMBER, exponent
@@ -155,9 +156,9 @@ def _append_text(value: str, packed: bytearray) -> Kind:
     except ValueError:
         opaque = b""
     if opaque.hex().upper() == value:
-        _append_counted(opaque, packed)
+        varint.append_counted(opaque, packed)
         return Kind.HEX
-    _append_counted(value.encode(), packed)
+    varint.append_counted(value.encode(), packed)
     return Kind.TEXT
 
 
@@ -173,11 +174,6 @@ def _moment_number(text: str) -> tuple[Kind, int]:
     if moment.tzinfo is None and moment.isoformat() == text:
         return Kind.SECONDS, (moment - _FIRST_SECOND) // _SECOND
     return Kind.TEXT, 0
-
-
-def _append_counted(content: bytes, packed: bytearray) -> None:
-    varint.append(len(content), packed)
-    packed += content
 
 
 def value_of(kind: Kind, exponent: int, source: Source) -> Value:

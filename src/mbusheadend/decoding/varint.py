@@ -21,6 +21,37 @@ def append_signed(number: int, to: bytearray) -> None:
     append(number << 1 if number >= 0 else (~number << 1) | 1, to)
 
 
+def append_counted(content: bytes, to: bytearray) -> None:
+    """Append bytes behind their number."""
+    append(len(content), to)
+    to += content
+
+
+def _written(number: int) -> bytes:
+    written = bytearray()
+    append(number, written)
+    return bytes(written)
+
+
+_LAST: Final = tuple(_written(number) for number in range(1 << 14))
+"""Numbers of at most two bytes."""
+_FIRST: Final = tuple(bytes((number & 0x7F | 0x80, number >> 7 | 0x80)) for number in range(1 << 14))
+"""Two bytes that are followed by others."""
+
+
+def signed_bytes(number: int) -> bytes:
+    """Give what `append_signed` appends."""
+    number = number << 1 if number >= 0 else (~number << 1) | 1
+    if number < 0x4000:
+        return _LAST[number]
+    written = _FIRST[number & 0x3FFF]
+    number >>= 14
+    while number >= 0x4000:
+        written += _FIRST[number & 0x3FFF]
+        number >>= 14
+    return written + _LAST[number]
+
+
 class Source:
     """Packed bytes, read from the front. What is cut off or can be nothing of ours is a `PackedError`."""
 
