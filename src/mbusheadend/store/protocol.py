@@ -36,6 +36,7 @@ from mbusheadend.store.readings import (
     SeriesPage,
     StoredReading,
 )
+from mbusheadend.store.rollouts import Rollouts
 from mbusheadend.store.viewing import Viewing
 from mbusheadend.store.watching import Alarms, Filling, Judging, Notifying
 from mbushosting.contact import Command, Contact, Orders
@@ -300,6 +301,7 @@ class Store(
     Locals,
     Leases,
     Archiving,
+    Rollouts,
     Protocol,
 ):
     """All of it.

@@ -12,6 +12,7 @@ from mbusheadend.store.sql.judged import SqlJudging
 from mbusheadend.store.sql.local import SqlLocals
 from mbusheadend.store.sql.notifying import SqlNotifying
 from mbusheadend.store.sql.queries import SqlQueries
+from mbusheadend.store.sql.rollouts import SqlRollouts
 from mbusheadend.store.sql.viewing import SqlViewing
 from mbusheadend.store.sql.wanted import SqlWanted
 
@@ -31,5 +32,6 @@ class SqlParts(
     SqlViewing,
     SqlLocals,
     SqlArchiving,
+    SqlRollouts,
 ):
     """All of `mbusheadend.store.Store` but intake and upkeep."""

@@ -133,5 +133,25 @@ CREATE INDEX alarm_open_of_meter ON alarm (meter) WHERE cleared IS NULL;
 _ALARM_NOTE: Final = "ALTER TABLE alarm ADD COLUMN note TEXT NOT NULL DEFAULT '';"
 _RESTORED: Final = "CREATE TABLE restored (made INTEGER NOT NULL, at INTEGER NOT NULL) STRICT;"
 """A backup that was brought back: of when it was, and when that was."""
-MIGRATIONS: Final = (_FLEET + _ENROLMENT + _READINGS, _WATCHING, _LOCAL, _BROWSING, _ALARM_NOTE, _RESTORED)
+_ROLLOUTS: Final = """
+CREATE TABLE rollout (
+    id TEXT PRIMARY KEY, body TEXT NOT NULL, state TEXT NOT NULL, release INTEGER NOT NULL, version INTEGER NOT NULL,
+    added INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE rollout_member (
+    rollout TEXT NOT NULL, serial TEXT NOT NULL, ring INTEGER NOT NULL, state TEXT NOT NULL, command TEXT NOT NULL,
+    body TEXT NOT NULL, PRIMARY KEY (rollout, serial)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX rollout_member_by_state ON rollout_member (rollout, state);
+CREATE TABLE fleet_settings (id TEXT PRIMARY KEY, body TEXT NOT NULL, made INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+"""
+MIGRATIONS: Final = (
+    _FLEET + _ENROLMENT + _READINGS,
+    _WATCHING,
+    _LOCAL,
+    _BROWSING,
+    _ALARM_NOTE,
+    _RESTORED,
+    _ROLLOUTS,
+)
 """A step that was released is never changed: the next one follows it."""
