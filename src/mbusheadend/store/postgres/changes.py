@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import secrets
 import select
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -32,19 +33,23 @@ class ChangesBetween:
     After a time without the server everybody is woken: what happened meanwhile was told to nobody.
     """
 
-    def __init__(self, server: Server, tenant: int, send: Callable[[str, str], None]) -> None:
-        """Tell nothing yet.
+    def __init__(self, server: Server, raw: Raw, tenant: int, send: Callable[[str, str], None]) -> None:
+        """Listen on a connection, which is closed with this; raise `psycopg.Error`.
 
         :param send: notifies a channel, in a thread of its own choice; given channel and payload.
         """
         self._server = server
+        self._raw: Raw | None = raw
         self._channel = f"mbus_orders_{tenant:d}"
         self._send = send
         self._here = ChangesHere()
+        self._name = secrets.token_hex(8)
+        """By this it knows what it has told itself."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._wake, self._woken = os.pipe()
         self._is_closing = threading.Event()
+        raw.execute(f"LISTEN {self._channel}".encode())
 
     @contextmanager
     def watch(self, serial: str) -> Iterator[asyncio.Event]:
@@ -60,31 +65,46 @@ class ChangesBetween:
         """See `Changes.tell`."""
         told = sorted(set(serials))
         self._here.tell(told)
-        for payload in _payloads(told):
-            self._send(self._channel, payload)
+        if told:
+            payload = "\n".join((self._name, *told))
+            is_short = len(payload.encode()) <= MAX_PAYLOAD
+            self._send(self._channel, payload if is_short else f"{self._name}\n{_EVERYBODY}")
 
     def close(self) -> None:
         """Listen no more."""
+        if self._is_closing.is_set():
+            return
         self._is_closing.set()
         os.write(self._woken, b"\0")
         if self._thread is not None:
             self._thread.join()
+        elif self._raw is not None:
+            self._raw.close()
         os.close(self._wake)
         os.close(self._woken)
 
     def _listen(self) -> None:
         while not self._is_closing.is_set():
             try:
-                raw = self._server.connect()
+                self._hear_all(*self._connected())
             except psycopg.Error as error:
-                _log.warning("%s", self._server.failed(error))
+                _log.warning("no news of other processes: %s", self._server.failed(error))
                 self._is_closing.wait(_PAUSE)
-                continue
-            with contextlib.suppress(psycopg.Error), contextlib.closing(raw):
-                raw.execute(f"LISTEN {self._channel}".encode())
-                self._pass(_EVERYBODY)
-                self._hear(raw)
-            self._is_closing.wait(_PAUSE)
+
+    def _connected(self) -> tuple[Raw, bool]:
+        """Give a connection, and whether something was told without it."""
+        raw, self._raw = self._raw, None
+        if raw is not None:
+            return raw, False
+        raw = self._server.connect()
+        raw.execute(f"LISTEN {self._channel}".encode())
+        return raw, True
+
+    def _hear_all(self, raw: Raw, has_missed: bool) -> None:
+        with contextlib.closing(raw):
+            if has_missed:
+                self._pass(f"\n{_EVERYBODY}")
+            self._hear(raw)
 
     def _hear(self, raw: Raw) -> None:
         while not self._is_closing.is_set():
@@ -101,15 +121,9 @@ class ChangesBetween:
             self._loop.call_soon_threadsafe(self._told, payload)
 
     def _told(self, payload: str) -> None:
-        self._here.tell(self._here.watched() if payload == _EVERYBODY else payload.split("\n"))
-
-
-def _payloads(serials: list[str]) -> Iterator[str]:
-    """Put serial numbers into few messages; of a great many it is said that it may be anybody."""
-    if not serials:
-        return
-    payload = "\n".join(serials)
-    yield payload if len(payload.encode()) <= MAX_PAYLOAD else _EVERYBODY
+        sender, *serials = payload.split("\n")
+        if sender != self._name:
+            self._here.tell(self._here.watched() if serials == [_EVERYBODY] else serials)
 
 
 def notify(raw: Raw, channel: str, payload: str) -> None:

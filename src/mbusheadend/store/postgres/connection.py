@@ -15,7 +15,7 @@ PAGE: Final = 2000
 """Readings that are fetched at once."""
 OVER_ALL: Final = frozenset({"serial"})
 """Keys that are given once over all tenants: a statement that names one names it alone."""
-_PLACEHOLDERS: Final = re.compile(r"'(?:[^']|'')*'|\?(\d*)|(?<![:\w]):(\w+)")
+_PLACEHOLDERS: Final = re.compile(r"'(?:[^']|'')*'|(?:\?(\d*)|(?<![:\w]):(\w+))( IS (?:NOT )?NULL)?")
 _WORDS: Final = (
     (r"\bIN numbers\(([^)]+)\)", r"IN (SELECT value::bigint FROM json_array_elements_text(\1::json))"),
     (r"\bIN texts\(([^)]+)\)", r"IN (SELECT value FROM json_array_elements_text(\1::json))"),
@@ -37,10 +37,24 @@ _FARTHEST: Final = (1 << 63) - 1
 
 
 class Translated(NamedTuple):
-    """A statement of PostgreSQL; `names` are those of its parameters in order, None where they stand by position."""
+    """A statement of PostgreSQL.
 
-    text: str
+    :ivar names: those of its parameters in order, None where they stand by position.
+    :ivar asked: parameters, from 0, of which it asks whether they are NULL: for each there is one more, which says it. The server
+        would have to guess the type of such a parameter.
+    """
+
+    text: bytes
     names: tuple[str, ...] | None
+    asked: tuple[int, ...]
+
+    def values(self, parameters: Parameters) -> Sequence[Any]:
+        """Give parameters as the server gets them."""
+        if isinstance(parameters, Mapping):
+            given: Sequence[Any] = [parameters[name] for name in self.names or ()]
+        else:
+            given = parameters
+        return [*given, *(given[place] is None for place in self.asked)] if self.asked else given
 
 
 class PostgresRow:
@@ -84,6 +98,7 @@ def translated(statement: str) -> Translated:
         statement = re.sub(word, said, statement)
     statement = _CONFLICT.sub(_keyed, _MEMBER.sub(_member, _truths(statement)))
     names: list[str] = []
+    asked: list[int] = []
     count = 0
 
     def numbered(found: re.Match[str]) -> str:
@@ -93,12 +108,18 @@ def translated(statement: str) -> Translated:
         if found[2]:
             if found[2] not in names:
                 names.append(found[2])
-            return f"${names.index(found[2]) + 1}"
-        count += 1
-        return f"${found[1] or count}"
+            place = names.index(found[2]) + 1
+        else:
+            place = int(found[1] or count + 1)
+        count = max(count, place)
+        if not found[3]:
+            return f"${place}"
+        asked.append(place - 1)
+        return f"\0{len(asked)}\0 {'=' if found[3] == ' IS NULL' else '<>'} 1"
 
     text = _PLACEHOLDERS.sub(numbered, statement)
-    return Translated(text, tuple(names) if names else None)
+    text = re.sub("\0(\\d+)\0", lambda found: f"${count + int(found[1])}", text)
+    return Translated(text.encode(), tuple(names) if names else None, tuple(asked))
 
 
 def _member(found: re.Match[str]) -> str:
@@ -131,18 +152,14 @@ class PostgresConnection:
 
     def execute(self, statement: str, parameters: Parameters = ()) -> RawCursor[PostgresRow]:
         """See the protocol."""
-        text, names = translated(statement)
-        values = (
-            [parameters[name] for name in names]
-            if names is not None and isinstance(parameters, Mapping)
-            else parameters
-        )
-        return self._cursor().execute(text.encode(), values, binary=True)
+        said = translated(statement)
+        return self._cursor().execute(said.text, said.values(parameters), binary=True)
 
     def executemany(self, statement: str, rows: Iterable[Sequence[Any]]) -> RawCursor[PostgresRow]:
         """See the protocol."""
         cursor = self._cursor()
-        cursor.executemany(translated(statement).text.encode(), rows)
+        said = translated(statement)
+        cursor.executemany(said.text, map(said.values, rows))
         return cursor
 
     def numbers_for(self, count: int) -> int:

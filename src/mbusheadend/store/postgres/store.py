@@ -6,6 +6,7 @@ from mbusheadend.decoding.keys import Vault
 from mbusheadend.store.changes import Changes
 from mbusheadend.store.errors import StoreError, StoreRefusedError
 from mbusheadend.store.postgres.changes import ChangesBetween, log_untold, notify
+from mbusheadend.store.postgres.connection import Raw
 from mbusheadend.store.postgres.database import Database
 from mbusheadend.store.postgres.intake import Intake, PostgresIntake
 from mbusheadend.store.postgres.leases import PostgresLeases
@@ -36,7 +37,7 @@ class PostgresStore(PostgresUpkeep, PostgresIntake, PostgresLeases, SqlParts):
         self._tenant = tenant
         migrate(self._server)
         self._partitions = Partitions(width)
-        self._check_tenant()
+        raw = self._reached()
         self._database = self._server_database = Database(self._server, tenant)
         self._vault = vault
         self._keys = Keys(vault)
@@ -44,7 +45,7 @@ class PostgresStore(PostgresUpkeep, PostgresIntake, PostgresLeases, SqlParts):
         self._database.on_undone(self._keys.clear)
         self._database.on_undone(self._taker.clear)
         self._intake = Intake(self._database, Keys(vault), Partitions(width))
-        self._changes = self._told = ChangesBetween(self._server, tenant, self._notify)
+        self._changes = self._told = ChangesBetween(self._server, raw, tenant, self._notify)
 
     @property
     def changes(self) -> Changes:
@@ -57,7 +58,8 @@ class PostgresStore(PostgresUpkeep, PostgresIntake, PostgresLeases, SqlParts):
         self._told.close()
         self._server_database.close()
 
-    def _check_tenant(self) -> None:
+    def _reached(self) -> Raw:
+        """Give a connection to a database that has this tenant, and partitions for what comes."""
         raw = self._server.reached()
         try:
             with self._server.telling():
@@ -65,8 +67,10 @@ class PostgresStore(PostgresUpkeep, PostgresIntake, PostgresLeases, SqlParts):
                 if found is None:
                     raise StoreRefusedError(f"there is no tenant {self._tenant} at {self._server.name}")
                 self._partitions.ensure(raw, (), utc_now())
-        finally:
+        except BaseException:
             raw.close()
+            raise
+        return raw
 
     def _notify(self, channel: str, payload: str) -> None:
         def told(future: Future[None]) -> None:

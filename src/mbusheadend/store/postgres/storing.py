@@ -64,12 +64,15 @@ class Storer:
         if not packed.rows:
             return set()
         self._make_partitions(packed)
-        return transaction(
+        foreign = transaction(
             self._database.server,
             self._line,
             self._database.begin,
             lambda connection: self._store(connection, packed),
         )
+        # Not before: what was undone has undone the temporary table too.
+        self._prepared = self._line.open()
+        return foreign
 
     def _make_partitions(self, packed: Packed) -> None:
         raw = self._line.open()
@@ -84,7 +87,6 @@ class Storer:
         raw = connection.raw
         if self._prepared is not raw:
             raw.execute(INCOMING.encode())
-            self._prepared = raw
         with raw.cursor().copy(_COPY) as copy:
             copy.set_types(_KINDS)
             for row in packed.rows:

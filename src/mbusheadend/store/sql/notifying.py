@@ -54,7 +54,7 @@ class SqlNotifying:
                 connection.execute(
                     "INSERT INTO alarm_rule (id, body, secret, told)"
                     " VALUES (?1, ?2, ?3, (SELECT coalesce(max(id), 0) FROM alarm_event))"
-                    " ON CONFLICT (id) DO UPDATE SET body = ?2, secret = coalesce(?3, secret)",
+                    " ON CONFLICT (id) DO UPDATE SET body = excluded.body, secret = coalesce(excluded.secret, alarm_rule.secret)",
                     (rule.id, rule.model_dump_json(), closed),
                 ).rowcount
             )
@@ -91,7 +91,7 @@ class SqlNotifying:
                 return
             connection.execute(
                 "INSERT INTO note (name, body, secret) VALUES (?1, ?2, ?3)"
-                " ON CONFLICT (name) DO UPDATE SET body = ?2, secret = coalesce(?3, secret)",
+                " ON CONFLICT (name) DO UPDATE SET body = excluded.body, secret = coalesce(excluded.secret, note.secret)",
                 (_MAIL, server.model_dump_json(), closed),
             )
 
