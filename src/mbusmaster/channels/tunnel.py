@@ -24,9 +24,9 @@ class TunnelClients:
         self._engines = tuple(engines)
         self._rarely = Rarely()
 
-    def has(self, bus: str) -> bool:
-        """Tell whether there is such a bus; an empty name is the first."""
-        return not bus or any(engine.name == bus for engine in self._engines)
+    def bus(self, name: str) -> str:
+        """Give the name of a bus, of the first where it is empty; nothing where there is none of that name."""
+        return next((engine.name for engine in self._engines if name in ("", engine.name)), "")
 
     async def serve(self, sock: socket.socket, bus: str, who: str, source: str, idle: float) -> None:
         """Serve a client until it leaves or asks nothing for so many seconds; the socket is closed then.
@@ -43,7 +43,7 @@ class TunnelClients:
                 _log.warning("%s: %s", name, text)
 
         try:
-            engine = next((one for one in self._engines if one.name == bus), self._engines[0])
+            engine = next(one for one in self._engines if one.name == bus)
             with engine.client(name, tell=tell, kind=KIND, source=source) as client:
                 await Session(reader, writer, client, tell=tell, idle_close=idle).run()
         finally:

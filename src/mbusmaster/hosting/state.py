@@ -87,7 +87,6 @@ class TunnelSeen:
     """Somebody who reads a bus by way of the head-end.
 
     :ivar who: reads, from where, and why, as the head-end says.
-    :ivar bus: empty is the first.
     """
 
     id: str

@@ -35,8 +35,8 @@ _log = logging.getLogger(__name__)
 class Clients(Protocol):
     """Lets clients use buses (`mbusmaster.channels.tunnel.TunnelClients`)."""
 
-    def has(self, bus: str) -> bool:
-        """Tell whether there is such a bus; an empty name is the first."""
+    def bus(self, name: str) -> str:
+        """Give the name of a bus, of the first where it is empty; nothing where there is none of that name."""
 
     async def serve(self, sock: socket.socket, bus: str, who: str, source: str, idle: float) -> None:
         """Serve a client on a socket until it leaves, and close that. Raise `BusCrowdedError`."""
@@ -108,7 +108,7 @@ class Tunnels:
             return "the order says nothing of a tunnel"
         if self.offer is not TunnelOffer.ON:
             return "hosting.allow_tunnel is off in the settings of the master"
-        if not self._way.clients.has(order.bus):
+        if not self._way.clients.bus(order.bus):
             return f"there is no bus {order.bus} here"
         if len(self._open) >= MOST:
             return f"{MOST} tunnels are open already"
@@ -125,7 +125,7 @@ class Tunnels:
                 id,
                 _shown(order.who),
                 _shown(order.source),
-                order.bus,
+                self._way.clients.bus(order.bus),
                 _shown(order.reason),
                 self._way.clock(),
             ),
@@ -134,7 +134,7 @@ class Tunnels:
         self._open[id] = tunnel
         seen = tunnel.seen
         about = f"for {seen.who or '-'} from {seen.source or '-'}, as the head-end says"
-        bus = f"tunnel to bus {seen.bus or 'of the first name'}"
+        bus = f"tunnel to bus {seen.bus}"
         self._way.record(f"{bus} opened {about}: {seen.reason or '-'}", "head-end")
         self._changed()
         ended: Ended | None = None
