@@ -5,6 +5,7 @@ import asyncio
 import json
 import logging
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Sequence
@@ -18,6 +19,7 @@ from mbusio.notify import notify_ready, notify_stopping, stay_alive
 DEFAULT_CONFIG: Final = Path("/etc/mbusheadend/mbusheadend.toml")
 CONFIG_VARIABLE: Final = "MBUSHEADEND_CONFIG"
 STATE_VARIABLE: Final = "MBUSHEADEND_STATE"
+STORE_VARIABLE: Final = "MBUSHEADEND_STORE"
 SERVE_EXAMPLES: Final = """\
 examples:
   mbusheadend serve --name readings.example.org
@@ -65,6 +67,7 @@ def _run(options: argparse.Namespace) -> int:
         names=getattr(options, "names", None),
         web_listen=getattr(options, "web_listen", None),
         stream=getattr(options, "stream", None),
+        store=_store_of(options.store) or os.environ.get(STORE_VARIABLE),
     )
     work: Coroutine[Any, Any, None]
     match options.command:
@@ -221,7 +224,23 @@ def _parser() -> argparse.ArgumentParser:
             metavar="DIR",
             help=f"folder for what it keeps (default ${STATE_VARIABLE} or the file's)",
         )
+        one.add_argument(
+            "--store",
+            metavar="URL",
+            help="PostgreSQL that keeps what was read: postgresql://USER@HOST/DATABASE, without a password "
+            f"(default ${STORE_VARIABLE}, the file's, or a file in the state folder)",
+        )
     return parser
+
+
+def _store_of(url: str | None) -> str | None:
+    """Refuse a password that everybody on the machine can see; raise `HeadEndError`."""
+    if url is not None and re.search(r"//[^/@]*:[^/@]*@|[?&]password=", url):
+        raise HeadEndError(
+            "--store: a password on a command line is seen by everybody on the machine: put it into a password file"
+            f" (PGPASSFILE), into ${STORE_VARIABLE}, or into the settings file"
+        )
+    return url
 
 
 def _days(text: str) -> int:

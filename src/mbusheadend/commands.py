@@ -26,6 +26,7 @@ def settings_for(
     names: Sequence[str] | None = None,
     web_listen: Sequence[str] | None = None,
     stream: str | None = None,
+    store: str | None = None,
 ) -> Settings:
     """Give the settings of a file with what the command line says on top. Raise `HeadEndError`."""
     settings = load_settings(path, must_exist=must_exist)
@@ -34,6 +35,7 @@ def settings_for(
         "listen": listen,
         "names": names,
         "web_listen": web_listen,
+        "store": store and {**({} if settings.store is None else settings.store.model_dump()), "url": store},
         "stream": stream and {**_stream_facts(settings), "servers": servers_of(stream)},
     }
     try:
@@ -43,7 +45,9 @@ def settings_for(
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         option = str(first["loc"][0]).replace("_", "-") if first["loc"] else "settings"
-        raise HeadEndError(f"--{option} {first['input']}: {first['msg']}") from error
+        # The address of a store may have a password in it.
+        given = "" if option == "store" else f" {first['input']}"
+        raise HeadEndError(f"--{option}{given}: {first['msg']}") from error
 
 
 def _stream_facts(settings: Settings) -> dict[str, Any]:
@@ -60,7 +64,7 @@ async def serve(
     # What serves is big; the other commands do without it.
     from mbusheadend.service import HeadEnd
 
-    async with stored_in(settings.state_folder) as store:
+    async with stored_in(settings) as store:
         head_end = HeadEnd(settings, authority_of(settings.state_folder), store, settings_file=settings_file)
         try:
             head_end.start()
@@ -85,7 +89,7 @@ async def write(
 
 async def token(settings: Settings, days: int, note: str, *, as_json: bool) -> None:
     """Make a token and print it."""
-    async with stored_in(settings.state_folder) as store:
+    async with stored_in(settings) as store:
         made = str(await make_token(store, authority_of(settings.state_folder), utc_now(), days, note))
     url = url_of(settings, settings.places[0][1])
     if as_json:
@@ -97,13 +101,13 @@ async def token(settings: Settings, days: int, note: str, *, as_json: bool) -> N
 
 async def schedule(settings: Settings, options: argparse.Namespace) -> None:
     """Add, list or delete schedules. Raise `HeadEndError`."""
-    async with stored_in(settings.state_folder) as store:
+    async with stored_in(settings) as store:
         await schedule_command.run(options, store)
 
 
 async def masters(settings: Settings, *, as_json: bool) -> None:
     """Print the masters."""
-    async with stored_in(settings.state_folder) as store:
+    async with stored_in(settings) as store:
         rows = [(master, await store.certificates(master.serial)) for master in await store.masters()]
     if as_json:
         print(
@@ -136,7 +140,7 @@ async def masters(settings: Settings, *, as_json: bool) -> None:
 
 async def revoke(settings: Settings, serial: str) -> None:
     """Trust a master no more. Raise `HeadEndError` where there is no such master."""
-    async with stored_in(settings.state_folder) as store:
+    async with stored_in(settings) as store:
         await store.master(serial)
         count = await store.revoke_master(serial, utc_now())
     print(f"master {serial} is trusted no more" if count else f"master {serial} was trusted no more already")

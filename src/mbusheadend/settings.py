@@ -20,6 +20,7 @@ from pydantic import (
 from mbusheadend.archive.settings import ArchiveSettings
 from mbusheadend.authority import MASTER_DAYS
 from mbusheadend.errors import HeadEndError
+from mbusheadend.store.settings import StorePlace
 from mbusheadend.stream.settings import StreamSettings
 
 PORT: Final = 8443
@@ -117,6 +118,7 @@ class Settings(BaseModel):
     :ivar web_key: file with its key.
     :ivar web_idle_minutes: after so long without use a login ends.
     :ivar web_longest_hours: so long a login lasts at the most.
+    :ivar store: a server that keeps what was read; None for a file in the state folder.
     :ivar stream: acknowledges uploads in the place of the store; None for none.
     """
 
@@ -140,6 +142,7 @@ class Settings(BaseModel):
     web_idle_minutes: Annotated[int, Field(ge=1, le=1440)] = 30
     web_longest_hours: Annotated[int, Field(ge=1, le=168)] = 12
     keep: Keep = Keep()
+    store: StorePlace | None = None
     stream: StreamSettings | None = None
     archive: ArchiveSettings = ArchiveSettings()
     tunnel: TunnelSettings = TunnelSettings()

@@ -10,7 +10,9 @@ from typing import Final
 from mbusheadend.authority import Authority, open_authority
 from mbusheadend.decoding.keys import KeyFileError, Vault
 from mbusheadend.errors import HeadEndError
+from mbusheadend.settings import Settings
 from mbusheadend.store import Store, StoreError
+from mbusheadend.store.settings import StoreSettings
 
 DATABASE: Final = "headend.sqlite"
 AUTHORITY_FOLDER: Final = "authority"
@@ -25,14 +27,12 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def open_store(state: Path) -> Store:
-    """Open the store in a state folder. Raise `HeadEndError`."""
-    # SQLite may be replaced by another store: only here it is named.
-    from mbusheadend.store.sqlite.store import SqliteStore
-
+def open_store(state: Path, server: StoreSettings | None = None) -> Store:
+    """Open the store: on a server, or in a state folder, where the key file is in any case. Raise `HeadEndError`."""
     try:
         state.mkdir(mode=0o750, parents=True, exist_ok=True)
-        return SqliteStore(state / DATABASE, Vault.from_file(state / KEY_FILE))
+        vault = Vault.from_file(state / KEY_FILE)
+        return _file(state, vault) if server is None else _server(server, vault)
     except OSError as error:
         raise HeadEndError(
             f"cannot use the state folder {state}: {error.strerror}; name another one with --state"
@@ -41,10 +41,30 @@ def open_store(state: Path) -> Store:
         raise HeadEndError(str(error)) from error
 
 
+def _file(state: Path, vault: Vault) -> Store:
+    # Only here and below it is named which store this is.
+    from mbusheadend.store.sqlite.store import SqliteStore
+
+    return SqliteStore(state / DATABASE, vault)
+
+
+def _server(server: StoreSettings, vault: Vault) -> Store:
+    from mbusheadend.store.postgres.partitions import Width
+    from mbusheadend.store.postgres.store import PostgresStore
+
+    return PostgresStore(
+        server.url,
+        server.tenant,
+        vault,
+        width=Width(server.partitions),
+        password_file=server.password_file,
+    )
+
+
 @asynccontextmanager
-async def stored_in(state: Path) -> AsyncIterator[Store]:
-    """Open the store in a state folder, and close it at the end. Raise `HeadEndError`."""
-    store = open_store(state)
+async def stored_in(settings: Settings) -> AsyncIterator[Store]:
+    """Open the store of the settings, and close it at the end. Raise `HeadEndError`."""
+    store = open_store(settings.state_folder, settings.store)
     try:
         yield store
     finally:

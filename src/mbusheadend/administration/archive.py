@@ -26,7 +26,7 @@ async def run(settings: Settings, options: argparse.Namespace) -> None:
     if options.action == "job":
         print(spark_job())
         return
-    async with stored_in(settings.state_folder) as store:
+    async with stored_in(settings) as store:
         archive = open_archive(settings.archive, store, utc_now, pause=_no_pause, progress=_told)
         match options.action:
             case "write":

@@ -11,7 +11,7 @@ from mbusheadend.state import authority_of, stored_in, utc_now
 async def run(settings: Settings, options: argparse.Namespace) -> None:
     """Make a backup. Raise `HeadEndError` or `StoreError`."""
     passphrase = new_passphrase() if options.passphrase else None
-    async with stored_in(settings.state_folder) as store:
+    async with stored_in(settings) as store:
         path = await make_backup(
             store,
             authority_of(settings.state_folder),

@@ -27,7 +27,7 @@ async def run(settings: Settings, options: argparse.Namespace) -> None:
     form = Form(options.form)
     if form is Form.PARQUET and options.output is None and sys.stdout.isatty():
         raise HeadEndError("Parquet is not for a terminal: name a file with --output")
-    async with stored_in(settings.state_folder) as store:
+    async with stored_in(settings) as store:
         source = await _source(store, options)
         is_told = options.output is not None and sys.stderr.isatty()
         pieces = await export(

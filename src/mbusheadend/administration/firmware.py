@@ -15,7 +15,7 @@ async def run(settings: Settings, options: argparse.Namespace) -> None:
     shelf = Shelf(settings.state_folder)
     match options.action:
         case "list":
-            async with stored_in(settings.state_folder) as store:
+            async with stored_in(settings) as store:
                 overview = await firmware_overview(store, shelf, utc_now())
             print(json.dumps(_plain(overview)) if options.json else _table(overview))
         case "add":

@@ -14,7 +14,7 @@ async def run(settings: Settings, options: argparse.Namespace) -> None:
     """Store the keys of a file. Raise `HeadEndError` or `StoreError`."""
     found = await asyncio.to_thread(read_keys, read_file(options.file, MAX_SIZE))
     told(found.report)
-    async with stored_in(settings.state_folder) as store:
+    async with stored_in(settings) as store:
         outcome = await import_keys(store, found)
     for problem in outcome.problems:
         print(problem)

@@ -15,7 +15,7 @@ from mbusio.meterfile import MAX_SIZE, ImportReport
 
 async def run(settings: Settings, options: argparse.Namespace) -> None:
     """Write or take in a list. Raise `HeadEndError` or `StoreError`."""
-    async with stored_in(settings.state_folder) as store:
+    async with stored_in(settings) as store:
         if options.action == "export":
             await _export(write_meters(await store.meters(options.master)), options.output)
             return

@@ -5,6 +5,7 @@ import asyncio
 
 from mbusheadend.administration.passphrase import passphrase_for
 from mbusheadend.backup import restore
+from mbusheadend.errors import HeadEndError
 from mbusheadend.settings import Settings
 from mbusheadend.state import KEY_FILE, stored_in
 
@@ -12,10 +13,14 @@ from mbusheadend.state import KEY_FILE, stored_in
 async def run(settings: Settings, options: argparse.Namespace) -> None:
     """Bring a backup back, and say what that means. Raise `HeadEndError` or `StoreError`."""
     state = settings.state_folder
+    if settings.store is not None:
+        raise HeadEndError(
+            "a store on PostgreSQL is brought back by PostgreSQL's own tools: see docs/head-end-postgresql.md"
+        )
     done = await asyncio.to_thread(restore, options.file, state, lambda: passphrase_for(options.file))
     made_at = f"{done.manifest.made_at:%Y-%m-%d %H:%M} UTC"
     print(f"{state} is as it was at {made_at}.")
-    async with stored_in(state) as store:
+    async with stored_in(settings) as store:
         masters = await store.masters()
         keys = await store.closed_keys()
     print(

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final
 
 import psycopg
@@ -15,7 +16,6 @@ from psycopg.types.string import StrDumperUnknown
 from mbusheadend.store.errors import StoreError
 from mbusheadend.store.postgres.connection import Raw, rows_of
 
-SCHEMES: Final = ("postgresql://", "postgres://")
 WAIT: Final = 10.0
 """Seconds for a server that does not answer; a primary's standby takes over in less."""
 _PAUSE: Final = 1.0
@@ -64,24 +64,21 @@ def _adapters() -> AdaptersMap:
 _ADAPTERS: Final = _adapters()
 
 
-def is_server(store: str) -> bool:
-    """Tell whether a store is named by the URL of a server, and not by a folder."""
-    return store.startswith(SCHEMES)
-
-
 class Server:
     """One database of a server.
 
-    :param url: as libpq reads it, also with several hosts. Where it has no password, libpq looks in PGPASSFILE or `passfile`.
+    :param url: as libpq reads it, also with several hosts. Where it has no password, libpq looks in PGPASSFILE.
+    :param password_file: in the place of PGPASSFILE.
     :raises StoreError: for a URL that cannot be read.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, password_file: Path | None = None) -> None:
         try:
             parts = conninfo_to_dict(url)
         except psycopg.Error as error:
             raise StoreError(f"the address of the store cannot be read: {_words(error)}") from None
-        self._url = make_conninfo("", **{**_DEFAULTS, **parts})
+        files = {} if password_file is None else {"passfile": str(password_file)}
+        self._url = make_conninfo("", **{**_DEFAULTS, **files, **parts})
         host = parts.get("host") or parts.get("hostaddr") or "the local socket"
         self.name = f"{host}:{parts.get('port') or 5432}/{parts.get('dbname') or ''}"
         """Address without user and password, for people."""

@@ -1,6 +1,7 @@
 """All parts of the store over one database of a server."""
 
 from concurrent.futures import Future
+from pathlib import Path
 
 from mbusheadend.decoding.keys import Vault
 from mbusheadend.store.changes import Changes
@@ -25,15 +26,22 @@ class PostgresStore(PostgresUpkeep, PostgresIntake, PostgresLeases, SqlParts):
     :param url: as libpq reads it (`postgresql://user@host:port/database`); its role owns the database, and is no superuser.
     :param tenant: whose rows are seen; 1 is "main", which is always there.
     :param vault: opens the keys of encrypted meters and other secrets; without it they stay closed.
+    :param password_file: as libpq reads it, in the place of PGPASSFILE.
     :param width: how long the time of a partition that is made is.
     :raises StoreError: where the server cannot be reached, or its tables are those of a newer program.
     :raises StoreRefusedError: for a tenant that is not there.
     """
 
     def __init__(
-        self, url: str, tenant: int = 1, vault: Vault | None = None, *, width: Width = Width.MONTH
+        self,
+        url: str,
+        tenant: int = 1,
+        vault: Vault | None = None,
+        *,
+        width: Width = Width.MONTH,
+        password_file: Path | None = None,
     ) -> None:
-        self._server = Server(url)
+        self._server = Server(url, password_file)
         self._tenant = tenant
         migrate(self._server)
         self._partitions = Partitions(width)
