@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -19,9 +19,8 @@ from mbusheadend.archive.restoring import put_back
 from mbusheadend.archive.writing import MonthWriter, Progress, no_pause
 from mbusheadend.store import Store
 from mbusheadend.store.archiving import ArchivedReading
+from mbusheadend.store.leases import Lease
 
-UNSETTLED: Final = timedelta(minutes=10)
-"""So long the order of what arrived may still change: where several processes store at once, numbers can become visible late."""
 AHEAD: Final = timedelta(days=1)
 """A month that begins later than that comes of a clock that was wrong, and is archived at once."""
 HELD: Final = 10_000
@@ -72,8 +71,9 @@ class Archivist:
         self._tenant = tenant
         self._wait_months = wait_months
         self._now = now
+        self._lease = Lease(is_held=False)
         self._writer = MonthWriter(
-            store, place, tenant, now, file_size=file_size, pause=pause, progress=progress
+            store, place, tenant, now, self._guard, file_size=file_size, pause=pause, progress=progress
         )
 
     async def turn(self) -> Archived:
@@ -171,10 +171,9 @@ class Archivist:
 
         A month is written with all that the store has then, so what arrived before that is looked at twice, and is in it.
         """
-        settled = await self._store.number_at(self._now() - UNSETTLED)
         there = set(await self.months())
         if not there:
-            await self._store.set_archive_position(settled)
+            await self._store.set_archive_position(await self._store.number_at(self._now()))
             return 0
         end, ahead = self._bounds()
         number, is_complete, added, held = await self._store.archive_position(), False, 0, 0
@@ -186,21 +185,25 @@ class Archivist:
                 if month in there:
                     waiting[month].append(one)
                     held += 1
-            number, is_complete = page.number, page.is_complete or page.number >= settled
+            number, is_complete = page.number, page.is_complete
             if is_complete or held >= HELD:
                 for month, readings in waiting.items():
                     added += await self._writer.add(month, readings)
                 waiting.clear()
                 held = 0
-                await self._store.set_archive_position(min(number, settled))
+                await self._store.set_archive_position(number)
         return added
 
     @asynccontextmanager
     async def _alone(self) -> AsyncIterator[bool]:
-        """Be the only one who writes this archive; False where another process does."""
-        lease: Callable[[str], AbstractAsyncContextManager[bool]] | None = getattr(self._store, "lease", None)
-        if lease is None:
-            yield True
-            return
-        async with lease(LEASE) as mine:
-            yield mine
+        """Be the only one who writes this archive; false where another process does."""
+        async with self._store.lease(LEASE) as lease:
+            self._lease = lease
+            yield bool(lease)
+
+    def _guard(self) -> None:
+        """Write nothing more where another process may be writing: raise `ArchiveError`."""
+        if not self._lease:
+            raise ArchiveError(
+                "the connection to the store was lost: another process may be writing the archive"
+            )

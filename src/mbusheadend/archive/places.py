@@ -21,7 +21,6 @@ from mbusio.files import sync_folder, temporary_path, write_atomically
 PIECE: Final = 1 << 20
 FOLDER_MODE: Final = 0o750
 FILE_MODE: Final = 0o640
-_TEMPORARY: Final = ".new"
 
 
 class Sink:
@@ -113,11 +112,7 @@ class Folder:
         """See `Place`."""
         with told(folder):
             found = (path for path in (self._root / folder).rglob("*") if path.is_file())
-            return {
-                path.relative_to(self._root).as_posix(): path.stat().st_size
-                for path in found
-                if not path.name.endswith(_TEMPORARY)
-            }
+            return {path.relative_to(self._root).as_posix(): path.stat().st_size for path in found}
 
     def read(self, name: str, limit: int) -> bytes | None:
         """See `Place`."""

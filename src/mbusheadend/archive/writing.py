@@ -28,6 +28,7 @@ async def no_pause(seconds: float) -> None:
 class MonthWriter:
     """Writes months of a store. One at a time per tenant and place: see `mbusheadend.archive.archivist`.
 
+    :param guard: raises `ArchiveError` where nothing more may be written.
     :param pause: is called after each piece with the seconds that it took, so that others get their turn.
     """
 
@@ -37,6 +38,7 @@ class MonthWriter:
         place: Place,
         tenant: str,
         now: Callable[[], datetime],
+        guard: Callable[[], None],
         *,
         file_size: int = FILE_SIZE,
         pause: Callable[[float], Awaitable[None]] = no_pause,
@@ -46,6 +48,7 @@ class MonthWriter:
         self._place = place
         self._tenant = tenant
         self._now = now
+        self._guard = guard
         self._file_size = file_size
         self._pause = pause
         self._progress = progress
@@ -90,6 +93,7 @@ class MonthWriter:
         written = 0
         began = time.monotonic()
         async for page in pages_of(self._store, month.begin, month.end):
+            self._guard()
             await asyncio.to_thread(_add, files, page)
             written += len(page)
             self._progress(month, written)
@@ -104,6 +108,7 @@ class MonthWriter:
         manifest = Manifest.of(self._tenant, month, number, (*before, *new), self._now())
         for file in new:
             await asyncio.to_thread(check_file, self._place, manifest.path(file), file)
+        self._guard()
         await asyncio.to_thread(save_manifest, self._place, manifest)
         return manifest
 

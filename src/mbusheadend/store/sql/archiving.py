@@ -107,30 +107,27 @@ class SqlArchiving:
         arrived = stored(now)
 
         def work(connection: Connection) -> int:
-            rows: dict[bytes, tuple[Any, ...]] = {}
-            number = connection.numbers_for(len(pieces))
-            self._taker.bases.begin()
-            for one in pieces:
-                id = bytes.fromhex(one.reading.id)
-                if id not in rows and owner_of(connection, id) is None:
-                    rows[id] = self._row(connection, one, (number + len(rows), id), arrived)
-            insert(connection, rows.values(), arrived)
-            self._taker.bases.settle(connection)
+            new = {one.reading.id: one for one in pieces}
+            for id in tuple(new):
+                if owner_of(connection, bytes.fromhex(id)) is not None:
+                    del new[id]
+            first = connection.numbers_for(len(new)) if new else 0
+            rows = [
+                self._row(connection, one, number, arrived) for number, one in enumerate(new.values(), first)
+            ]
+            insert(connection, rows, arrived)
             return len(rows)
 
         return await self._database.write(work)
 
-    def _row(
-        self, connection: Connection, one: ArchivedReading, key: tuple[int, bytes], now: int
-    ) -> tuple[Any, ...]:
-        number, id = key
+    def _row(self, connection: Connection, one: ArchivedReading, number: int, now: int) -> tuple[Any, ...]:
         reading, words = one.reading, self._taker.words
         taken = stored(reading.taken)
         meter, _ = meter_of_identity(connection, one.identity, min(taken, now))
         frames = reading.telegrams
         return (
             number,
-            id,
+            bytes.fromhex(reading.id),
             _master(connection, reading.master, min(taken, now)),
             meter,
             taken,
