@@ -6,14 +6,12 @@ import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import asdict
-from typing import Any, Final
+from typing import Any
 
 from mbusheadend.errors import HeadEndError
 from mbusheadend.settings import Settings
 from mbusheadend.state import stored_in, utc_now
 from mbusheadend.stream.settings import StreamSettings
-
-CONNECT_SECONDS: Final = 10.0
 
 
 def stream_of(settings: Settings) -> StreamSettings:
@@ -41,7 +39,7 @@ async def write(
 
     usual: int = StreamSettings.model_fields["writers"].default
     wanted = wanted.model_copy(update={"writers": writers or wanted.writers or usual})
-    async with stored_in(settings.state_folder) as store:
+    async with stored_in(settings) as store:
         service = StreamService(wanted, store, utc_now)
 
         async def tell() -> None:
@@ -78,7 +76,7 @@ async def run(settings: Settings, options: argparse.Namespace) -> None:
                 case _:
                     await _again(link, wanted, None if options.all else frozenset(options.numbers))
     except (Error, StreamError, OSError) as error:
-        raise HeadEndError(f"the stream: {error}") from error
+        raise HeadEndError(str(error)) from error
 
 
 @asynccontextmanager
@@ -87,11 +85,7 @@ async def _linked(settings: StreamSettings) -> AsyncIterator[Any]:
 
     link = Link(settings)
     try:
-        try:
-            async with asyncio.timeout(CONNECT_SECONDS):
-                await link.open()
-        except TimeoutError as error:
-            raise HeadEndError(f"no node of the stream answers: {', '.join(settings.servers)}") from error
+        await link.open()
         yield link
     finally:
         await link.close()

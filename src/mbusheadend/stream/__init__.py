@@ -4,6 +4,7 @@
 settings.py   where the stream is, and how much it keeps
 format.py     what a message looks like: subject, headers, body; also for other systems (docs/stream.md)
 link.py       the connection: made again for ever, TLS, publishing with acknowledgement
+calls.py      calls of the client that end for sure
 layout.py     the streams and the consumers: made at the start, and checked
 intake.py     what takes the place of the store for uploads
 writer.py     takes messages to the store: each reading once, whatever comes twice or fails

@@ -53,7 +53,7 @@ class Figures:
     """
 
     is_ready: bool = False
-    trouble: str = "not connected yet"
+    trouble: str = "it was not looked at yet"
     complaints: tuple[str, ...] = ()
     waiting: int = NOTHING_KNOWN
     messages: int = 0

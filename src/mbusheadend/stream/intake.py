@@ -30,6 +30,7 @@ class StreamIntake:
         self._link = link
         self._settings = settings
         self._figures = figures
+        self._is_refusing = False
 
     async def take(
         self, serial: str, batch: Batch, received: datetime, *, certificate: int | None = None
@@ -44,7 +45,7 @@ class StreamIntake:
         if batch.serial_number != serial:
             raise WrongOwnerError(f"the master {serial} delivered for {batch.serial_number}")
         if not self._figures.is_ready:
-            raise self._refused(StreamError(self._figures.trouble))
+            raise self._refused(StreamError("it is not there yet"))
         subject = readings_subject(self._settings.name, self._settings.tenant, serial)
         most = self._link.body_bytes
         parcels = await asyncio.to_thread(pack, batch, received, subject, most, certificate)
@@ -54,11 +55,16 @@ class StreamIntake:
                     self._figures.count(Deed.REPEATED)
         except StreamError as error:
             raise self._refused(error) from error
+        if self._is_refusing:
+            _log.info("the stream takes uploads again")
+            self._is_refusing = False
         self._figures.count(Deed.ACKNOWLEDGED)
         return Receipt(stored=tuple(dict.fromkeys(reading.id for reading in batch.readings)))
 
     def _refused(self, error: StreamError) -> RefusedError:
-        _log.warning("an upload is refused: %s", error)
+        if not self._is_refusing:
+            _log.warning("uploads are refused: %s", error)
+            self._is_refusing = True
         if isinstance(error, StreamFullError):
             self._figures.count(Deed.FULL)
             return RefusedError(503, RefusalCode.BUSY, "the stream is full", retry_after=FULL_SECONDS)

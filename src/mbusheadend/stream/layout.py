@@ -24,8 +24,8 @@ from mbusheadend.stream.settings import StreamSettings
 
 TWICE_WITHIN: Final = timedelta(minutes=10)
 """For so long the stream knows what it has; what is published again later is dropped by the store."""
-ACK_SECONDS: Final = 60.0
-"""After which a message that a writer took and is silent about goes to another."""
+ACK_SECONDS: Final = 15.0
+"""After which a message that a writer took and is silent about goes to another, or what a node had sent when it died."""
 MAX_UNDER_WAY: Final = 4096
 WRITER: Final = "writer-"
 """Begins the names of the consumers of writers; the tenant follows."""

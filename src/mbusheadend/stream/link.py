@@ -1,17 +1,19 @@
 """The connection to the stream: made again for ever, and publishing that waits for the acknowledgement."""
 
 import asyncio
+import contextlib
 import logging
+import random
 import ssl
-from collections.abc import Mapping
 from typing import Final
 
 from nats.aio.client import Client
-from nats.errors import Error, NoServersError
+from nats.errors import Error
 from nats.js import JetStreamContext
 from nats.js.errors import APIError, NoStreamResponseError
 
 from mbusheadend.errors import HeadEndError
+from mbusheadend.stream.calls import bounded
 from mbusheadend.stream.errors import StreamError, StreamFullError
 from mbusheadend.stream.format import Parcel
 from mbusheadend.stream.settings import StreamSettings
@@ -20,8 +22,12 @@ WITHIN_SECONDS: Final = 12.0
 """For an acknowledgement: when the leader of the stream dies, the others choose a new one in 4 to 6 s."""
 TRY_SECONDS: Final = 3.0
 PAUSE_SECONDS: Final = 0.25
-REQUEST_SECONDS: Final = 5.0
-RECONNECT_SECONDS: Final = 1
+REQUEST_SECONDS: Final = 3.0
+CONNECT_SECONDS: Final = 5
+CLOSE_SECONDS: Final = 3.0
+RECONNECT_SECONDS: Final = 1.0
+LOOK_SECONDS: Final = 5.0
+"""Between two looks whether a connection is still one that said nothing about its end."""
 PING_SECONDS: Final = 10
 MAX_PENDING: Final = 8 << 20
 """Bytes that wait for the connection to come back."""
@@ -36,50 +42,114 @@ _log = logging.getLogger(__name__)
 
 
 class Link:
-    """One connection to the servers; construct it in the event loop. Raise `HeadEndError` for files that cannot be used."""
+    """One connection, to any of the servers; construct it in the event loop. Raise `HeadEndError` for files that cannot be used.
+
+    :ivar problem: what went wrong last.
+    """
 
     def __init__(self, settings: StreamSettings) -> None:
         self._settings = settings
         self._tls = _context(settings) if settings.is_secure else None
-        self._client = Client()
-        self._is_closing = False
+        self._servers = random.sample(settings.servers, len(settings.servers))
+        self._client: Client | None = None
+        self._lost = asyncio.Event()
+        self.problem = "no node has answered yet"
 
     @property
     def is_up(self) -> bool:
         """Whether there is a connection now."""
-        return self._client.is_connected
+        return self._client is not None and self._client.is_connected
 
     @property
     def jetstream(self) -> JetStreamContext:
-        """What asks JetStream."""
+        """What asks JetStream. Raise `StreamError` where there is no connection."""
+        if self._client is None or not self._client.is_connected:
+            raise StreamError(f"there is no connection to the stream: {self.problem}")
         return self._client.jetstream(timeout=REQUEST_SECONDS)
 
     @property
     def body_bytes(self) -> int:
         """How big the body of a message may be."""
-        return min(BODY_BYTES, max(1024, self._client.max_payload - HEADERS_ROOM))
+        most = BODY_BYTES if self._client is None else self._client.max_payload - HEADERS_ROOM
+        return min(BODY_BYTES, max(1024, most))
+
+    async def run(self) -> None:
+        """Be connected, again and again, until cancelled."""
+        while True:
+            problem = self.problem
+            try:
+                await self.open()
+            except StreamError as error:
+                if self.problem != problem:
+                    _log.warning("%s", error)
+            else:
+                _log.info("connected to the stream")
+                await self._until_lost()
+                _log.warning("the connection to the stream is lost")
+            await asyncio.sleep(RECONNECT_SECONDS)
 
     async def open(self) -> None:
-        """Connect; wait as long as that takes. Raise `StreamError` where the servers do not let us in."""
-        settings = self._settings
-        if self._client.is_connected or self._client.is_reconnecting:
-            return
+        """Connect to the first node that answers; one after the other is asked. Raise `StreamError`."""
+        for _ in self._servers:
+            self._servers.append(self._servers.pop(0))
+            try:
+                await self._connect(self._servers[-1])
+            except StreamError as error:
+                self.problem = str(error)
+            else:
+                return
+        raise StreamError(f"cannot connect to the stream: {self.problem}")
+
+    async def close(self) -> None:
+        """Send what is to be sent and end the connection."""
+        client, self._client = self._client, None
+        if client is not None:
+            with contextlib.suppress(Error, OSError, TimeoutError, StreamError):
+                if client.is_connected:
+                    await bounded(client.flush(timeout=1), CLOSE_SECONDS)
+                await bounded(client.close(), CLOSE_SECONDS)
+
+    async def _connect(self, server: str) -> None:
+        await self.close()
+        client, settings = Client(), self._settings
+        self._lost.clear()
+        wrong: list[Exception] = []
+
+        async def note(error: Exception) -> None:
+            wrong.append(error)
+            del wrong[:-1]
+
+        async def lost() -> None:
+            self._lost.set()
+
+        # The client is not left to connect again by itself: it gives up for good at some errors.
+        connecting = client.connect(
+            [server],
+            name="mbusheadend",
+            tls=self._tls,
+            user_credentials=None if settings.credentials is None else str(settings.credentials),
+            allow_reconnect=False,
+            max_reconnect_attempts=1,
+            reconnect_time_wait=0,
+            connect_timeout=CONNECT_SECONDS,
+            ping_interval=PING_SECONDS,
+            pending_size=MAX_PENDING,
+            error_cb=note,
+            closed_cb=lost,
+        )
         try:
-            await self._client.connect(
-                [*settings.servers],
-                name="mbusheadend",
-                tls=self._tls,
-                user_credentials=None if settings.credentials is None else str(settings.credentials),
-                max_reconnect_attempts=-1,
-                reconnect_time_wait=RECONNECT_SECONDS,
-                ping_interval=PING_SECONDS,
-                pending_size=MAX_PENDING,
-                error_cb=_note,
-                disconnected_cb=self._note_lost,
-                reconnected_cb=_note_back,
-            )
-        except (Error, NoServersError, OSError, ValueError) as error:
-            raise StreamError(f"cannot connect to the stream: {error}") from error
+            await bounded(connecting, 2 * CONNECT_SECONDS)
+            await bounded(client.flush(timeout=CONNECT_SECONDS), CONNECT_SECONDS)
+        except (Error, OSError, ValueError, TimeoutError, StreamError) as error:
+            why = wrong[-1] if wrong else error
+            raise StreamError(f"{server}: {str(why) or type(why).__name__}") from error
+        self._client = client
+
+    async def _until_lost(self) -> None:
+        while self.is_up:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await self._lost.wait()
 
     async def publish(self, parcel: Parcel, stream: str) -> bool:
         """Publish a message; back when most of the nodes have it on their disks. Tell whether it was there before.
@@ -98,13 +168,12 @@ class Link:
             await asyncio.sleep(PAUSE_SECONDS)
 
     async def _publish_once(self, parcel: Parcel, stream: str) -> bool:
-        if not self.is_up:
-            raise StreamError("there is no connection to the stream")
-        headers: Mapping[str, str] = parcel.headers
+        headers = {**parcel.headers}
+        publishing = self.jetstream.publish(
+            parcel.subject, parcel.body, timeout=TRY_SECONDS, stream=stream, headers=headers
+        )
         try:
-            acknowledged = await self.jetstream.publish(
-                parcel.subject, parcel.body, timeout=TRY_SECONDS, stream=stream, headers={**headers}
-            )
+            acknowledged = await bounded(publishing, TRY_SECONDS + 1)
         except APIError as error:
             if error.err_code in _NO_ROOM:
                 raise StreamFullError(f"the stream {stream} is full: {error.description}") from error
@@ -119,21 +188,6 @@ class Link:
             raise StreamError(f"the stream {stream} cannot be reached: {error}") from error
         return bool(acknowledged.duplicate)
 
-    async def close(self) -> None:
-        """Send what is to be sent and end the connection."""
-        self._is_closing = True
-        try:
-            if self.is_up:
-                await self._client.flush(timeout=1)
-        except (Error, OSError, TimeoutError):
-            pass
-        if not self._client.is_closed:
-            await self._client.close()
-
-    async def _note_lost(self) -> None:
-        if not self._is_closing:
-            _log.warning("the connection to the stream is lost")
-
 
 def _context(settings: StreamSettings) -> ssl.SSLContext:
     try:
@@ -144,11 +198,3 @@ def _context(settings: StreamSettings) -> ssl.SSLContext:
     except (OSError, ValueError) as error:
         raise HeadEndError(f"the certificates for the stream cannot be used: {error}") from error
     return context
-
-
-async def _note(error: Exception) -> None:
-    _log.debug("the stream: %r", error)
-
-
-async def _note_back() -> None:
-    _log.info("the connection to the stream is back")

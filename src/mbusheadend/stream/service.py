@@ -2,13 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
-from nats.errors import Error
-
 from mbusheadend.store import Store
+from mbusheadend.stream.calls import asked
 from mbusheadend.stream.errors import StreamError
 from mbusheadend.stream.figures import Figures
 from mbusheadend.stream.intake import StreamIntake
@@ -21,7 +20,9 @@ from mbusheadend.stream.writer import Writer
 LOOK_SECONDS: Final = 15.0
 FIRST_SECONDS: Final = 1.0
 """Between two attempts at the start, when the nodes may still be finding each other."""
-LONGEST_PAUSE: Final = 15.0
+LONGEST_PAUSE: Final = 5.0
+PREPARE_SECONDS: Final = 30.0
+ASK_SECONDS: Final = 5.0
 KEEP_LOOKS: Final = 4
 """So many looks from one giving up to the next."""
 
@@ -54,8 +55,8 @@ class StreamService:
     @property
     def trouble(self) -> str:
         """Why uploads cannot be taken now; empty where they can."""
-        if self.figures.is_ready and not self._link.is_up:
-            return "the connection to the stream is lost"
+        if not self._link.is_up:
+            return f"no connection to the stream: {self._link.problem}"
         return self.figures.trouble
 
     async def ready(self) -> None:
@@ -66,12 +67,9 @@ class StreamService:
         """Work until cancelled; uploads can still be taken then, until `close`."""
         if not self._settings.is_secure:
             _log.info("the stream is spoken to without TLS: its servers belong on a network of their own")
-        await self._again_and_again(self._link.open)
-        await self._again_and_again(self._prepare)
-        _log.info("uploads go to the stream %s", stream_of_readings(self._settings))
-        self.figures.is_ready = True
-        self._ready.set()
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._link.run())
+            await self._begin()
             if self._settings.writers:
                 tasks.create_task(self._writer.run())
             tasks.create_task(self._look_after())
@@ -81,21 +79,24 @@ class StreamService:
         self.figures.is_ready = False
         await self._link.close()
 
-    async def _again_and_again(self, work: Callable[[], Awaitable[None]]) -> None:
+    async def _begin(self) -> None:
         pause = FIRST_SECONDS
-        while True:
+        while not self.figures.is_ready:
             try:
-                await work()
+                await self._prepare()
             except StreamError as error:
-                _log.warning("%s", error)
+                if self._link.is_up and str(error) != self.figures.trouble:
+                    _log.warning("%s", error)
                 self.figures.trouble = str(error)
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE)
             else:
-                return
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE)
+                self.figures.is_ready = True
+                self._ready.set()
+        _log.info("uploads go to the stream %s", stream_of_readings(self._settings))
 
     async def _prepare(self) -> None:
-        complaints = await prepare(self._link.jetstream, self._settings)
+        complaints = await asked(prepare(self._link.jetstream, self._settings), PREPARE_SECONDS)
         for complaint in complaints:
             if complaint not in self.figures.complaints:
                 _log.warning("%s", complaint)
@@ -121,21 +122,16 @@ class StreamService:
     async def look(self) -> None:
         """Look how full the streams are, and how far the writers. Raise `StreamError`."""
         figures, settings, jetstream = self.figures, self._settings, self._link.jetstream
-        try:
-            info = await jetstream.stream_info(stream_of_readings(settings))
-            dead = await jetstream.stream_info(stream_of_dead(settings))
-            writer = await jetstream.consumer_info(stream_of_readings(settings), writer_of(settings.tenant))
-        except (Error, OSError) as error:
-            raise StreamError(f"JetStream does not answer: {error!r}") from error
+        name = stream_of_readings(settings)
+        info = await asked(jetstream.stream_info(name), ASK_SECONDS)
+        dead = await asked(jetstream.stream_info(stream_of_dead(settings)), ASK_SECONDS)
+        writer = await asked(jetstream.consumer_info(name, writer_of(settings.tenant)), ASK_SECONDS)
         figures.messages, figures.bytes = info.state.messages, info.state.bytes
         figures.most, figures.dead = info.config.max_bytes or 0, dead.state.messages
         figures.waiting = (writer.num_pending or 0) + (writer.num_ack_pending or 0)
 
     async def keep(self) -> None:
         """Give up what is written and old enough. Raise `StreamError`."""
-        try:
-            count = await give_up_old(self._link.jetstream, self._settings, self._now())
-        except (Error, OSError) as error:
-            raise StreamError(f"old messages cannot be given up now: {error!r}") from error
+        count = await asked(give_up_old(self._link.jetstream, self._settings, self._now()), PREPARE_SECONDS)
         if count:
             _log.info("%d messages of the stream are given up, all of them written", count)

@@ -15,6 +15,7 @@ from nats.errors import Error
 from nats.js import JetStreamContext
 
 from mbusheadend.store import Store, StoreError, StoreRefusedError
+from mbusheadend.stream.calls import bounded
 from mbusheadend.stream.errors import FormatError, StreamError
 from mbusheadend.stream.figures import Deed, Figures
 from mbusheadend.stream.format import (
@@ -33,6 +34,7 @@ from mbushosting.readings import Batch
 
 PULL_SECONDS: Final = 5.0
 """A request for a message is made anew after that, as a node may have died with it."""
+CALL_SECONDS: Final = 5.0
 AGAIN_SECONDS: Final = 1.0
 LONGEST_PAUSE: Final = 30.0
 ATTEMPTS: Final = 3
@@ -74,6 +76,7 @@ class Writer:
         self._stored = stored
         self._lanes = Lanes()
         self._in_hand: dict[int, Msg] = {}
+        self._undone: list[Msg] = []
         self._works = asyncio.Event()
         self._done = 0
         self._closing = asyncio.Event()
@@ -89,42 +92,46 @@ class Writer:
             self._closing.set()
             await _ended(hands, END_SECONDS)
             await _ended([heart], 0)
+            await self._give_back()
 
     async def _work(self) -> None:
         while not self._closing.is_set():
             try:
-                subscription = await self._link.jetstream.pull_subscribe_bind(
+                binding = self._link.jetstream.pull_subscribe_bind(
                     writer_of(self._settings.tenant), stream_of_readings(self._settings)
                 )
+                subscription = await bounded(binding, CALL_SECONDS)
                 try:
                     await self._pull(subscription)
                 finally:
-                    with contextlib.suppress(Error, OSError):
-                        await subscription.unsubscribe()
-            except (Error, OSError) as error:
-                _log.info("the stream gives no messages now: %r", error)
+                    with contextlib.suppress(Error, OSError, TimeoutError, StreamError):
+                        await bounded(subscription.unsubscribe(), CALL_SECONDS)
+            except (Error, OSError, TimeoutError, StreamError) as error:
+                _log.debug("the stream gives no messages now: %r", error)
                 await self._pause(AGAIN_SECONDS)
             except Exception:
                 _log.exception("an error in a writer of the stream")
                 await self._pause(LONGEST_PAUSE)
 
     async def _pull(self, subscription: JetStreamContext.PullSubscription) -> None:
-        pulling: asyncio.Task[list[Msg]] | None = None
         closing = asyncio.create_task(self._closing.wait())
         try:
-            while not self._closing.is_set():
-                pulling = asyncio.create_task(subscription.fetch(1, timeout=PULL_SECONDS))
-                await asyncio.wait([pulling, closing], return_when=asyncio.FIRST_COMPLETED)
-                if not pulling.done():
-                    return
+            while self._link.is_up and not self._closing.is_set():
+                fetching = subscription.fetch(1, timeout=PULL_SECONDS)
+                pulling = asyncio.create_task(bounded(fetching, PULL_SECONDS + 1))
                 try:
+                    await asyncio.wait([pulling, closing], return_when=asyncio.FIRST_COMPLETED)
+                    if not pulling.done():
+                        return
                     messages = pulling.result()
                 except TimeoutError:
                     continue
+                finally:
+                    await _ended([pulling], 0)
                 for message in messages:
                     await self._take_in_hand(message)
         finally:
-            await _ended([task for task in (pulling, closing) if task is not None], 0)
+            await _ended([closing], 0)
 
     async def _take_in_hand(self, message: Msg) -> None:
         if message.metadata.num_delivered > 1:
@@ -134,8 +141,11 @@ class Writer:
         try:
             async with self._lanes.turn(message.subject):
                 is_done = await self._deliver(message)
-            await (message.ack() if is_done else message.nak())
-        except (Error, OSError) as error:
+            if is_done:
+                await bounded(message.ack(), CALL_SECONDS)
+            else:
+                self._undone.append(message)
+        except (Error, OSError, TimeoutError, StreamError) as error:
             _log.info("message %d comes again: %r", number, error)
         finally:
             self._in_hand.pop(number, None)
@@ -241,13 +251,20 @@ class Writer:
                 return True
         return False
 
+    async def _give_back(self) -> None:
+        """Let others have what is not done, now that nobody here waits for messages any more."""
+        undone, self._undone = self._undone, []
+        for message in undone:
+            with contextlib.suppress(Error, OSError, TimeoutError, StreamError):
+                await bounded(message.nak(), CALL_SECONDS)
+
     async def _keep_in_hand(self) -> None:
         """Tell the stream from time to time that messages are still being worked on."""
         while True:
             await asyncio.sleep(ACK_SECONDS / 3)
             for message in [*self._in_hand.values()]:
-                with contextlib.suppress(Error, OSError):
-                    await message.in_progress()
+                with contextlib.suppress(Error, OSError, TimeoutError, StreamError):
+                    await bounded(message.in_progress(), CALL_SECONDS)
 
     async def _pause(self, seconds: float, *events: asyncio.Event) -> None:
         """Wait so long, or until this ends or an event is set."""

@@ -1,4 +1,4 @@
-"""What is acknowledged outlives any node; where most nodes are gone nothing is acknowledged, and it goes on when they are back."""
+"""What is acknowledged outlives any node; with most of them gone nothing is acknowledged until they are back."""
 
 import asyncio
 
@@ -32,6 +32,7 @@ async def taken(service: StreamService, number: int, serial: str = SERIAL) -> in
                 assert (await service.intake.take(serial, upload(number, 4, serial), LATER)).stored
             except RefusedError:
                 refused += 1
+                await asyncio.sleep(0.2)  # as a master that comes again later
             else:
                 return refused
 
