@@ -16,9 +16,12 @@ import pytest
 from serial import rfc2217
 
 from mbusio.transport import Transport, memory_pair, open_transport
+from mbusio.transport.hosted import HostedTransport
+from mbusio.tunnel.end import TunnelEnd
+from support.carriers import tunnel_ends
 from support.certificates import Authority
 
-KINDS = ("memory", "serial", "tcp", "tls", "rfc2217")
+KINDS = ("memory", "serial", "tcp", "tls", "rfc2217", "hosted")
 
 
 class FarEnd(ABC):
@@ -183,6 +186,29 @@ class Rfc2217End(StreamEnd):
         return rate
 
 
+class TunnelFarEnd(FarEnd):
+    """The master's end of a tunnel."""
+
+    def __init__(self, near: Transport, end: TunnelEnd) -> None:
+        self._near, self._end = near, end
+        self._data = b""
+
+    async def receive(self, count: int) -> bytes:
+        while len(self._data) < count:
+            self._data += await self._end.read()
+        data, self._data = self._data[:count], self._data[count:]
+        return data
+
+    async def send(self, data: bytes) -> None:
+        await self._end.write(data)
+
+    async def vanish(self) -> None:
+        await self._end.close()
+
+    def baud(self) -> int:
+        return self._near.baud
+
+
 async def make_stream_pipe(kind: str, folder: Path) -> Pipe:
     far = Rfc2217End() if kind == "rfc2217" else StreamEnd()
     query = ""
@@ -205,6 +231,10 @@ async def make_pipe(kind: str, folder: Path) -> Pipe:
     if kind == "serial":
         end = PtyEnd()
         return Pipe(kind, await open_transport(end.device), end)
+    if kind == "hosted":
+        here, there = await tunnel_ends()
+        hosted = HostedTransport("hosted://here/M1", here, await here.round_trip())
+        return Pipe(kind, hosted, TunnelFarEnd(hosted, there))
     return await make_stream_pipe(kind, folder)
 
 

@@ -70,7 +70,7 @@ async def test_an_other_end_that_vanishes_is_a_closed_transport(pipe: "Pipe") ->
 
 
 # The kernel discards what a pseudo terminal held when its other side closes: no serial port in this one.
-@pytest.mark.parametrize("pipe", ["memory", "tcp", "tls", "rfc2217"], indirect=True)
+@pytest.mark.parametrize("pipe", ["memory", "tcp", "tls", "rfc2217", "hosted"], indirect=True)
 async def test_what_came_before_the_end_is_still_read(pipe: "Pipe") -> None:
     await pipe.far.send(b"\xe5")
     await pipe.far.vanish()

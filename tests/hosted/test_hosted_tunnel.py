@@ -113,7 +113,7 @@ async def test_a_tunnel_ends_when_somebody_ends_it_or_may_not_use_it_any_more(
         with web.browser() as browser:
             (listed,) = await tunnels.list(SERIAL)
             assert "olga" in browser.get("/configuration/hosting").text
-            assert "tunnel of olga" in browser.get("/monitor").text
+            assert "tunnel of olga" in browser.get("/monitor/counters").text
             page = browser.get(f"/configuration/hosting/tunnels/{listed.command.id}/end").text
             form = {"csrf": page.split('name="csrf" value="')[1].split('"')[0]}
             assert browser.post(

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from mbusio.errors import TransportOpenError, TransportURLError
@@ -19,6 +21,8 @@ from mbusio.transport import Endpoint, open_transport, parse_url
         ("tcp://[2001:db8::1]:10001/", "tcp", "2001:db8::1", 10001),
         ("tls://gateway", "tls", "gateway", 1445),
         ("rfc2217://gateway:4001", "rfc2217", "gateway", 4001),
+        ("hosted://head-end/MBM1", "hosted", "head-end", 8444),
+        ("hosted://[2001:db8::1]:443/MBM1/cellar", "hosted", "2001:db8::1", 443),
     ],
 )
 def test_a_url_names_a_kind_a_target_and_a_port(text: str, kind: str, target: str, port: int) -> None:
@@ -110,3 +114,45 @@ async def test_a_port_where_nobody_listens_says_so(unused_tcp_port: int) -> None
 async def test_an_authority_that_cannot_be_read_is_named() -> None:
     with pytest.raises(TransportOpenError, match=r"ca=/nowhere\.pem: No such file"):
         await open_transport("tls://127.0.0.1:1?ca=/nowhere.pem")
+
+
+def test_a_hosted_bus_has_a_master_perhaps_a_bus_and_what_is_written_down() -> None:
+    endpoint = parse_url("hosted://head-end/MBM1/cellar?token-file=t&reason=a+look&minutes=5&tls=on")
+    assert (endpoint.serial, endpoint.bus, endpoint.token_file) == ("MBM1", "cellar", "t")
+    assert (endpoint.reason, endpoint.minutes, endpoint.tls) == ("a look", 5, True)
+    assert parse_url("hosted://head-end/MBM1/").bus == ""
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("hosted://head-end", "serial number"),
+        ("hosted://head-end/a/b/c", "serial number"),
+        ("hosted://head-end/M1?minutes=0", "1 to 1440"),
+        ("hosted://head-end/M1?tls=off", "this machine only"),
+        ("hosted://head-end:0/M1", "port 0"),
+        ("hosted://head-end/M1?bundle=x", "means nothing"),
+        ("hosted://head-end/M1?reason=%0A", "printable"),
+    ],
+)
+def test_a_hosted_url_that_is_wrong_says_why(url: str, why: str) -> None:
+    with pytest.raises(TransportURLError, match=why):
+        parse_url(url)
+
+
+@pytest.mark.parametrize("url", ["hosted://head-end/M1?token=secret", "hosted://me:secret@head-end/M1"])
+def test_a_token_in_a_url_is_refused_and_not_shown_again(url: str) -> None:
+    with pytest.raises(TransportURLError, match="token-file=FILE") as error:
+        parse_url(url)
+    assert "secret" not in str(error.value)
+
+
+async def test_a_hosted_bus_needs_a_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MBUS_HOSTED_TOKEN", raising=False)
+    with pytest.raises(TransportOpenError, match="MBUS_HOSTED_TOKEN"):
+        await open_transport("hosted://head-end/M1")
+    with pytest.raises(TransportOpenError, match="No such file"):
+        await open_transport(f"hosted://head-end/M1?token-file={tmp_path}/none")
+    monkeypatch.setenv("MBUS_HOSTED_TOKEN", "two words")
+    with pytest.raises(TransportOpenError, match="copy it again"):
+        await open_transport("hosted://head-end/M1")

@@ -63,7 +63,7 @@ class TunnelEnd:
     """An end; `start` it in the event loop, `close` it in the end.
 
     :param on_end: is called once, when it has ended.
-    :ivar sent: bytes of the bus that went out; :ivar received: that came in.
+    :ivar ended: why it has; None while it is open.
     """
 
     def __init__(self, carrier: Carrier, on_end: Callable[[Ended], None] = lambda ended: None) -> None:
@@ -72,7 +72,7 @@ class TunnelEnd:
         self._decoder = Decoder()
         self._out = Account()
         self._in = Account()
-        self._told = 0
+        self._read = 0
         self._unread = bytearray()
         self._greeted = False
         self._changed = asyncio.Event()
@@ -115,15 +115,17 @@ class TunnelEnd:
         """Give bytes of the bus that have come, at least one; at the end raise `TunnelEndedError`."""
         while not self._unread:
             await self._until_changed()
-        data = bytes(self._unread)
-        self._unread.clear()
-        self._told += len(data)
-        if self._told - self._in.taken >= _ACK_AFTER and self.ended is None:
-            ack = Frame.ack(self._told)
+        count = len(self._unread)
+        if self._read + count - self._in.taken >= _ACK_AFTER and self.ended is None:
+            ack = Frame.ack(self._read + count)
             self._in.ack(ack)
             # Where that fails, reading on says so.
             with contextlib.suppress(TunnelEndedError):
                 await self._send(ack)
+        # Last, so that who is cancelled loses nothing.
+        data = bytes(self._unread[:count])
+        del self._unread[:count]
+        self._read += count
         return data
 
     async def round_trip(self) -> float:
