@@ -38,14 +38,20 @@ def _with_offset(factor: int, exponent: int, offset: Decimal) -> Callable[[int],
 
 def real_scaler(factor: int, exponent: int, offset: Decimal) -> Callable[[float], float]:
     """Build the same for a REAL32; the result is the float nearest to the exact product and sum."""
+    ratio = real_ratio(factor, exponent, offset)
+    if ratio is None:
+        scale, shift = Fraction(factor) * Fraction(10) ** exponent, Fraction(offset)
+        return lambda number: float(Fraction(number) * scale + shift)
+    numerator, denominator = ratio
+    if denominator == 1:
+        return lambda number: number * numerator
+    return lambda number: number / denominator
+
+
+def real_ratio(factor: int, exponent: int, offset: Decimal) -> tuple[float, float] | None:
+    """Give multiplier and divisor for a REAL32, one of them 1: a single operation rounds once. None where it takes more."""
     scale = Fraction(factor) * Fraction(10) ** exponent
     numerator, denominator = float(scale.numerator), float(scale.denominator)
     if offset or numerator != scale.numerator or denominator != scale.denominator:
-        shift = Fraction(offset)
-        return lambda number: float(Fraction(number) * scale + shift)
-    # Both parts are exact floats here: with one of them 1, a single operation rounds once.
-    if scale.denominator == 1:
-        return lambda number: number * numerator
-    if scale.numerator == 1:
-        return lambda number: number / denominator
-    return lambda number: float(Fraction(number) * scale)
+        return None
+    return (numerator, denominator) if 1 in (scale.numerator, scale.denominator) else None
