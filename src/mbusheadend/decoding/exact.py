@@ -8,13 +8,15 @@ from mbus.application.datatypes import Value
 DIGITS: Final = 38
 FRACTION: Final = 12
 """Digits behind the point: what meters send has no more (10⁻⁶ of a unit, times 10⁻⁶)."""
+_WHOLE: Final = 10 ** (DIGITS - FRACTION)
 
 
 def exact_number(value: Value) -> Decimal | None:
     """Give a number that fits a decimal of these digits; None for anything else."""
-    if not isinstance(value, (int, Decimal)):
+    if isinstance(value, int):
+        return Decimal(value) if -_WHOLE < value < _WHOLE else None
+    if not isinstance(value, Decimal):
         return None
-    number = Decimal(value)
-    exponent = number.as_tuple().exponent
-    fits = isinstance(exponent, int) and exponent >= -FRACTION and number.adjusted() < DIGITS - FRACTION
-    return number if fits else None
+    exponent = value.as_tuple().exponent
+    fits = isinstance(exponent, int) and exponent >= -FRACTION and value.adjusted() < DIGITS - FRACTION
+    return value if fits else None
