@@ -26,5 +26,7 @@ class AuditKind(AccessKind):
     ALARM_CHANGED: Final = "alarm changed"
     NOTIFICATIONS_CHANGED: Final = "notifications changed"
     FIRMWARE: Final = "firmware"
+    ROLLOUT: Final = "rollout"
+    FLEET_SETTINGS: Final = "fleet settings"
     JOB_CANCELLED: Final = "job cancelled"
     TUNNEL: Final = "tunnel"

@@ -20,9 +20,12 @@ from mbusheadend.firmware import Shelf
 from mbusheadend.firmware.serving import FirmwareApi
 from mbusheadend.fleet.day import Day
 from mbusheadend.fleet.desk import Desk
+from mbusheadend.fleet.settings_desk import SettingsDesk
 from mbusheadend.hosting_api import HostingApi
 from mbusheadend.jobs import Jobs
 from mbusheadend.metrics import Metrics
+from mbusheadend.rollout.desk import RolloutDesk
+from mbusheadend.rollout.runner import RolloutRunner
 from mbusheadend.server import Server
 from mbusheadend.settings import Settings, url_of
 from mbusheadend.state import utc_now
@@ -54,6 +57,7 @@ class HeadEnd:
     :ivar jobs: of people, that take longer than a moment.
     :ivar watcher: looks after masters, meters and readings.
     :ivar stream: takes uploads in the place of the store; None where the store does.
+    :ivar rollouts: goes on with rollouts of releases.
     :ivar tunnels: through which operators read the buses of masters.
     :param now: gives the time.
     :param settings_file: goes into backups where there is such a file.
@@ -89,7 +93,9 @@ class HeadEnd:
         )
         est = Est(authority, store, now, room, settings.master_days)
         self._shelf = Shelf(settings.state_folder)
-        firmware = FirmwareApi(self._shelf, store, now)
+        self.rollouts = RolloutRunner(store, self._shelf, now)
+        self._rollout_desk = RolloutDesk(store, self._shelf, now, self.rollouts.look)
+        firmware = FirmwareApi(self._shelf, store, now, self._rollout_desk.word_for)
         courier = CourierHere()
         self.tunnels = Tunnels(
             store,
@@ -131,6 +137,7 @@ class HeadEnd:
             self._access.watch,
             self.upkeep.run,
             self.watcher.run,
+            self.rollouts.run,
             *([] if self.stream is None else [self.stream.run]),
         )
         self._tasks: list[asyncio.Task[None]] = []
@@ -212,6 +219,8 @@ class HeadEnd:
             upkeep=self.upkeep,
             first_admin=self._first_admin,
             firmware=self._shelf,
+            rollouts=self._rollout_desk,
+            fleet_settings=SettingsDesk(self._store, self._now),
             tunnels=self.tunnels,
             now=self._now,
         )

@@ -19,10 +19,12 @@ from mbusheadend.backup import BackupDesk
 from mbusheadend.firmware import Shelf
 from mbusheadend.fleet.day import Day
 from mbusheadend.fleet.desk import Desk
+from mbusheadend.fleet.settings_desk import SettingsDesk
 from mbusheadend.jobs import Jobs
 from mbusheadend.metrics import Metrics
 from mbusheadend.presence import Presence
 from mbusheadend.roles import ADMIN
+from mbusheadend.rollout.desk import RolloutDesk
 from mbusheadend.settings import Settings
 from mbusheadend.state import authority_of, open_store
 from mbusheadend.tunnel import CourierHere, Tunnels
@@ -141,6 +143,8 @@ async def headend_services(folder: Path, **parts: Any) -> AsyncIterator[Services
         upkeep=upkeep,
         first_admin=FirstAdmin(access),
         firmware=Shelf(folder),
+        rollouts=RolloutDesk(store, Shelf(folder), lambda: NOW),
+        fleet_settings=SettingsDesk(store, lambda: NOW),
         tunnels=Tunnels(
             store,
             CourierHere(),

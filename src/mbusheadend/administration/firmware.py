@@ -6,6 +6,7 @@ import json
 
 from mbusheadend.firmware import Held, Shelf
 from mbusheadend.firmware.overview import FirmwareOverview, firmware_overview
+from mbusheadend.rollout.desk import RolloutDesk
 from mbusheadend.settings import Settings
 from mbusheadend.state import stored_in, utc_now
 
@@ -16,7 +17,8 @@ async def run(settings: Settings, options: argparse.Namespace) -> None:
     match options.action:
         case "list":
             async with stored_in(settings) as store:
-                overview = await firmware_overview(store, shelf, utc_now())
+                words = await RolloutDesk(store, shelf, utc_now).words()
+                overview = await firmware_overview(store, shelf, utc_now(), words)
             print(json.dumps(_plain(overview)) if options.json else _table(overview))
         case "add":
             held = await asyncio.to_thread(

@@ -60,6 +60,10 @@ ADVICE: Final[Mapping[AlarmKind, str]] = MappingProxyType(
             "Have the meter looked at; its manual says what each fault means. It is over when the meter no longer says so."
         ),
         AlarmKind.METER_INFO_CODE: mark("The manual of the meter says what the bits of its info code mean."),
+        AlarmKind.ROLLOUT_STOPPED: mark(
+            "No more masters are told. See on the page Rollouts what is wrong with those that were, and decide there whether it "
+            "goes on."
+        ),
         AlarmKind.RELEASE_EXPIRES: mark(
             "Add a newer release on the page Firmware. From that day on masters are offered none; what they run goes on."
         ),

@@ -43,6 +43,7 @@ class AlarmKind(StrEnum):
     DISK_FULL = "disk full"
     MESSAGE_FAILED = "message failed"
     RELEASE_EXPIRES = "release expires"
+    ROLLOUT_STOPPED = "rollout stopped"
 
 
 SEVERITIES: Final[Mapping[AlarmKind, Severity]] = MappingProxyType(
@@ -68,6 +69,7 @@ SEVERITIES: Final[Mapping[AlarmKind, Severity]] = MappingProxyType(
         AlarmKind.DISK_FULL: Severity.ERROR,
         AlarmKind.MESSAGE_FAILED: Severity.WARNING,
         AlarmKind.RELEASE_EXPIRES: Severity.WARNING,
+        AlarmKind.ROLLOUT_STOPPED: Severity.ERROR,
     }
 )
 """How bad a kind is unless the one who raises it says something else."""
@@ -94,6 +96,7 @@ TITLES: Final[Mapping[AlarmKind, str]] = MappingProxyType(
         AlarmKind.DISK_FULL: mark("Disk nearly full"),
         AlarmKind.MESSAGE_FAILED: mark("Message not delivered"),
         AlarmKind.RELEASE_EXPIRES: mark("Signatures of a release expire"),
+        AlarmKind.ROLLOUT_STOPPED: mark("Rollout stopped"),
     }
 )
 JUDGMENTS: Final = frozenset(

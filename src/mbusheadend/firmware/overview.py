@@ -2,12 +2,14 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 from mbusheadend.firmware.offering import number_of, offered
 from mbusheadend.firmware.releases import Held
 from mbusheadend.firmware.shelf import Shelf
+from mbusheadend.rollout.offers import SILENT, Word
 from mbusheadend.store import Master, Store
 
 
@@ -49,21 +51,25 @@ class FirmwareOverview:
         return Counter(one.running for one in self.masters)[number]
 
 
-async def firmware_overview(store: Store, shelf: Shelf, now: datetime) -> FirmwareOverview:
-    """Give all that is known. Raise `FirmwareError` or `StoreError`."""
+async def firmware_overview(
+    store: Store, shelf: Shelf, now: datetime, word_for: Callable[[str], Word] = lambda serial: SILENT
+) -> FirmwareOverview:
+    """Give all that is known; `word_for` says what rollouts decide for a master. Raise `FirmwareError` or `StoreError`."""
     held = await asyncio.to_thread(shelf.releases)
     masters = [master for master in await store.masters() if master.local is None]
     groups = {group for master in masters for group in master.groups}
     return FirmwareOverview(
-        held, tuple(_of(master, held, now) for master in masters), tuple(sorted(groups, key=str.casefold))
+        held,
+        tuple(_of(master, held, now, word_for(master.serial)) for master in masters),
+        tuple(sorted(groups, key=str.casefold)),
     )
 
 
-def _of(master: Master, held: tuple[Held, ...], now: datetime) -> MasterFirmware:
+def _of(master: Master, held: tuple[Held, ...], now: datetime, word: Word) -> MasterFirmware:
     running = number_of(master.contact.release) if master.contact else 0
     return MasterFirmware(
         master,
         running,
         master.contact.software if master.contact else "",
-        offered(held, master.groups, running, now),
+        offered(held, master.groups, running, now, word),
     )

@@ -1,7 +1,7 @@
 """What masters ask for releases, each with its certificate; and what each is given."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +15,7 @@ from mbusheadend.firmware.offering import number_of, offered
 from mbusheadend.firmware.releases import FirmwareError
 from mbusheadend.firmware.shelf import Shelf
 from mbusheadend.peers import Gate
+from mbusheadend.rollout.offers import SILENT, Word
 from mbusheadend.store import Store
 from mbushosting.contact import RefusalCode
 from mbushosting.firmware import FIRMWARE
@@ -26,9 +27,19 @@ AGAIN_SECONDS: Final = 600
 
 
 class FirmwareApi:
-    """The endpoints for releases."""
+    """The endpoints for releases.
 
-    def __init__(self, shelf: Shelf, store: Store, now: Callable[[], datetime]) -> None:
+    :param word_for: says what rollouts decide for a master; None where there are none.
+    """
+
+    def __init__(
+        self,
+        shelf: Shelf,
+        store: Store,
+        now: Callable[[], datetime],
+        word_for: Callable[[str], Awaitable[Word]] | None = None,
+    ) -> None:
+        self._word_for = word_for
         self._shelf = shelf
         self._store = store
         self._now = now
@@ -60,8 +71,10 @@ class FirmwareApi:
         running = number_of(master.contact.release) if master.contact else 0
         name, groups, now = str(request.path_params["name"]), master.groups, self._now()
 
+        word = await self._word_for(peer.serial) if self._word_for else SILENT
+
         def look() -> Path | None:
-            return self._shelf.file(offered(self._shelf.releases(), groups, running, now), kind, name)
+            return self._shelf.file(offered(self._shelf.releases(), groups, running, now, word), kind, name)
 
         try:
             path = await asyncio.to_thread(look)

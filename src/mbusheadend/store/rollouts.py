@@ -42,6 +42,11 @@ class Rollouts(Protocol):
     async def standings(self, serial: str) -> tuple[Standing, ...]:
         """Tell how a master stands in every rollout."""
 
+    async def all_standings(
+        self,
+    ) -> tuple[Mapping[str, Standing], Mapping[str, Mapping[str, MemberState]]]:
+        """Give every rollout by its id, and of each master that is in any how it stands in which."""
+
     async def put_fleet_settings(self, order: SettingsForFleet) -> None:
         """Store an order, or what has changed of it."""
 

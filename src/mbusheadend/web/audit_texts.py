@@ -27,6 +27,8 @@ def kind_texts() -> dict[str, str]:
         AuditKind.ALARM_CHANGED: _("Alarm changed"),
         AuditKind.NOTIFICATIONS_CHANGED: _("Notifications changed"),
         AuditKind.FIRMWARE: _("Firmware"),
+        AuditKind.ROLLOUT: _("Rollout of a release"),
+        AuditKind.FLEET_SETTINGS: _("Settings of masters"),
         AuditKind.JOB_CANCELLED: _("Job cancelled"),
         AuditKind.TUNNEL: _("Tunnel to a bus"),
     }

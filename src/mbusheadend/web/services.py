@@ -8,9 +8,11 @@ from mbusheadend.authority import Authority
 from mbusheadend.backup import BackupDesk
 from mbusheadend.firmware import Shelf
 from mbusheadend.fleet.desk import Desk
+from mbusheadend.fleet.settings_desk import SettingsDesk
 from mbusheadend.jobs import Jobs
 from mbusheadend.metrics import Metrics
 from mbusheadend.presence import Presence
+from mbusheadend.rollout.desk import RolloutDesk
 from mbusheadend.settings import Settings
 from mbusheadend.store import Store
 from mbusheadend.tunnel import Tunnels
@@ -30,6 +32,7 @@ class Services:
     :ivar desk: what the actions of the fleet work with.
     :ivar backups: that somebody asks for at a page; `metrics` are the figures for Prometheus.
     :ivar firmware: releases for masters; its calls block.
+    :ivar rollouts: bring releases to the fleet in rings; `fleet_settings` tries and sets settings of many masters.
     :ivar tunnels: through which operators read the buses of masters.
     :ivar label: what names of downloads have of this head-end.
     """
@@ -48,6 +51,8 @@ class Services:
     upkeep: Upkeep
     first_admin: FirstAdmin
     firmware: Shelf
+    rollouts: RolloutDesk
+    fleet_settings: SettingsDesk
     tunnels: Tunnels
     now: Callable[[], datetime]
     label: str = "head-end"

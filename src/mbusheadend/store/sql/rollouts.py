@@ -136,6 +136,25 @@ class SqlRollouts:
             lambda connection: tuple(_standing(row) for row in connection.execute(query, (serial,)))
         )
 
+    async def all_standings(
+        self,
+    ) -> tuple[Mapping[str, Standing], Mapping[str, Mapping[str, MemberState]]]:
+        """See the protocol."""
+
+        def work(
+            connection: Connection,
+        ) -> tuple[Mapping[str, Standing], Mapping[str, Mapping[str, MemberState]]]:
+            rollouts = {
+                row["id"]: Standing(int(row["release"]), RolloutState(row["state"]), None)
+                for row in connection.execute("SELECT id, release, state FROM rollout").fetchall()
+            }
+            members: dict[str, dict[str, MemberState]] = {}
+            for row in connection.execute("SELECT rollout, serial, state FROM rollout_member").fetchall():
+                members.setdefault(row["serial"], {})[row["rollout"]] = MemberState(row["state"])
+            return rollouts, members
+
+        return await self._database.read(work)
+
     async def put_fleet_settings(self, order: SettingsForFleet) -> None:
         """See the protocol."""
         await self._database.write(

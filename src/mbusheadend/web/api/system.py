@@ -71,7 +71,8 @@ def router(services: Services) -> APIRouter:
     @routes.get("/firmware", responses=declared(503))
     async def list_releases() -> list[ReleaseHeld]:
         """List the releases for masters, the newest first."""
-        seen = await firmware_overview(services.store, services.firmware, services.now())
+        words = await services.rollouts.words()
+        seen = await firmware_overview(services.store, services.firmware, services.now(), words)
         return [
             ReleaseHeld(
                 number=one.number,

@@ -49,7 +49,8 @@ def router(services: Services) -> APIRouter:
     async def show(request: Request, number: str = "") -> Response:
         now = services.now()
         try:
-            seen = await firmware_overview(services.store, shelf, now)
+            words = await services.rollouts.words()
+            seen = await firmware_overview(services.store, shelf, now, words)
         except FirmwareError as error:
             return page(request, "firmware_broken.html", status=503, reason=text_of(error))
         masters = sorted(seen.masters, key=lambda one: (not one.is_behind, one.running, one.master.serial))
