@@ -8,9 +8,7 @@ nobody can log in, a default user neither, and the rest goes on; `reset` sets it
 import asyncio
 import hashlib
 import logging
-import os
 import secrets
-import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -20,6 +18,7 @@ from typing import Final, TypeVar
 from mbusweb.access import rows
 from mbusweb.access.audit import AccessKind, AuditLog, AuditRow, audit_row, write_row
 from mbusweb.access.backup import pack, unpack
+from mbusweb.access.connection import Connection, Keeper
 from mbusweb.access.database import FILE_NAME, Database
 from mbusweb.access.errors import AccessStoreError, Problem, TokenError
 from mbusweb.access.hashing import Hasher
@@ -28,7 +27,7 @@ from mbusweb.access.names import key_of, normal_name
 from mbusweb.access.passwords import check_password
 from mbusweb.access.rows import Account, Kept, PackedUser, Token, User
 from mbusweb.access.rules import Rules
-from mbusweb.access.sessions import Session, Sessions
+from mbusweb.access.sessions import Session, SessionBook, Sessions
 
 WATCH_SECONDS: Final = 3.0
 TOKEN_WRITE_SECONDS: Final = 60.0
@@ -48,7 +47,8 @@ class Access:
     :ivar rules: of the product.
     :param clock: the time, aware; :param monotonic: seconds of a clock that never jumps.
     :param idle_minutes: see `Sessions`, as is `longest_hours`.
-    :ivar audit: the audit log, in the same file.
+    :param keeper: keeps the users, where that is no file in the folder; :param sessions: likewise, where they are not in memory.
+    :ivar audit: the audit log, in the same place.
     """
 
     def __init__(
@@ -61,14 +61,16 @@ class Access:
         idle_minutes: Callable[[], float],
         longest_hours: Callable[[], float],
         hasher: Hasher | None = None,
+        keeper: Keeper | None = None,
+        sessions: SessionBook | None = None,
     ) -> None:
-        self._database = Database(state / FILE_NAME, rules.remedy)
+        self._database = keeper or Database(state / FILE_NAME, rules.remedy)
         self.rules = rules
         self.audit = AuditLog(self._database, clock)
         self._clock = clock
         self._monotonic = monotonic
         self._hasher = hasher or Hasher()
-        self._sessions = Sessions(monotonic, idle_minutes, longest_hours, rules.most_sessions)
+        self._sessions = sessions or Sessions(monotonic, idle_minutes, longest_hours, rules.most_sessions)
         self._logins = Logins(
             self._database,
             rules,
@@ -123,7 +125,7 @@ class Access:
         self.refresh()
         if self._kept is not None:
             return self._kept.is_set_up
-        return self._was_set_up or os.path.exists(self._database.path)
+        return self._was_set_up or self._database.was_made()
 
     def on_change(self, listener: Callable[[], None]) -> Callable[[], None]:
         """Call a listener after each change of users, tokens or the factory state, in the loop; give what ends that."""
@@ -195,7 +197,7 @@ class Access:
             detail=f"{self.rules.default_name} (default user)",
         )
 
-        def add(connection: sqlite3.Connection) -> None:
+        def add(connection: Connection) -> None:
             # Whoever adds a second user must not make the first one of a master that was reset in the meantime.
             is_first = rows.add_user(
                 connection,
@@ -285,13 +287,13 @@ class Access:
         at = self._clock()
         row = audit_row(at, AccessKind.LOGIN, who=holder.name, source=source)
 
-        def remember(connection: sqlite3.Connection) -> None:
+        def remember(connection: Connection) -> None:
             if holder.user is not None:
                 rows.logged_in(connection, holder.user, at)
             write_row(connection, row)
 
         self._database.post(remember, f"login of {holder.name!r} from {row.source!r}")
-        return self._sessions.start(holder, at.astimezone(UTC), source)
+        return await self._sessions.start(holder, at.astimezone(UTC), source)
 
     async def confirm(self, session: Session, password: str, *, source: str, setup: bool = False) -> None:
         """Check the password of somebody who is logged in, before a change that matters. Raise `LoginError` as `log_in` does."""
@@ -372,7 +374,7 @@ class Access:
         """End a token of a user. Raise `TokenError`, `UserError`, `AccessStoreError`."""
         owner, at = self._account(user).user.name, self._clock()
 
-        def revoke(connection: sqlite3.Connection) -> None:
+        def revoke(connection: Connection) -> None:
             title = rows.delete_token(connection, user, token)
             write_row(
                 connection, audit_row(at, AccessKind.TOKEN_REVOKED, who=owner, source=source, detail=title)
@@ -438,10 +440,10 @@ class Access:
             raise rows.no_such_user()
         return account
 
-    async def _write(self, job: Callable[[sqlite3.Connection], T], row: AuditRow | None = None) -> T:
+    async def _write(self, job: Callable[[Connection], T], row: AuditRow | None = None) -> T:
         """Do a job and write its entry of the audit log in one transaction, and take over what it changed."""
 
-        def both(connection: sqlite3.Connection) -> T:
+        def both(connection: Connection) -> T:
             result = job(connection)
             if row is not None:
                 write_row(connection, row)

@@ -6,7 +6,6 @@ bound of its own, so that it cannot drive out the rest.
 
 import io
 import re
-import sqlite3
 import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import astuple, dataclass
@@ -14,7 +13,7 @@ from datetime import datetime
 from typing import Final
 
 from mbusio.csvtext import CsvWriter
-from mbusweb.access.database import Database
+from mbusweb.access.connection import Connection, Keeper
 from mbusweb.access.errors import AccessStoreError
 from mbusweb.access.rows import as_text
 
@@ -90,7 +89,7 @@ def audit_row(
     )
 
 
-def write_row(connection: sqlite3.Connection, row: AuditRow) -> None:
+def write_row(connection: Connection, row: AuditRow) -> None:
     """Write a row as part of a transaction; the oldest beyond the bounds go."""
     connection.execute(
         "INSERT INTO audit (at, kind, who, source, detail, outcome) VALUES (?, ?, ?, ?, ?, ?)", astuple(row)
@@ -113,7 +112,7 @@ class AuditLog:
     :param clock: gives the time, aware.
     """
 
-    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
+    def __init__(self, database: Keeper, clock: Callable[[], datetime]) -> None:
         self._database = database
         self._clock = clock
 
@@ -169,9 +168,9 @@ class AuditLog:
 
 
 def _select(
-    reader: sqlite3.Connection, before: int | None, limit: int, kind: str | None, who: str | None
+    reader: Connection, before: int | None, limit: int, kind: str | None, who: str | None
 ) -> tuple[AuditEntry, ...]:
-    where, values = ["1"], list[object]()
+    where, values = ["1 = 1"], list[object]()
     for condition, value in (("id < ?", before), ("kind = ?", kind), ("who = ?", who)):
         if value is not None:
             where.append(condition)

@@ -9,7 +9,6 @@ import logging
 import os
 import sqlite3
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -17,14 +16,14 @@ from typing import Final, TypeVar
 
 from mbusio.files import sync_file, sync_folder
 from mbusweb.access import migrations
-from mbusweb.access.errors import AccessError, AccessStoreError
+from mbusweb.access.connection import Connection
+from mbusweb.access.errors import AccessStoreError
+from mbusweb.access.posting import Posting
 
 FILE_NAME: Final = "access.db"
 DAMAGED_SUFFIX: Final = ".damaged"
 BUSY_SECONDS: Final = 5.0
 SETTLE_SECONDS: Final = 5.0
-MOST_PENDING: Final = 1000
-"""Changes that nobody waits for and that are not on the disk yet; more are dropped and counted."""
 _BESIDE: Final = ("-wal", "-shm")
 _DAMAGE: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
@@ -108,9 +107,7 @@ def _check(connection: sqlite3.Connection, path: Path, remedy: str) -> None:
         raise _damaged(path, str(error), remedy) from error
 
 
-def transact(
-    connection: sqlite3.Connection, job: Callable[[sqlite3.Connection], T], path: Path, remedy: str
-) -> T:
+def transact(connection: sqlite3.Connection, job: Callable[[Connection], T], path: Path, remedy: str) -> T:
     """Do a job in one transaction; when this returns, all of it is on the disk, and when it raises, nothing is."""
     with _told("write", path, remedy):
         connection.execute("BEGIN IMMEDIATE")
@@ -152,9 +149,8 @@ class Database:
         self._identity: tuple[int, int] | None = None
         self._data_version = -1
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="access")
-        self._posted: deque[tuple[Callable[[sqlite3.Connection], object], str]] = deque()
+        self._posting = Posting(self._thread, self._write)
         self._reading = threading.Lock()
-        self._losses = _Losses()
 
     def open(self, *, make: bool = False) -> None:
         """Open the file, or say in `trouble` why that cannot be; never raises.
@@ -180,6 +176,10 @@ class Database:
         self._close_reader()
         self.trouble = AccessStoreError(f"{self.path} is closed")
 
+    def was_made(self) -> bool:
+        """Tell whether there is a file, also one that cannot be used."""
+        return os.path.exists(self.path)
+
     def has_changed(self) -> bool:
         """Tell whether anything was written since the last call, by this process or another, or the file is another one now."""
         if _identity(self.path) != self._identity:
@@ -192,30 +192,30 @@ class Database:
         self._data_version = version
         return changed
 
-    def read(self, job: Callable[[sqlite3.Connection], T]) -> T:
-        """Give what a job reads. Raise `AccessStoreError`; a damaged file is closed."""
+    def read(self, job: Callable[[Connection], T]) -> T:
+        """Give what a job reads, all of one state. Raise `AccessStoreError`; a damaged file is closed."""
         try:
             with _told("read", self.path, self._remedy), self._reading:
                 if self._reader is None:
                     raise self.trouble or AccessStoreError(f"{self.path} is closed")
-                return job(self._reader)
+                self._reader.execute("BEGIN")
+                try:
+                    return job(self._reader)
+                finally:
+                    self._reader.execute("ROLLBACK")
         except AccessStoreError as error:
             if error.needs_reset and self.trouble is None:
                 self._close_reader()
                 self._fail(error)
             raise
 
-    def write(self, job: Callable[[sqlite3.Connection], T]) -> "Future[T]":
+    def write(self, job: Callable[[Connection], T]) -> "Future[T]":
         """Do a job in one transaction in the writing thread; done when it is on the disk. Fails with `AccessStoreError`."""
         return self._thread.submit(self._write, job)
 
-    def post(self, job: Callable[[sqlite3.Connection], object], lost: str) -> None:
+    def post(self, job: Callable[[Connection], object], lost: str) -> None:
         """Have a job done that nobody waits for; where that fails, the log says what was lost, and in the end how much."""
-        if len(self._posted) >= MOST_PENDING:
-            self._losses.lost(1, lost, "there is too much to write at once")
-            return
-        self._posted.append((job, lost))
-        self._thread.submit(self._write_posted)
+        self._posting.post(job, lost)
 
     def settle(self) -> None:
         """Wait until all that was handed in until now is on the disk, but not for ever: a disk may hang."""
@@ -231,7 +231,7 @@ class Database:
             _log.error("nobody can log in: %s", error)
         self.trouble = error
 
-    def _write(self, job: Callable[[sqlite3.Connection], T]) -> T:
+    def _write(self, job: Callable[[Connection], T]) -> T:
         identity = _identity(self.path)
         if self._writer is not None and self._writer[1] != identity:
             self._close_writer()
@@ -239,22 +239,6 @@ class Database:
             connection = connect(self.path, self._remedy)
             self._writer = (connection, identity or (0, 0))
         return transact(self._writer[0], job, self.path, self._remedy)
-
-    def _write_posted(self) -> None:
-        """Do all that was posted until now in one transaction: many entries at once cost one flush of the disk."""
-        jobs = [self._posted.popleft() for _ in range(len(self._posted))]
-
-        def do_all(connection: sqlite3.Connection) -> None:
-            for job, _ in jobs:
-                job(connection)
-
-        if not jobs:
-            return
-        try:
-            self._write(do_all)
-            self._losses.ended()
-        except AccessError as error:
-            self._losses.lost(len(jobs), jobs[0][1], str(error))
 
     def _replace(self) -> None:
         self._close_writer()
@@ -269,26 +253,6 @@ class Database:
         if self._reader is not None:
             self._reader.close()
             self._reader = None
-
-
-class _Losses:
-    """Says in the log what was lost: the first thing, and when it is over, how many; not a line for each."""
-
-    def __init__(self) -> None:
-        self._count = 0
-        self._counting = threading.Lock()
-
-    def lost(self, count: int, first: str, why: str) -> None:
-        with self._counting:
-            if self._count == 0:
-                _log.error("lost: %s: %s", first, why)
-            self._count += count
-
-    def ended(self) -> None:
-        if self._count:
-            with self._counting:
-                _log.error("%d things were lost; from now on they are written again", self._count)
-                self._count = 0
 
 
 def _connection(path: Path) -> sqlite3.Connection:

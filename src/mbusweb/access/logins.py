@@ -7,7 +7,7 @@ from typing import Final
 
 from mbusweb.access import rows
 from mbusweb.access.audit import AccessKind, AuditLog
-from mbusweb.access.database import Database
+from mbusweb.access.connection import Keeper
 from mbusweb.access.errors import LoginError, Problem
 from mbusweb.access.hashing import Hasher
 from mbusweb.access.names import key_of
@@ -31,7 +31,7 @@ class Logins:
 
     def __init__(
         self,
-        database: Database,
+        database: Keeper,
         rules: Rules,
         audit: AuditLog,
         hasher: Hasher,

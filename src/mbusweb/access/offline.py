@@ -1,7 +1,6 @@
 """What commands do to the file of the users, whether a service runs on it or not; a running one notices at once."""
 
 import contextlib
-import sqlite3
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Final
 
 from mbusweb.access import rows
 from mbusweb.access.audit import AccessKind, AuditRow, audit_row, write_row
+from mbusweb.access.connection import Connection
 from mbusweb.access.database import FILE_NAME, connect, ensure, set_aside, transact
 from mbusweb.access.errors import AccessStoreError
 from mbusweb.access.hashing import Hasher
@@ -62,7 +62,7 @@ def add_user_offline(
     hashed = (hasher or Hasher()).make_now(check_password(normal, password))
     at = clock()
 
-    def add(connection: sqlite3.Connection) -> None:
+    def add(connection: Connection) -> None:
         is_first = rows.add_user(connection, normal, hashed, at, rules, role=role, first=False)
         if is_first and rules.default_user is not None:
             gone = f"{rules.default_name} (default user)"
@@ -114,10 +114,10 @@ def set_password_offline(
     _do(state / FILE_NAME, rules, lambda connection: rows.set_password(connection, name, hashed, at), row)
 
 
-def _do(path: Path, rules: Rules, job: Callable[[sqlite3.Connection], object], row: AuditRow) -> None:
+def _do(path: Path, rules: Rules, job: Callable[[Connection], object], row: AuditRow) -> None:
     ensure(path, rules.remedy)
 
-    def both(connection: sqlite3.Connection) -> None:
+    def both(connection: Connection) -> None:
         job(connection)
         write_row(connection, row)
 

@@ -1,10 +1,10 @@
 """Users and tokens as rows of the file: each function is part of a transaction that its caller makes."""
 
-import sqlite3
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from mbusweb.access.connection import Connection
 from mbusweb.access.errors import Problem, TokenError, UserError
 from mbusweb.access.names import key_of
 from mbusweb.access.rules import Rules
@@ -103,30 +103,26 @@ class Kept:
         return not self.accounts
 
 
-def load(connection: sqlite3.Connection) -> Kept:
+def load(connection: Connection) -> Kept:
     """Read it all, which is little."""
-    connection.execute("BEGIN")
-    try:
-        generation, era, is_set_up = connection.execute(
-            "SELECT generation, era, is_set_up FROM state WHERE id = 1"
-        ).fetchone()
-        rows = connection.execute(
-            "SELECT id, name, created, password_changed, last_login, role, key, epoch, hash FROM users ORDER BY key"
-        ).fetchall()
-        accounts = {row[6]: Account(_user(row), *row[6:]) for row in rows}
-        users = {account.user.id: account.user for account in accounts.values()}
-        tokens = {
-            digest: TokenKey(token, users[user], from_text(expires), role)
-            for digest, token, user, expires, role in connection.execute(
-                "SELECT digest, id, user, expires, role FROM tokens"
-            )
-        }
-    finally:
-        connection.execute("ROLLBACK")
+    generation, era, is_set_up = connection.execute(
+        "SELECT generation, era, is_set_up FROM state WHERE id = 1"
+    ).fetchone()
+    rows = connection.execute(
+        "SELECT id, name, created, password_changed, last_login, role, key, epoch, hash FROM users ORDER BY key"
+    ).fetchall()
+    accounts = {row[6]: Account(_user(row), *row[6:]) for row in rows}
+    users = {account.user.id: account.user for account in accounts.values()}
+    tokens = {
+        digest: TokenKey(token, users[user], from_text(expires), role)
+        for digest, token, user, expires, role in connection.execute(
+            'SELECT digest, id, "user", expires, role FROM tokens'
+        )
+    }
     return Kept(generation, era, bool(is_set_up), accounts, tokens)
 
 
-def users(connection: sqlite3.Connection) -> tuple[User, ...]:
+def users(connection: Connection) -> tuple[User, ...]:
     """List the users in the order of their names."""
     rows = connection.execute(
         "SELECT id, name, created, password_changed, last_login, role FROM users ORDER BY key"
@@ -135,7 +131,7 @@ def users(connection: sqlite3.Connection) -> tuple[User, ...]:
 
 
 def add_user(
-    connection: sqlite3.Connection,
+    connection: Connection,
     name: str,
     hashed: str,
     at: datetime,
@@ -184,7 +180,7 @@ def check_role(rules: Rules, role: str) -> None:
         raise UserError(f"a role is one of: {', '.join(rules.roles)}", Problem.ROLE, "role")
 
 
-def set_role(connection: sqlite3.Connection, name: str, role: str, rules: Rules) -> None:
+def set_role(connection: Connection, name: str, role: str, rules: Rules) -> None:
     """Give a user another role; one with the highest stays. Raise `UserError`."""
     check_role(rules, role)
     if role != rules.highest:
@@ -195,7 +191,7 @@ def set_role(connection: sqlite3.Connection, name: str, role: str, rules: Rules)
     _changed(connection)
 
 
-def set_password(connection: sqlite3.Connection, name: str, hashed: str, at: datetime) -> None:
+def set_password(connection: Connection, name: str, hashed: str, at: datetime) -> None:
     """Give a user a new password. Raise `UserError`."""
     done = connection.execute(
         "UPDATE users SET hash = ?, epoch = epoch + 1, password_changed = ? WHERE key = ?",
@@ -206,13 +202,13 @@ def set_password(connection: sqlite3.Connection, name: str, hashed: str, at: dat
     _changed(connection)
 
 
-def replace_hash(connection: sqlite3.Connection, user: int, old: str, new: str) -> None:
+def replace_hash(connection: Connection, user: int, old: str, new: str) -> None:
     """Put another hash of the same password in the place of an old one."""
     connection.execute("UPDATE users SET hash = ? WHERE id = ? AND hash = ?", (new, user, old))
     _changed(connection)
 
 
-def delete_user(connection: sqlite3.Connection, name: str, rules: Rules) -> None:
+def delete_user(connection: Connection, name: str, rules: Rules) -> None:
     """Delete a user with all tokens, but never the last one, nor the last with the highest role. Raise `UserError`."""
     found = [row[0] for row in connection.execute("SELECT key FROM users")]
     if key_of(name) not in found:
@@ -224,19 +220,19 @@ def delete_user(connection: sqlite3.Connection, name: str, rules: Rules) -> None
     _changed(connection)
 
 
-def logged_in(connection: sqlite3.Connection, user: int, at: datetime) -> None:
+def logged_in(connection: Connection, user: int, at: datetime) -> None:
     """Remember when a user came last."""
     connection.execute("UPDATE users SET last_login = ? WHERE id = ?", (as_text(at), user))
 
 
-def wipe(connection: sqlite3.Connection) -> None:
+def wipe(connection: Connection) -> None:
     """Delete all users and tokens; the default user is back."""
     connection.execute("DELETE FROM users")
     connection.execute("UPDATE state SET era = era + 1")
     _changed(connection)
 
 
-def restore(connection: sqlite3.Connection, accounts: list[PackedUser], at: datetime, rules: Rules) -> None:
+def restore(connection: Connection, accounts: list[PackedUser], at: datetime, rules: Rules) -> None:
     """Put other users in the place of all; their tokens are gone. Raise `UserError`."""
     wipe(connection)
     # The first one must be one who may all.
@@ -244,18 +240,17 @@ def restore(connection: sqlite3.Connection, accounts: list[PackedUser], at: date
         add_user(connection, account.name, account.hash, at, rules, role=account.role, first=False)
 
 
-def tokens(connection: sqlite3.Connection, user: str | None) -> tuple[Token, ...]:
+def tokens(connection: Connection, user: str | None) -> tuple[Token, ...]:
     """List the tokens of a user, or of all."""
     rows = connection.execute(
-        "SELECT tokens.id, users.name, title, tokens.created, expires, last_used, last_source, tokens.role"
-        " FROM tokens JOIN users ON users.id = tokens.user WHERE ? IS NULL OR users.key = ? ORDER BY tokens.id",
-        (user, user if user is None else key_of(user)),
+        "SELECT tokens.id, users.name, title, tokens.created, expires, last_used, last_source, tokens.role, users.key"
+        ' FROM tokens JOIN users ON users.id = tokens."user" ORDER BY tokens.id'
     )
-    return tuple(map(_token, rows))
+    return tuple(_token(row) for row in rows if user is None or row[8] == key_of(user))
 
 
 def add_token(
-    connection: sqlite3.Connection,
+    connection: Connection,
     user: str,
     title: str,
     digest: bytes,
@@ -267,23 +262,23 @@ def add_token(
     owner = connection.execute("SELECT id, name FROM users WHERE key = ?", (key_of(user),)).fetchone()
     if owner is None:
         raise no_such_user()
-    connection.execute("DELETE FROM tokens WHERE user = ? AND expires <= ?", (owner[0], as_text(at)))
-    count = connection.execute("SELECT count(*) FROM tokens WHERE user = ?", owner[:1]).fetchone()[0]
+    connection.execute('DELETE FROM tokens WHERE "user" = ? AND expires <= ?', (owner[0], as_text(at)))
+    count = connection.execute('SELECT count(*) FROM tokens WHERE "user" = ?', (owner[0],)).fetchone()[0]
     if count >= MOST_TOKENS:
         message = f"a user has {MOST_TOKENS} tokens at the most; revoke one first"
         raise TokenError(message, Problem.TOO_MANY_TOKENS)
     made = connection.execute(
-        "INSERT INTO tokens (user, title, digest, created, expires, role) VALUES (?, ?, ?, ?, ?, ?)",
+        'INSERT INTO tokens ("user", title, digest, created, expires, role) VALUES (?, ?, ?, ?, ?, ?) RETURNING id',
         (owner[0], title, digest, as_text(at), expires and as_text(expires), role),
-    )
+    ).fetchone()
     _changed(connection)
-    return Token(int(made.lastrowid or 0), owner[1], title, at, expires, None, "", role)
+    return Token(made[0], owner[1], title, at, expires, None, "", role)
 
 
-def delete_token(connection: sqlite3.Connection, user: str, token: int) -> str:
+def delete_token(connection: Connection, user: str, token: int) -> str:
     """Delete a token of a user; give its title. Raise `TokenError`."""
     row = connection.execute(
-        "DELETE FROM tokens WHERE id = ? AND user = (SELECT id FROM users WHERE key = ?) RETURNING title",
+        'DELETE FROM tokens WHERE id = ? AND "user" = (SELECT id FROM users WHERE key = ?) RETURNING title',
         (token, key_of(user)),
     ).fetchone()
     if row is None:
@@ -292,7 +287,7 @@ def delete_token(connection: sqlite3.Connection, user: str, token: int) -> str:
     return str(row[0])
 
 
-def token_used(connection: sqlite3.Connection, token: int, at: datetime, source: str) -> None:
+def token_used(connection: Connection, token: int, at: datetime, source: str) -> None:
     """Remember when and from where a token was used."""
     connection.execute(
         "UPDATE tokens SET last_used = ?, last_source = ? WHERE id = ?", (as_text(at), source, token)
@@ -314,7 +309,7 @@ def no_such_user() -> UserError:
     return UserError("there is no such user", Problem.NO_SUCH_USER, "name")
 
 
-def _keep_one_with_all_rights(connection: sqlite3.Connection, name: str, rules: Rules) -> None:
+def _keep_one_with_all_rights(connection: Connection, name: str, rules: Rules) -> None:
     if rules.roles:
         others = "SELECT count(*) FROM users WHERE role = ? AND key != ?"
         if not connection.execute(others, (rules.highest, key_of(name))).fetchone()[0]:
@@ -322,7 +317,7 @@ def _keep_one_with_all_rights(connection: sqlite3.Connection, name: str, rules: 
             raise UserError(message, Problem.LAST_ADMIN, "role")
 
 
-def _changed(connection: sqlite3.Connection) -> None:
+def _changed(connection: Connection) -> None:
     connection.execute("UPDATE state SET generation = generation + 1")
 
 

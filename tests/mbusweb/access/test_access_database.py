@@ -233,6 +233,7 @@ async def test_a_full_disk_is_said_and_nothing_is_half_done(
     with open_access(tmp_path) as access:
         await access.add_user("a", GOOD)
         monkeypatch.setattr(module, "_connection", small)
+        assert isinstance(access._database, module.Database)
         access._database._thread.submit(access._database._close_writer).result()
         with pytest.raises(AccessStoreError, match="full"):
             await fill_the_disk(access)

@@ -10,7 +10,8 @@ import pytest
 
 from mbusweb.access import Access, AccessKind, LoginError
 from mbusweb.access import audit as module
-from mbusweb.access.database import MOST_PENDING
+from mbusweb.access.database import Database
+from mbusweb.access.posting import MOST_PENDING
 from support.access import GOOD, Clocks, open_access
 
 HERE = "192.168.1.7"
@@ -109,6 +110,7 @@ def test_a_flood_loses_entries_and_says_so_in_two_lines(
     access: Access, caplog: pytest.LogCaptureFixture
 ) -> None:
     may_write = threading.Event()
+    assert isinstance(access._database, Database)
     access._database._thread.submit(may_write.wait)
     for _ in range(MOST_PENDING + 500):
         access.audit.record("bus write", who="reader", source=HERE)

@@ -1,5 +1,6 @@
 """Sessions end: unused, too old, logged out, too many."""
 
+import asyncio
 from datetime import UTC, datetime
 
 import pytest
@@ -18,7 +19,7 @@ def sessions(clocks: Clocks) -> Sessions:
 
 
 def start(sessions: Sessions, user: int = 1) -> Session:
-    return sessions.start(Holder(user, f"user{user}", 1), AT, "10.0.0.2")
+    return asyncio.run(sessions.start(Holder(user, f"user{user}", 1), AT, "10.0.0.2"))
 
 
 def test_a_session_ends_when_it_is_not_used(sessions: Sessions, clocks: Clocks) -> None:
