@@ -28,7 +28,7 @@ def date(raw: bytes) -> Reading:
     """Read type G, two bytes."""
     if raw in (b"\xff\xff", b"\x00\x00"):
         return NO_DATE
-    found = _date(raw[0], raw[1], 0)
+    found = day_text(raw[0], raw[1], 0)
     return (None, "not a date of the calendar", ()) if found is None else (found or None, _why(found), ())
 
 
@@ -36,7 +36,7 @@ def date_time(raw: bytes) -> Reading:
     """Read type F, four bytes."""
     if raw in (b"\xff\xff\xff\xff", b"\x00\x00\x00\x00"):
         return NO_DATE
-    day = _date(raw[2], raw[3], raw[1] >> 5 & 3)
+    day = day_text(raw[2], raw[3], raw[1] >> 5 & 3)
     time = _clock(raw[1] & 0x1F, raw[0] & 0x3F)
     return _moment(day, time, marked_invalid=bool(raw[0] & 0x80), summer=bool(raw[1] & 0x80))
 
@@ -45,7 +45,7 @@ def date_time_seconds(raw: bytes) -> Reading:
     """Read type I, six bytes; weekday, week and the size of the summer time shift are redundant and left out."""
     if raw in (b"\xff" * 6, bytes(6)):
         return NO_DATE
-    day = _date(raw[3], raw[4], 0)
+    day = day_text(raw[3], raw[4], 0)
     time = _clock(raw[2] & 0x1F, raw[1] & 0x3F, raw[0] & 0x3F)
     return _moment(day, time, marked_invalid=bool(raw[1] & 0x80), summer=bool(raw[0] & 0x40))
 
@@ -81,7 +81,7 @@ def _day_of_year(month: int, day: int) -> str | None:
 
 
 @lru_cache(_KEPT_DAYS)
-def _date(low: int, high: int, hundreds: int) -> str | None:
+def day_text(low: int, high: int, hundreds: int) -> str | None:
     """Put the two bytes that F, G and I share into text; empty when every part is "every", None when there is no such day."""
     day, month, short_year = low & 0x1F, high & 0x0F, low >> 5 | high >> 1 & 0x78
     if not (1 <= month <= 12 or month == _EVERY_MONTH) or 99 < short_year != _EVERY_YEAR:
