@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from bench import decode, gateway, latency, reading, round_, search, store
+from bench import archive, decode, gateway, latency, reading, round_, search, store
 from bench.effort import Effort
 from bench.figure import Figure
 from bench.machine import describe
@@ -25,6 +25,7 @@ TABLES: Mapping[str, Callable[[Effort], list[Figure]]] = {
     "gateway": gateway.figures,
     "latency": latency.figures,
     "store": store.figures,
+    "archive": archive.figures,
 }
 
 
