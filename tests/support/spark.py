@@ -13,7 +13,7 @@ from support.needs import PROJECT, program
 
 CLUSTER: Final = "local-cluster[2,1,1024]"
 PACKAGES: Final = ("mbus", "mbusio", "mbushosting", "mbusweb", "mbusheadend")
-SECONDS: Final = 110
+SECONDS: Final = 280
 
 
 def submit(

@@ -21,7 +21,8 @@ archive = "{archive}"
 spark.stop()
 """
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.timeout(300)]
+"""Five programs start: that takes its time where others are at work, too."""
 
 
 async def test_an_archive_decoded_again_is_what_the_store_says(tmp_path: Path) -> None:
