@@ -136,9 +136,9 @@ class Plan:
         """Read header and records out of data that fit; None where they may be encrypted."""
         header = self.header(data)
         records = self.records(data)
-        if self.may_be_encrypted(header) and (
-            has_key or header is None or not self._is_plain_word(header.configuration, data, records)
-        ):
+        if header is None or not header.configuration or not self.may_be_encrypted(header):
+            return header, records
+        if has_key or not self._is_plain_word(header.configuration, data, records):
             return None
         return header, records
 

@@ -9,8 +9,7 @@ from typing import Final
 
 from mbus.application.ci import CI_FIELDS, HeaderKind
 from mbus.application.header import SHORT_SIZE
-from mbus.application.plan import Layout, Plan, layout_of
-from mbus.application.records import Body
+from mbus.application.plan import Layout, Plan
 from mbus.link.fields import PRM
 from mbus.link.frames import LongFrame
 
@@ -33,7 +32,7 @@ class _Alike:
 
     def __init__(self) -> None:
         self.plans: tuple[Plan, ...] = ()
-        self.misses = 0
+        self.misses = 1
         self.was_used = False
 
     @property
@@ -44,7 +43,10 @@ class _Alike:
     def misses_enough(self) -> bool:
         """Count a telegram that no plan fits; tell whether it shall have one."""
         self.misses += 1
-        return self.misses >= (_LATER_TRIES if self.plans else _TRIES)
+        if self.misses < (_LATER_TRIES if self.plans else _TRIES):
+            return False
+        self.misses = 0
+        return True
 
     def add(self, layout: Layout) -> None:
         """Make a plan, in the place of the oldest one where there are too many."""
@@ -62,29 +64,40 @@ class Plans:
 
     def plan_for(self, frame: LongFrame) -> Plan | None:
         """Find the plan that fits the data of a frame."""
-        alike = self._found.get(_look(frame))
+        ci, data = frame.ci, frame.data
+        # This is `_look`, without the call: it is done for every telegram.
+        alike = self._found.get((ci, frame.control & PRM, len(data), data[_SAMPLE_OF[ci]]))
         if alike is None:
             return None
-        number = int.from_bytes(frame.data, "little")
+        number = int.from_bytes(data, "little")
         for plan in alike.plans:
             if number & plan.mask == plan.expected:
                 alike.was_used = True
                 return plan
         return None
 
-    def learn(self, frame: LongFrame, body: Body) -> None:
-        """Take note of a plain telegram that no plan fits, and of what the plain decoder made of it."""
+    def is_due(self, frame: LongFrame) -> bool:
+        """Take note of a telegram that no plan fits; tell whether its layout is worth one."""
         look = _look(frame)
+        alike = self._found.get(look)
+        if alike is not None:
+            return alike.misses_enough()
         with self._changing:
-            alike = self._found.get(look)
-            if alike is None:
-                alike = self._found[look] = _Alike()
+            if look not in self._found:
+                self._found[look] = _Alike()
+                self._weight += 1
+                self._forget()
+        return False
+
+    def add(self, frame: LongFrame, layout: Layout) -> None:
+        """Make a plan for the layout of a frame, if there is none by now."""
+        with self._changing:
+            alike = self._found.get(_look(frame))
+            if alike is not None and self.plan_for(frame) is None:
+                self._weight -= alike.weight
+                alike.add(layout)
                 self._weight += alike.weight
-            if alike.misses_enough():
-                alike.misses = 0
-                if self.plan_for(frame) is None:
-                    self._add(alike, frame, body)
-            self._forget()
+                self._forget()
 
     def clear(self) -> None:
         """Forget all plans, as in a process that has just begun."""
@@ -95,13 +108,6 @@ class Plans:
     def __len__(self) -> int:
         """What counts against the bound."""
         return self._weight
-
-    def _add(self, alike: _Alike, frame: LongFrame, body: Body) -> None:
-        layout = layout_of(frame, body)
-        if layout is not None:
-            self._weight -= alike.weight
-            alike.add(layout)
-            self._weight += alike.weight
 
     def _forget(self) -> None:
         """Let go of the oldest until the bound holds; what was used since it was looked at last stays for another round."""

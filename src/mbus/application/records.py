@@ -157,24 +157,24 @@ class _RecordReader:
         if end > len(data):
             raise RecordError(f"{end - data_start} data bytes announced, {len(raw)} are left", start)
         value, status, labels = read(self._in_order(raw, size) if self._msb_first else raw)
-        self._records.append(
-            Record(
-                len(self._records),
-                register.function,
-                register.storage,
-                register.tariff,
-                register.subunit,
-                meaning.quantity,
-                meaning.unit,
-                value,
-                status,
-                meaning.modifiers + labels if labels else meaning.modifiers,
-                dib,
-                vib,
-                raw,
-                meaning.secret,
-            )
+        fields = (
+            len(self._records),
+            register.function,
+            register.storage,
+            register.tariff,
+            register.subunit,
+            meaning.quantity,
+            meaning.unit,
+            value,
+            status,
+            meaning.modifiers + labels if labels else meaning.modifiers,
+            dib,
+            vib,
+            raw,
+            meaning.secret,
         )
+        # As `Record(*fields)` does in twice the time.
+        self._records.append(tuple.__new__(Record, fields))
         self._position = end
 
     @staticmethod

@@ -71,14 +71,15 @@ def decode_telegram(frame: LongFrame | bytes, *, key: bytes | None = None) -> Te
     plan = PLANS.plan_for(frame)
     if plan is not None:
         read = plan.read(frame.data, has_key=key is not None)
-        if read is not None:
-            header, records = read
-            layout = plan.layout
-            return Telegram(frame, header, records, frame.data[layout.tail :], layout.more_follows)
-        return decode_plainly(frame, key=key)
+        if read is None:
+            return decode_plainly(frame, key=key)
+        header, records = read
+        return Telegram(frame, header, records, frame.data[plan.layout.tail :], plan.layout.more_follows)
     telegram = decode_plainly(frame, key=key)
-    if key is None and telegram.error is None and telegram.records:
-        PLANS.learn(frame, _body_of(telegram))
+    if key is None and telegram.error is None and telegram.records and PLANS.is_due(frame):
+        layout = layout_of(frame, _body_of(telegram))
+        if layout is not None:
+            PLANS.add(frame, layout)
     return telegram
 
 
