@@ -76,7 +76,9 @@ async def test_a_scan_through_a_tunnel_finds_what_a_scan_at_the_gateway_finds(tm
         with contextlib.closing(sqlite3.connect(here.here.state / "access.db")) as log:
             entries = [row[0] for row in log.execute("SELECT detail FROM audit WHERE kind = 'hosting'")]
         assert "tunnel to bus main opened for olga from 127.0.0.1, as the head-end says: a look" in entries
-        assert any("tunnel to bus main ended for olga" in entry and "bytes here" in entry for entry in entries)
+        assert any(
+            "tunnel to bus main ended for olga" in entry and "bytes here" in entry for entry in entries
+        )
 
 
 async def test_two_tunnels_a_program_of_others_and_a_client_over_tls_share_the_bus(tmp_path: Path) -> None:
@@ -144,6 +146,8 @@ async def test_a_tunnel_ends_when_somebody_ends_it_or_may_not_use_it_any_more(
         opened = await here.open()
         await here.there.store.revoke_master(SERIAL, here.there.clock())
         assert "trusts this master no more" in await end_of(opened)
+        async with asyncio.timeout(END_SECONDS):
+            await tunnels._empty.wait()
         assert not await tunnels.list(SERIAL)
 
 

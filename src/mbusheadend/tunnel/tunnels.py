@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from mbusheadend.settings import TunnelSettings
-from mbusheadend.store import Master, Store, StoredCommand, UnknownError
+from mbusheadend.store import Master, Store, StoredCommand, StoreError, UnknownError
 from mbusheadend.store.fleet import CommandState
 from mbusheadend.tunnel.courier import Courier, CourierLostError, Subscription
 from mbusheadend.tunnel.envelope import Envelope, Part, to_master, to_operator
@@ -246,8 +246,13 @@ class Tunnels:
 
     async def _forget(self, serial: str, id: str) -> None:
         """Want the order no more, where it is open still."""
-        with contextlib.suppress(UnknownError):
+        try:
             await self._store.cancel_command(serial, id, self._now())
+        except UnknownError:
+            pass
+        except StoreError as error:
+            # It lapses by itself.
+            _log.warning("the tunnel %s stays in the list: %s", id, error)
 
     def _leave(self, id: str) -> None:
         self._halves.pop(id, None)
