@@ -60,7 +60,7 @@ class Size:
 
 SIZES: Final = {
     Effort.FULL: Size(METERS, CLIENTS, 4.0, 3, 300, 20.0, LOOK_SECONDS + 2.0, True),
-    Effort.QUICK: Size(METERS, CLIENTS, 4.0, 1, 100, 3.0, 1.0),
+    Effort.QUICK: Size(METERS, CLIENTS, 2.0, 1, 100, 1.0, 0.5),
     Effort.LEAST: Size(3, 2, 0.0, 1, 5, 0.2, 0.0),
 }
 

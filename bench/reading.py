@@ -23,6 +23,7 @@ from support.system import running
 
 BAUD = 9600
 OURS = "mbus read"
+TURNS = 4
 
 
 def figures(effort: Effort = Effort.FULL) -> list[Figure]:
@@ -35,7 +36,7 @@ def figures(effort: Effort = Effort.FULL) -> list[Figure]:
         with running("bench.prompt_bus", link, str(len(addresses)), str(BAUD)):
             readers = _readers(link, addresses)
             turns = [
-                {name: _seconds(command, meters) for name, command in readers.items()} for _ in range(rounds)
+                {name: _turn(command, meters) for name, command in readers.items()} for _ in range(rounds)
             ]
     seconds = {name: middle([turn[name] for turn in turns]) for name in readers}
     ours, bound = seconds.pop(OURS), Round(meters=meters, baud=BAUD).bound_seconds()
@@ -68,8 +69,16 @@ def _readers(link: Path, addresses: Sequence[int]) -> dict[str, list[str | Path]
     }
 
 
-def _seconds(command: Sequence[str | Path], meters: int) -> float:
-    """Run a reader; give the seconds from its first result to its last. Raise `AssertionError` where a meter was not read."""
+def _turn(command: Sequence[str | Path], meters: int) -> float:
+    """Give the seconds of a turn in which all was read: a machine that other work delays makes meters answer too late."""
+    for _ in range(TURNS):
+        if (seconds := _seconds(command, meters)) is not None:
+            return seconds
+    raise AssertionError(f"{command[1]} reads nothing: {TURNS} turns in vain")
+
+
+def _seconds(command: Sequence[str | Path], meters: int) -> float | None:
+    """Run a reader; give the seconds from its first result to its last, None where a meter was not read."""
     environment = os.environ | {"PYTHONUNBUFFERED": "1"}
     times = []
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
@@ -77,8 +86,8 @@ def _seconds(command: Sequence[str | Path], meters: int) -> float:
             assert process.stdout is not None
             for line in process.stdout:
                 times.append(time.perf_counter())
-                assert "error" not in json.loads(line) or json.loads(line)["error"] is None, line
+                if json.loads(line).get("error") is not None:
+                    return None
         finally:
             process.kill()
-    assert len(times) == meters + 1, f"{command[0]}: {len(times)} results of {meters + 1}"
-    return times[-1] - times[0]
+    return times[-1] - times[0] if len(times) == meters + 1 else None
