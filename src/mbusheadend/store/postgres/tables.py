@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from mbusheadend.store.postgres.ddl import TENANT, guarded, is_ddl, said, statements
+from mbusheadend.store.postgres.people import TABLES as PEOPLE
+from mbusheadend.store.sql.found import DAY
 from mbusheadend.store.sqlite.tables import MIGRATIONS
 
 COLUMNS: Final = (
@@ -33,14 +35,16 @@ COLUMNS: Final = (
 )
 """Of a reading, in an order without gaps between them."""
 _MAY_LACK: Final = ("remark", "raw", "said")
+DAY_OF_TAKEN: Final = f"((taken / {DAY})::integer)"
+"""The indexes begin with the time: what comes at one time is written at one place, however many meters there are."""
 _READING: Final = f"""
 CREATE TABLE reading (
     {", ".join(f"{name} {kind}{'' if name in _MAY_LACK else ' NOT NULL'}" for name, kind in COLUMNS[:4])},
     tenant integer NOT NULL DEFAULT {TENANT},
     {", ".join(f"{name} {kind}{'' if name in _MAY_LACK else ' NOT NULL'}" for name, kind in COLUMNS[4:])}
 ) PARTITION BY RANGE (taken);
-CREATE UNIQUE INDEX reading_id ON reading (tenant, id, taken);
-CREATE INDEX reading_of_meter ON reading (meter, taken);
+CREATE UNIQUE INDEX reading_id ON reading (taken, id, tenant);
+CREATE INDEX reading_of_meter ON reading ({DAY_OF_TAKEN}, meter);
 CREATE INDEX reading_number ON reading (tenant, number);
 {";".join(guarded("reading"))};
 CREATE TABLE reading_default PARTITION OF reading DEFAULT;
@@ -87,7 +91,7 @@ CREATE FUNCTION note_token() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
 END $$""",
     "CREATE TRIGGER note_token AFTER INSERT OR DELETE ON token FOR EACH ROW EXECUTE FUNCTION note_token()",
 )
-BESIDES: Final = {1: (*statements(_TENANTS + _OWN + _READING), *_TRIGGERS)}
+BESIDES: Final = {1: (*statements(_TENANTS + _OWN + _READING), *_TRIGGERS, *PEOPLE)}
 """What a step does on a server beside what it does in a file, by its number."""
 CONCURRENTLY: Final[dict[int, tuple[str, ...]]] = {}
 """Indexes of big tables, made after a step while others read and write: each ``CREATE INDEX CONCURRENTLY IF NOT EXISTS …``."""
