@@ -25,10 +25,10 @@ demo: setup ## a simulated bus, the gateway in front of it and a head-end, until
 	@$(RUN)mbusmaster demo --meters $(METERS) $(if $(wildcard $(TELEGRAMS)),--replay $(TELEGRAMS))
 
 test: develop ## all tests
-	@$(RUN)pytest -n $(WORKERS) --dist worksteal
+	@tools/in_memory.sh $(RUN)pytest -n $(WORKERS) --dist worksteal
 
 unit: develop ## the quick part of the tests
-	@$(RUN)pytest -n 2 --dist worksteal -m "not peers and not process"
+	@tools/in_memory.sh $(RUN)pytest -n 2 --dist worksteal -m "not peers and not process"
 
 check: develop ## format, lint, strict types, import rules, all tests
 	@$(RUN)ruff format --check .

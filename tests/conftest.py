@@ -1,7 +1,9 @@
 """Settings of all tests."""
 
 import logging
+from collections import defaultdict
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -9,6 +11,15 @@ from hypothesis import settings
 # How long an example takes says something about the machine and nothing about the code.
 settings.register_profile("project", deadline=None)
 settings.load_profile("project")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that may take long: at the end no process is then alone with one, or waits for what another builds."""
+    longest: defaultdict[Path, float] = defaultdict(float)
+    for item in items:
+        allowed = item.get_closest_marker("timeout")
+        longest[item.path] = max(longest[item.path], float(allowed.args[0]) if allowed else 0.0)
+    items.sort(key=lambda item: longest[item.path], reverse=True)
 
 
 @pytest.fixture(autouse=True)
