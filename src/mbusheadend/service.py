@@ -21,6 +21,7 @@ from mbusheadend.firmware.serving import FirmwareApi
 from mbusheadend.fleet.day import Day
 from mbusheadend.fleet.desk import Desk
 from mbusheadend.fleet.settings_desk import SettingsDesk
+from mbusheadend.health import Health
 from mbusheadend.hosting_api import HostingApi
 from mbusheadend.jobs import Jobs
 from mbusheadend.metrics import Metrics
@@ -110,7 +111,16 @@ class HeadEnd:
         self._tunnel_api = TunnelApi(store, courier, now)
         self._access.on_change(self.tunnels.look)
         self._context = authority.server_context(self._names, now())
-        app = create_app([*est.routes(), *self._api.routes(), *firmware.routes(), *self._tunnel_api.routes()])
+        health = Health(store, self.stream)
+        app = create_app(
+            [
+                *est.routes(),
+                *self._api.routes(),
+                *firmware.routes(),
+                *self._tunnel_api.routes(),
+                *health.routes(),
+            ]
+        )
         self._server = Server(app, self._context, self._api.close)
         self.upkeep = Upkeep(
             store,

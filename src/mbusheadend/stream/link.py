@@ -26,7 +26,7 @@ REQUEST_SECONDS: Final = 3.0
 CONNECT_SECONDS: Final = 5
 CLOSE_SECONDS: Final = 3.0
 RECONNECT_SECONDS: Final = 1.0
-LOOK_SECONDS: Final = 5.0
+LOOK_SECONDS: Final = 1.0
 """Between two looks whether a connection is still one that said nothing about its end."""
 PING_SECONDS: Final = 10
 MAX_PENDING: Final = 8 << 20
@@ -39,6 +39,15 @@ _NO_ROOM: Final = frozenset({10023, 10047, 10077})
 _WRONG_STREAM: Final = 10060
 
 _log = logging.getLogger(__name__)
+
+
+class _Client(Client):
+    """The client; of a connection that broke it drops what was not sent, which uvloop would not let it send to the end."""
+
+    async def _close(self, status: int, do_cbs: bool = True) -> None:
+        if not self.is_connected:
+            self._pending, self._pending_data_size = [], 0
+        await super()._close(status, do_cbs)
 
 
 class Link:
@@ -75,8 +84,9 @@ class Link:
 
     async def run(self) -> None:
         """Be connected, again and again, until cancelled."""
+        clock = asyncio.get_running_loop().time
         while True:
-            problem = self.problem
+            problem, began = self.problem, clock()
             try:
                 await self.open()
             except StreamError as error:
@@ -85,8 +95,9 @@ class Link:
             else:
                 _log.info("connected to the stream")
                 await self._until_lost()
+                self.problem = "it was lost"
                 _log.warning("the connection to the stream is lost")
-            await asyncio.sleep(RECONNECT_SECONDS)
+            await asyncio.sleep(max(0.0, RECONNECT_SECONDS - (clock() - began)))
 
     async def open(self) -> None:
         """Connect to the first node that answers; one after the other is asked. Raise `StreamError`."""
@@ -111,7 +122,7 @@ class Link:
 
     async def _connect(self, server: str) -> None:
         await self.close()
-        client, settings = Client(), self._settings
+        client, settings = _Client(), self._settings
         self._lost.clear()
         wrong: list[Exception] = []
 

@@ -63,6 +63,8 @@ async def test_masters_upload_to_the_stream_and_the_store_has_it_soon(
             assert (answer.status_code, len(answer.json()["stored"])) == (200, 4)
         await written(stream, 1)
         assert sorted(await stored_ids(site.store)) == [1, 2, 3, 4]
+        async with site.client() as client:
+            assert (await client.get("/health")).json() == {"status": "ok", "store": True, "stream": True}
         text = (await site.head_end.metrics.text()).decode()
         assert 'mbusheadend_stream_uploads_total{outcome="acknowledged"} 1.0' in text
         assert "mbusheadend_stream_up 1.0" in text
@@ -104,6 +106,9 @@ async def test_a_head_end_without_its_stream_serves_and_refuses_uploads(tmp_path
         async with site.client("M1") as client:
             answer = await client.post(READINGS, content=upload(0).model_dump_json())
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "15")
+        async with site.client() as client:
+            health = await client.get("/health")
+        assert (health.status_code, health.json()["stream"]) == (503, False)
         assert "mbusheadend_stream_up 0.0" in (await site.head_end.metrics.text()).decode()
 
 
