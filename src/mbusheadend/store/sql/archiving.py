@@ -108,8 +108,8 @@ class SqlArchiving:
 
         def work(connection: Connection) -> int:
             new = {one.reading.id: one for one in pieces}
-            for id in tuple(new):
-                if owner_of(connection, bytes.fromhex(id)) is not None:
+            for id, one in tuple(new.items()):
+                if owner_of(connection, bytes.fromhex(id), stored(one.reading.taken)) is not None:
                     del new[id]
             first = connection.numbers_for(len(new)) if new else 0
             rows = [
