@@ -113,10 +113,9 @@ def _why_nothing(data_field: int, vib: Vib) -> str | None:
 
 
 def _reader(data_field: int, vib: Vib) -> Reader:
-    why = _why_nothing(data_field, vib)
-    if why is not None:
-        return datatypes.nothing(why)
     how = how_of(data_field, vib)
+    if how is How.NOTHING:
+        return datatypes.nothing(_why_nothing(data_field, vib) or "no data")
     if how in _READERS:
         return _READERS[how]
     if how is How.VARIABLE:

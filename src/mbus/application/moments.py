@@ -20,6 +20,7 @@ _EVERY_HOUR: Final = 31
 _EVERY_MINUTE: Final = 63
 _LEAP_YEAR: Final = 2000
 """Stands for "every year", so that 29 February passes."""
+_KEPT_TIMES: Final = 2048
 _KEPT_DAYS: Final = 1024
 """Telegrams name the same days again and again."""
 
@@ -38,7 +39,7 @@ def date_time(raw: bytes) -> Reading:
         return NO_DATE
     day = day_text(raw[2], raw[3], raw[1] >> 5 & 3)
     time = _clock(raw[1] & 0x1F, raw[0] & 0x3F)
-    return _moment(day, time, marked_invalid=bool(raw[0] & 0x80), summer=bool(raw[1] & 0x80))
+    return _moment(day, time, raw[0] & 0x80, raw[1] & 0x80)
 
 
 def date_time_seconds(raw: bytes) -> Reading:
@@ -47,7 +48,7 @@ def date_time_seconds(raw: bytes) -> Reading:
         return NO_DATE
     day = day_text(raw[3], raw[4], 0)
     time = _clock(raw[2] & 0x1F, raw[1] & 0x3F, raw[0] & 0x3F)
-    return _moment(day, time, marked_invalid=bool(raw[1] & 0x80), summer=bool(raw[0] & 0x40))
+    return _moment(day, time, raw[1] & 0x80, raw[0] & 0x40)
 
 
 def time_of_day(raw: bytes) -> Reading:
@@ -104,6 +105,7 @@ def _full_year(year: int, hundreds: int) -> int:
     return 1900 + 100 * hundreds + year
 
 
+@lru_cache(_KEPT_TIMES)
 def _clock(hour: int, minute: int, second: int = 0) -> str | None:
     """Put a time into text; empty when the hour is "every", None when there is no such time."""
     if hour == _EVERY_HOUR:
@@ -121,7 +123,7 @@ def _why(day: str) -> str | None:
     return None if day else "every day"
 
 
-def _moment(day: str | None, time: str | None, *, marked_invalid: bool, summer: bool) -> Reading:
+def _moment(day: str | None, time: str | None, marked_invalid: int, summer: int) -> Reading:
     if day is None or time is None:
         return None, "not a date of the calendar", ()
     found = f"{day}T{time}" if time else day

@@ -1,6 +1,6 @@
 """The plans of this process: which layouts are worth one, where a telegram finds its own, and how many are kept.
 
-A plan is made when a second telegram looks like one before: same length, CI field, maker, version, medium. All is bounded:
+A plan is made when a third telegram looks like two before: same length, CI field, maker, version, medium. All is bounded:
 hostile variety pushes out what was not used lately, and costs hardly more than decoding each telegram the plain way.
 """
 
@@ -17,7 +17,7 @@ KEPT: Final = 12_288
 """Bound of all plans together, counted in records: about a thousand layouts and 10 MB."""
 MAX_ALIKE: Final = 4
 """Plans of telegrams that look alike; more of them take each other's place."""
-_TRIES: Final = 2
+_TRIES: Final = 3
 """Telegrams that look alike before the first plan is made."""
 _LATER_TRIES: Final = 16
 """Telegrams that did not fit before another plan is made for what looks alike."""

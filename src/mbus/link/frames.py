@@ -134,9 +134,12 @@ def parse_frame(data: bytes) -> Frame:
 def _is_long(data: bytes) -> bool:
     """Tell at once whether data are a long frame in which nothing is wrong."""
     return (
-        len(data) >= MIN_L + LONG_OVERHEAD
-        and data[0] == data[3] == LONG_START
-        and data[1] == data[2] == len(data) - LONG_OVERHEAD
+        MIN_L + LONG_OVERHEAD <= len(data) <= MAX_FRAME
         and data[-1] == STOP
-        and checksum(data[4:-2]) == data[-2]
+        and data[:4] == _OPENINGS[len(data) - LONG_OVERHEAD]
+        and zlib.adler32(data[4:-2], 0) & 0xFF == data[-2]
     )
+
+
+_OPENINGS: Final = tuple(bytes((LONG_START, length, length, LONG_START)) for length in range(MAX_L + 1))
+"""What stands in front of the control field, by length."""
