@@ -37,8 +37,13 @@ def as_markdown(figures: Sequence[Figure]) -> str:
         sign = "≥" if figure.at_least else "≤"
         reach = "" if figure.reach is None else f"{sign} {figure.reach:g}"
         mark = {None: "", True: "met", False: "**missed**"}[figure.met]
-        rows.append(f"| {figure.what} | {figure.value:.6g} | {reach} | {mark} | {figure.how} |")
+        rows.append(f"| {figure.what} | {_text(figure.value)} | {reach} | {mark} | {figure.how} |")
     return "\n".join(rows)
+
+
+def _text(value: float) -> str:
+    """Write a number with as many digits as a measurement has."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
 def middle(values: Sequence[float]) -> float:

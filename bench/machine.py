@@ -23,7 +23,7 @@ class Machine:
 
     def __str__(self) -> str:
         cores = "one core" if self.cores == 1 else f"{self.cores} cores"
-        return f"{self.when}, {cores} ({self.model}), {self.system}, {self.python}, load {self.load:.1f} before it"
+        return f"{self.when}, {cores} ({self.model}),\n{self.system}, {self.python}, load {self.load:.1f} before it"
 
 
 def describe() -> Machine:
