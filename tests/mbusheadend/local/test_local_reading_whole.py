@@ -9,6 +9,7 @@ import ssl
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from secrets import token_hex
 
 import pytest
 
@@ -115,7 +116,7 @@ async def test_the_bundle_that_a_gateway_gives_out_is_all_that_tls_needs(
     gateway: Site, store: Store, state: Path, jobs: Jobs, form: str
 ) -> None:
     trust = Trust(gateway.state / "trust")
-    issued = trust.issue(f"head-end {form}", "a long passphrase")
+    issued = trust.issue(f"head-end {token_hex(4)}", "a long passphrase")
     trust.close()
     bundle = issued.pem() if form == "pem" else issued.pkcs12()
     credentials = Credentials(bundle, "a long passphrase")

@@ -11,11 +11,13 @@ from psycopg.raw_cursor import RawCursor
 from mbusheadend.store.sql.connection import Cursor, Parameters, Row
 from mbusheadend.store.sql.found import DAY
 
-PAGE: Final = 2000
-"""Readings that are fetched at once."""
 OVER_ALL: Final = frozenset({"serial"})
 """Keys that are given once over all tenants: a statement that names one names it alone."""
-_PLACEHOLDERS: Final = re.compile(r"'(?:[^']|'')*'|(?:\?(\d*)|(?<![:\w]):(\w+))( IS (?:NOT )?NULL)?")
+_PLACEHOLDERS: Final = re.compile(
+    r"'(?:[^']|'')*'"
+    r"|\bin_days\((?P<days>\w+), \?, \?\)"
+    r"|(?:\?(?P<number>\d*)|(?<![:\w]):(?P<name>\w+))(?P<asked> IS (?:NOT )?NULL)?"
+)
 _WORDS: Final = (
     (r"\bIN numbers\(([^)]+)\)", r"IN (SELECT value::bigint FROM json_array_elements_text(\1::json))"),
     (r"\bIN texts\(([^)]+)\)", r"IN (SELECT value FROM json_array_elements_text(\1::json))"),
@@ -23,17 +25,25 @@ _WORDS: Final = (
     (r"\binstr\(", "strpos("),
     (r"\bLIKE\b", "ILIKE"),
     (r"\bfolded\(([\w.]+)\)", r'lower(\1 COLLATE "C")'),
-    (r"\bin_days\((\w+), \?, \?\)", rf"\1 >= ? * {DAY} AND \1 < (? + 1) * {DAY}"),
 )
 _MEMBER: Final = re.compile(r"\bmember_(text|number)\((\w+), '([\w.]+)'\)")
 _CONFLICT: Final = re.compile(r"\bON CONFLICT \(([\w, ]+)\)")
-_READINGS: Final = "SELECT * FROM reading WHERE meter = $1 AND taken >= $2 AND taken < $3"
-_NEXT: Final = (
-    f"{_READINGS} AND (taken, number) > ($4, $5) ORDER BY taken, number LIMIT {PAGE}",
-    f"{_READINGS} AND (taken, number) < ($4, $5) ORDER BY taken DESC, number DESC LIMIT {PAGE}",
+_DAYS: Final = 64
+"""That one statement looks through for the readings of a meter."""
+_READINGS: Final = f"""
+SELECT found.* FROM generate_series($4::bigint, $5::bigint, {{step}}) AS day CROSS JOIN LATERAL (
+    SELECT * FROM reading WHERE (taken / {DAY})::integer = day AND meter = $1
+        AND taken >= greatest($2, day * {DAY}) AND taken < least($3, (day + 1) * {DAY})
+    ORDER BY taken {{order}}, number {{order}}
+) AS found
+"""  # noqa: S608 - constants
+_FORWARDS: Final = _READINGS.format(step=1, order="ASC").encode()
+_BACKWARDS: Final = _READINGS.format(step=-1, order="DESC").encode()
+_ENDS: Final = (
+    b"SELECT taken FROM reading ORDER BY taken LIMIT 1",
+    b"SELECT taken FROM reading ORDER BY taken DESC LIMIT 1",
 )
 _NUMBERS: Final = "UPDATE numbering SET last = last + ?1 RETURNING last - ?1 + 1"
-_FARTHEST: Final = (1 << 63) - 1
 
 
 class Translated(NamedTuple):
@@ -105,21 +115,33 @@ def translated(statement: str) -> Translated:
         nonlocal count
         if found[0].startswith("'"):
             return found[0]
-        if found[2]:
-            if found[2] not in names:
-                names.append(found[2])
-            place = names.index(found[2]) + 1
+        if found["days"]:
+            count += 2
+            return _in_days(found["days"], count - 1, count)
+        if found["name"]:
+            if found["name"] not in names:
+                names.append(found["name"])
+            place = names.index(found["name"]) + 1
         else:
-            place = int(found[1] or count + 1)
+            place = int(found["number"] or count + 1)
         count = max(count, place)
-        if not found[3]:
+        if not found["asked"]:
             return f"${place}"
         asked.append(place - 1)
-        return f"\0{len(asked)}\0 {'=' if found[3] == ' IS NULL' else '<>'} 1"
+        return f"\0{len(asked)}\0 {'=' if found['asked'] == ' IS NULL' else '<>'} 1"
 
     text = _PLACEHOLDERS.sub(numbered, statement)
     text = re.sub("\0(\\d+)\0", lambda found: f"${count + int(found[1])}", text)
     return Translated(text.encode(), tuple(names) if names else None, tuple(asked))
+
+
+def _in_days(column: str, first: int, last: int) -> str:
+    """Say it so that partitions and the index by day are found by it."""
+    day = f"({column} / {DAY})::integer"
+    return (
+        f"{day} >= ${first} AND {day} <= ${last} AND {column} >= ${first} * {DAY}::bigint"
+        f" AND {column} < (${last} + 1) * {DAY}::bigint"
+    )
 
 
 def _member(found: re.Match[str]) -> str:
@@ -173,14 +195,23 @@ class PostgresConnection:
     def readings_of(
         self, meter: int, since: int, until: int, *, after: Cursor | None = None, backwards: bool = False
     ) -> Iterator[Row]:
-        """See the protocol. The index begins with the meter, so page after page is read from where the last one ended."""
-        place = after or ((_FARTHEST, _FARTHEST) if backwards else (-_FARTHEST, -_FARTHEST))
-        while True:
-            rows = self.execute(_NEXT[backwards], (meter, since, until, *place)).fetchall()
-            yield from rows
-            if len(rows) < PAGE:
-                return
-            place = (rows[-1]["taken"], rows[-1]["number"])
+        """See the protocol. The index by meter begins with the day: some days are looked at by one statement."""
+        first, last = self._days(max(since, after[0]) if after else since, until)
+        for begin in range(first, last + 1, _DAYS):
+            end = min(begin + _DAYS - 1, last)
+            days = (last - (begin - first), last - (end - first)) if backwards else (begin, end)
+            statement = _BACKWARDS if backwards else _FORWARDS
+            cursor = self._cursor().execute(statement, (meter, since, until, *days), binary=True)
+            for row in cursor:
+                if after is None or (row["taken"], row["number"]) > after:
+                    yield row
+
+    def _days(self, since: int, until: int) -> tuple[int, int]:
+        """Give the first and the last day in which there can be anything."""
+        lowest, highest = (self.raw.execute(statement).fetchone() for statement in _ENDS)
+        if lowest is None or highest is None:
+            return 0, -1
+        return max(lowest[0], since) // DAY, min(highest[0], until - 1) // DAY
 
     def _cursor(self) -> RawCursor[PostgresRow]:
         return RawCursor(self.raw, row_factory=rows_of)

@@ -102,7 +102,7 @@ class Partitions:
         return any(one.since <= moment < one.until for one in self._known)
 
     def _make(self, raw: Raw, moment: int) -> None:
-        raw.execute("BEGIN; SET LOCAL lock_timeout = '10s';")
+        raw.execute("BEGIN; SET LOCAL lock_timeout = '2s';")
         try:
             raw.execute(f"SELECT pg_advisory_xact_lock({_LOCK})".encode())
             self._known = present(raw)

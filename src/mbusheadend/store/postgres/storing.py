@@ -1,6 +1,7 @@
 """Packed readings, stored: in the order of their numbers, each once."""
 
 import logging
+import time
 from typing import Any, Final
 
 import psycopg
@@ -32,6 +33,9 @@ FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[]) AS new (mete
 WHERE id = new.meter AND (latest_taken IS NULL OR latest_taken <= new.taken OR latest_taken > new.arrived + {AHEAD})
 """  # noqa: S608 - a constant
 
+_PAUSE: Final = 60.0
+"""Seconds until a partition is tried again to be made: who waits for a lock makes others wait."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -51,6 +55,7 @@ class Storer:
         self._line = line
         self._partitions = partitions
         self._prepared: Raw | None = None
+        self._not_before = 0.0
 
     def close(self) -> None:
         """Close the connection."""
@@ -75,6 +80,8 @@ class Storer:
         return foreign
 
     def _make_partitions(self, packed: Packed) -> None:
+        if time.monotonic() < self._not_before:
+            return
         raw = self._line.open()
         try:
             self._partitions.ensure(raw, {row[1] for row in packed.rows}, packed.now)
@@ -82,6 +89,7 @@ class Storer:
             # They go into the partition for the rest, and from there into their own one.
             _log.warning("no partition for new readings: %s", error)
             self._partitions.forget()
+            self._not_before = time.monotonic() + _PAUSE
 
     def _store(self, connection: PostgresConnection, packed: Packed) -> set[bytes]:
         raw = connection.raw

@@ -73,7 +73,7 @@ class Taker:
         self.bases.begin()
         for reading in batch.readings:
             id = bytes.fromhex(reading.id)
-            owner = master["id"] if id in rows else owner_of(connection, id)
+            owner = master["id"] if id in rows else owner_of(connection, id, stored(reading.taken))
             if owner not in (None, master["id"]):
                 refused[reading.id] = NOT_OURS
             elif owner is None:
@@ -135,11 +135,11 @@ def insert(connection: Connection, rows: Collection[tuple[Any, ...]], arrived: i
     connection.executemany(_NEWEST, _newest(rows, arrived))
 
 
-def owner_of(connection: Connection, id: bytes) -> int | None:
-    """Tell which master has delivered a reading of this id."""
+def owner_of(connection: Connection, id: bytes, taken: int) -> int | None:
+    """Tell which master has delivered a reading of this id; it is always the same one that was taken then."""
     row = connection.execute(
-        "SELECT master FROM reading WHERE id = ?1 UNION ALL SELECT master FROM quarantine WHERE id = ?1",
-        (id,),
+        "SELECT master FROM reading WHERE id = ?1 AND taken = ?2 UNION ALL SELECT master FROM quarantine WHERE id = ?1",
+        (id, taken),
     ).fetchone()
     return None if row is None else row["master"]
 
