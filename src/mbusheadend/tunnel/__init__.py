@@ -7,10 +7,11 @@ relay.py, wire.py     a half: frames from a connection to the other half and bac
 courier.py            small messages between the processes of a head-end, with its contract
 envelope.py           what the halves say to each other through it
 errors.py             why there is none
+figures.py            for Prometheus
 ====================  =============================================================================================
 """
 
-from mbusheadend.tunnel.courier import Courier, CourierHere, CourierLostError, Subscription
+from mbusheadend.courier import Courier, CourierHere, CourierLostError, Subscription
 from mbusheadend.tunnel.errors import TunnelError, Why
 from mbusheadend.tunnel.master_api import TunnelApi
 from mbusheadend.tunnel.tunnels import Asked, Opened, Tunnels

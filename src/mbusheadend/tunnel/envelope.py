@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, Self
 
-from mbusheadend.tunnel.courier import MAX_MESSAGE
+from mbusheadend.courier import MAX_MESSAGE
 from mbusio.tunnel.frames import FrameError
 
 HEAD: Final = 5

@@ -11,10 +11,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from mbusheadend.courier import Courier, CourierLostError
 from mbusheadend.errors import RefusedError
 from mbusheadend.peers import Gate, Peer
 from mbusheadend.store import Store, StoreError, UnknownError
-from mbusheadend.tunnel.courier import Courier, CourierLostError
 from mbusheadend.tunnel.envelope import to_operator
 from mbusheadend.tunnel.relay import Half, Limits
 from mbusheadend.tunnel.tunnels import joining

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
-from mbusheadend.tunnel.courier import Courier, CourierLostError, Subscription
+from mbusheadend.courier import Courier, CourierLostError, Subscription
 from mbusheadend.tunnel.envelope import MOST_FRAMES, Envelope, Part
 from mbusheadend.tunnel.wire import Wire
 from mbusio.tunnel.end import Ended

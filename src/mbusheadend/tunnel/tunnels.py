@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
+from mbusheadend.courier import Courier, CourierLostError, Subscription
 from mbusheadend.settings import TunnelSettings
 from mbusheadend.store import Master, Store, StoredCommand, StoreError, UnknownError
 from mbusheadend.store.fleet import CommandState
-from mbusheadend.tunnel.courier import Courier, CourierLostError, Subscription
 from mbusheadend.tunnel.envelope import Envelope, Part, to_master, to_operator
 from mbusheadend.tunnel.errors import TunnelError, Why
+from mbusheadend.tunnel.figures import TunnelFigures
 from mbusheadend.tunnel.relay import Half, Limits
 from mbusheadend.tunnel.wire import Wire
 from mbushosting.contact import LONGEST_WAIT, Command, CommandKind
@@ -67,7 +68,6 @@ class Tunnels:
     """Those of one process, and the orders of all.
 
     :param is_connected: tells whether an order reaches a master within a moment.
-    :ivar bytes_up: of the bus from operators, since the start; `bytes_down` to them. `opened` counts.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class Tunnels:
         is_connected: Callable[[str], bool],
         audit: Auditor,
     ) -> None:
-        self.opened = self.bytes_up = self.bytes_down = 0
+        self._opened = self._up = self._down = 0
         self._store = store
         self._courier = courier
         self._settings = settings
@@ -94,6 +94,10 @@ class Tunnels:
     def count(self) -> int:
         """Tunnels of operators at this process now, also those that wait for their master."""
         return len(self._halves)
+
+    def figures(self) -> TunnelFigures:
+        """Tell how many there are, and what passed."""
+        return TunnelFigures(self.count, self._opened, self._up, self._down)
 
     def look(self) -> None:
         """Users or tokens have changed: see at once who may stay."""
@@ -227,15 +231,15 @@ class Tunnels:
             opened.objection,
         )
         self._halves[opened.id] = half
-        self.opened += 1
+        self._opened += 1
         bus = f" bus {asked.bus}" if asked.bus else ""
         self._audit(asked.who, asked.source, f"{asked.serial}{bus}: opened: {asked.reason or '-'}")
         ended: Ended | None = None
         try:
             ended = await half.run()
         finally:
-            self.bytes_up += half.up
-            self.bytes_down += half.down
+            self._up += half.up
+            self._down += half.down
             why = "broken off" if ended is None else ended.text or ended.code.name.lower()
             seconds = (self._now() - began).total_seconds()
             detail = f"{asked.serial}{bus}: ended after {seconds:.0f} s, {half.up} bytes there, {half.down} back: {why}"

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mbusheadend.courier import MAX_MESSAGE, MOST_WAITING
 from mbusheadend.tunnel import CourierHere, CourierLostError
-from mbusheadend.tunnel.courier import MAX_MESSAGE, MOST_WAITING
 from mbusheadend.tunnel.envelope import Envelope, Part, to_master, to_operator
 from mbusheadend.tunnel.relay import Half, Limits
 from mbusheadend.tunnel.wire import Wire

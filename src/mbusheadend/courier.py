@@ -50,7 +50,7 @@ class CourierHere:
     """Within one process and one event loop."""
 
     def __init__(self) -> None:
-        self._subscriptions: dict[str, set[_Here]] = {}
+        self._subscriptions: dict[str, set[Mailbox]] = {}
 
     @asynccontextmanager
     async def subscribe(self, topic: str) -> AsyncIterator[Subscription]:
@@ -66,8 +66,8 @@ class CourierHere:
             subscription.give(message)
 
     @contextmanager
-    def _subscribed(self, topic: str) -> "Iterator[_Here]":
-        subscription = _Here()
+    def _subscribed(self, topic: str) -> "Iterator[Mailbox]":
+        subscription = Mailbox()
         self._subscriptions.setdefault(topic, set()).add(subscription)
         try:
             yield subscription
@@ -78,25 +78,32 @@ class CourierHere:
                 del self._subscriptions[topic]
 
 
-class _Here:
+class Mailbox:
+    """Messages that wait for a subscriber (`Subscription`). For one event loop."""
+
     def __init__(self) -> None:
         self._waiting: deque[bytes] = deque()
-        self._is_lost = False
+        self._lost = ""
         self._changed = asyncio.Event()
 
     def give(self, message: bytes) -> None:
         """Keep a message until it is taken."""
         if len(self._waiting) >= MOST_WAITING:
-            self._is_lost = True
-        if not self._is_lost:
+            self.lose(f"more than {MOST_WAITING} messages were waiting")
+        if not self._lost:
             self._waiting.append(message)
+        self._changed.set()
+
+    def lose(self, why: str) -> None:
+        """Behind what waits nothing comes any more; says why."""
+        self._lost = self._lost or why
         self._changed.set()
 
     async def receive(self) -> bytes:
         """See `Subscription.receive`."""
         while not self._waiting:
-            if self._is_lost:
-                raise CourierLostError(f"more than {MOST_WAITING} messages were waiting")
+            if self._lost:
+                raise CourierLostError(self._lost)
             self._changed.clear()
             await self._changed.wait()
         return self._waiting.popleft()
