@@ -35,7 +35,7 @@ def as_markdown(figures: Sequence[Figure]) -> str:
     rows = ["| what | measured | reach | | how |", "|---|---|---|---|---|"]
     for figure in sorted(figures, key=lambda figure: not figure.how.startswith("×")):
         sign = "≥" if figure.at_least else "≤"
-        reach = "" if figure.reach is None else f"{sign} {figure.reach:g}"
+        reach = "" if figure.reach is None else f"{sign} {_text(figure.reach)}"
         mark = {None: "", True: "met", False: "**missed**"}[figure.met]
         rows.append(f"| {figure.what} | {_text(figure.value)} | {reach} | {mark} | {figure.how} |")
     return "\n".join(rows)
