@@ -3,10 +3,12 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+
+from prometheus_client.core import Metric
 
 from mbusheadend.app import create_app
 from mbusheadend.archive.opening import open_archive
@@ -138,7 +140,7 @@ class HeadEnd:
             self.upkeep,
             self._api.presence.count,
             self._api.uploads,
-            more=lambda: () if self.stream is None else self.stream.figures.metrics(),
+            more=self._more_figures,
         )
         self._first_admin = FirstAdmin(self._access)
         self._pages: Pages | None = None
@@ -234,6 +236,11 @@ class HeadEnd:
             tunnels=self.tunnels,
             now=self._now,
         )
+
+    def _more_figures(self) -> Iterator[Metric]:
+        yield from self.tunnels.figures().metrics()
+        if self.stream is not None:
+            yield from self.stream.figures.metrics()
 
     def refresh_certificates(self) -> None:
         """Renew certificates whose time it is, and take over files that are others now, for the next handshakes."""
