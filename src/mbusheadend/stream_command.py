@@ -6,12 +6,15 @@ import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
 from mbusheadend.errors import HeadEndError
 from mbusheadend.settings import Settings
 from mbusheadend.state import stored_in, utc_now
 from mbusheadend.stream.settings import StreamSettings
+
+LOOKS: Final = 5
+LOOK_SECONDS: Final = 1.0
 
 
 def stream_of(settings: Settings) -> StreamSettings:
@@ -92,9 +95,9 @@ async def _linked(settings: StreamSettings) -> AsyncIterator[Any]:
 
 
 async def _check(link: Any, settings: StreamSettings, *, as_json: bool) -> None:
-    from mbusheadend.stream.layout import consumers, prepare, stream_of_readings
+    from mbusheadend.stream.layout import consumers, stream_of_readings
 
-    complaints = await prepare(link.jetstream, settings)
+    complaints = await _complaints(link, settings)
     state = (await link.jetstream.stream_info(stream_of_readings(settings))).state
     readers = {
         one.name: (one.num_pending or 0) + (one.num_ack_pending or 0)
@@ -111,6 +114,26 @@ async def _check(link: Any, settings: StreamSettings, *, as_json: bool) -> None:
             print(f"! {complaint}")
     if complaints:
         raise HeadEndError("the stream is not as it should be")
+
+
+async def _complaints(link: Any, settings: StreamSettings) -> tuple[str, ...]:
+    """Look a few times: nodes that were just started, or got a new stream, have to find each other first."""
+    from mbusheadend.stream.errors import StreamError
+    from mbusheadend.stream.layout import prepare
+
+    complaints: tuple[str, ...] = ()
+    for left in reversed(range(LOOKS)):
+        try:
+            complaints = await prepare(link.jetstream, settings)
+        except StreamError:
+            if not left:
+                raise
+        else:
+            if not complaints:
+                break
+        if left:
+            await asyncio.sleep(LOOK_SECONDS)
+    return complaints
 
 
 async def _list(link: Any, settings: StreamSettings, *, as_json: bool) -> None:
