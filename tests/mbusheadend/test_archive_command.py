@@ -83,6 +83,21 @@ def test_without_an_archive_in_the_settings_it_says_what_to_do(
 
 
 @pytest.mark.process
+def test_an_archive_is_decoded_again_into_another_one_and_done_once(
+    state: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cli.main(["archive", "write", "--month", "2026-07"])
+    capsys.readouterr()
+    assert cli.main(["archive", "redecode", str(tmp_path / "new")]) == 0
+    assert cli.main(["archive", "redecode", str(tmp_path / "new")]) == 0
+    assert cli.main(["archive", "redecode", str(tmp_path / "archive")]) == 1
+    told = capsys.readouterr()
+    assert told.out == "1 months decoded again\n0 months decoded again\n"
+    assert "another place" in told.err
+    assert asyncio.run(is_sound(state, tmp_path / "new"))
+
+
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("call", "name"),
     [

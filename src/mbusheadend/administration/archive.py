@@ -2,13 +2,17 @@
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mbusheadend.archive.opening import open_archive
+from mbusheadend.archive.opening import open_archive, options_of
+from mbusheadend.archive.settings import ArchiveSettings
 from mbusheadend.errors import HeadEndError
 from mbusheadend.settings import Settings
 from mbusheadend.state import stored_in, utc_now
@@ -25,6 +29,9 @@ async def run(settings: Settings, options: argparse.Namespace) -> None:
         settings = Settings.model_validate(settings.model_dump() | {"archive": changed})
     if options.action == "job":
         print(spark_job())
+        return
+    if options.action == "redecode":
+        print(f"{_redecoded(settings.archive, options)} months decoded again")
         return
     async with stored_in(settings) as store:
         archive = open_archive(settings.archive, store, utc_now, pause=_no_pause, progress=_told)
@@ -91,6 +98,25 @@ async def _restore(archive: "Archivist", months: "Sequence[Month]") -> None:
         new = await archive.put_back(month, partial(_told, month))
         _end()
         print(f"{month}  {new} readings put back that were not there")
+
+
+def _redecoded(settings: ArchiveSettings, options: argparse.Namespace) -> int:
+    """Decode an archive again with all cores of this machine; say how many months."""
+    if not settings.place:
+        raise HeadEndError("the settings name no archive, and neither does --place")
+    from mbusheadend.archive.redecode import Job, done_of, keys_of, redecode_all
+
+    reached = options_of(settings)
+    job = Job(
+        (settings.place, reached),
+        (options.target, reached),
+        settings.tenant,
+        tuple(options.month),
+        keys_of(options.keys),
+    )
+    # Not by fork: threads of pyarrow may be at work.
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as processes:
+        return redecode_all(job, lambda tasks: list(processes.map(done_of, tasks)), os.cpu_count() or 1)
 
 
 def spark_job() -> Path:

@@ -261,7 +261,7 @@ def _firmware(commands: Subparsers) -> Iterator[argparse.ArgumentParser]:
 
 
 def _archive(commands: Subparsers) -> Iterator[argparse.ArgumentParser]:
-    actions = _group(commands, "archive", "months as Parquet: write, list, verify, restore, job")
+    actions = _group(commands, "archive", "months as Parquet: write, list, verify, restore, redecode, job")
     write = _command(
         actions,
         "write",
@@ -277,6 +277,18 @@ def _archive(commands: Subparsers) -> Iterator[argparse.ArgumentParser]:
         actions, "verify", "archive", "read all files, and compare them with their manifests and the store"
     )
     restore = _command(actions, "restore", "archive", "put months back into the store, each reading once")
+    redecode = _command(
+        actions, "redecode", "archive", "decode the raw telegrams of an archive again, into a new archive"
+    )
+    redecode.add_argument(
+        "target", metavar="PLACE", help="the new one: a folder (whole path), or s3://bucket/prefix"
+    )
+    redecode.add_argument(
+        "--keys",
+        type=Path,
+        metavar="FILE",
+        help="CSV with keys of encrypted meters; without it their values stay",
+    )
     job = _command(
         actions, "job", "archive", "say where the program is that decodes an archive again with Spark"
     )
@@ -284,6 +296,7 @@ def _archive(commands: Subparsers) -> Iterator[argparse.ArgumentParser]:
         (write, "this month, whenever it is due; to one that is there what it lacks"),
         (verify, "only this month"),
         (restore, "this month"),
+        (redecode, "only this month"),
     ):
         one.add_argument(
             "--month",
@@ -294,11 +307,11 @@ def _archive(commands: Subparsers) -> Iterator[argparse.ArgumentParser]:
             metavar="YYYY-MM",
             help=f"{what}; also more than once",
         )
-    for one in (write, listing, verify, restore, job):
+    for one in (write, listing, verify, restore, redecode, job):
         one.add_argument(
             "--place", metavar="PLACE", help="another folder or s3://bucket/prefix than the settings say"
         )
-    yield from (write, listing, verify, restore, job)
+    yield from (write, listing, verify, restore, redecode, job)
 
 
 def _month(text: str) -> Month:

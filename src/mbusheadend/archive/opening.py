@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from mbusheadend.archive.settings import ArchiveSettings
 from mbusheadend.errors import HeadEndError
@@ -52,14 +52,18 @@ def place_of(settings: ArchiveSettings) -> "Place":
         raise HeadEndError(
             "this head-end was installed without Parquet: install the extra `parquet` of its package"
         ) from None
-    return open_place(
-        settings.place,
-        endpoint=settings.endpoint,
-        region=settings.region,
-        path_style=settings.path_style,
-        credentials=None if settings.credentials is None else _credentials(settings.credentials),
-        ca_file=settings.ca_file,
-    )
+    return open_place(settings.place, **options_of(settings))
+
+
+def options_of(settings: ArchiveSettings) -> dict[str, Any]:
+    """Give all that `mbusheadend.archive.places.open_place` needs beside the place. Raise `HeadEndError`."""
+    return {
+        "endpoint": settings.endpoint,
+        "region": settings.region,
+        "path_style": settings.path_style,
+        "credentials": None if settings.credentials is None else _credentials(settings.credentials),
+        "ca_file": settings.ca_file,
+    }
 
 
 def _credentials(path: Path) -> tuple[str, str]:

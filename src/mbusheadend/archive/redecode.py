@@ -3,8 +3,11 @@
 Without the store: any number of machines can do it, each file by itself (`mbusheadend.archive.spark_job`).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -14,8 +17,10 @@ from mbus.addressing import SecondaryAddress
 from mbus.errors import AddressError
 from mbusheadend.archive.arrays import decoded_arrays, decoded_rows
 from mbusheadend.archive.checking import check_file
+from mbusheadend.archive.errors import ArchiveError
 from mbusheadend.archive.files import FileWriter
-from mbusheadend.archive.manifest import ArchivedFile, Manifest
+from mbusheadend.archive.manifest import ArchivedFile, Manifest, load_manifest, months_in, save_manifest
+from mbusheadend.archive.months import Month
 from mbusheadend.archive.places import Place, open_place, told
 from mbusheadend.archive.schema import SCHEMA
 from mbusheadend.decoding.telegrams import DECODER, Decoded, decode
@@ -29,14 +34,99 @@ Keys = Mapping[str, Sequence[tuple[SecondaryAddress, bytes]]]
 class Task:
     """A file that is to be decoded again.
 
-    :ivar source: how `mbusheadend.archive.places.open_place` opens the place; secrets come from the environment.
+    :ivar source: how `mbusheadend.archive.places.open_place` opens the place.
     """
 
-    source: tuple[str, Mapping[str, Any]]
-    target: tuple[str, Mapping[str, Any]]
+    source: tuple[str, Mapping[str, Any]] = field(repr=False)
+    target: tuple[str, Mapping[str, Any]] = field(repr=False)
     manifest: Manifest
     file: ArchivedFile
     keys: Keys = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """An archive that is to be decoded again into another one; places as in `Task`.
+
+    :ivar months: only these; all where there are none.
+    """
+
+    source: tuple[str, Mapping[str, Any]] = field(repr=False)
+    target: tuple[str, Mapping[str, Any]] = field(repr=False)
+    tenant: str
+    months: tuple[Month, ...] = ()
+    keys: Keys = field(default_factory=dict, repr=False)
+
+
+Done = Sequence[tuple[Month, ArchivedFile]]
+
+
+def redecode_all(job: Job, do: Callable[[Sequence[Task]], Done], at_once: int) -> int:
+    """Decode an archive again; say how many months that were. Raise `ArchiveError`.
+
+    The manifest of a month is written when all its files are there; months that the new archive has as they are now are left out.
+
+    :param do: does tasks, wherever, and gives what `done_of` gives of each.
+    :param at_once: so many files are handed out before their manifests are written.
+    """
+    if job.source[0].rstrip("/") == job.target[0].rstrip("/"):
+        raise ArchiveError("the new archive is to be another place than the old one")
+    source, target = (open_place(address, **options) for address, options in (job.source, job.target))
+    done = 0
+    for manifests in _portions(_wanted(source, target, job), at_once):
+        tasks = [Task(job.source, job.target, one, file, job.keys) for one in manifests for file in one.files]
+        _seal(target, manifests, do(tasks))
+        done += len(manifests)
+    return done
+
+
+def done_of(task: Task) -> tuple[Month, ArchivedFile]:
+    """Do a task; give the file that was made, and of which month it is."""
+    return task.manifest.of_month, redecode(task)
+
+
+def keys_of(path: Path | None) -> Keys:
+    """Read keys as ``mbusheadend keys import`` does; no message has one in it. Raise `ArchiveError`."""
+    found: defaultdict[str, list[tuple[SecondaryAddress, bytes]]] = defaultdict(list)
+    if path is not None:
+        from mbusheadend.keyfile import read_keys
+
+        with told(str(path)):
+            data = path.read_bytes()
+        for one in read_keys(data).keys:
+            found[one.address.identification].append((one.address, one.key))
+    return dict(found)
+
+
+def _wanted(source: Place, target: Place, job: Job) -> Iterator[Manifest]:
+    """Give the months that the new archive does not have as they are now."""
+    for month in job.months or months_in(source, job.tenant):
+        manifest = load_manifest(source, job.tenant, month)
+        if manifest is None:
+            raise ArchiveError(f"{month} is not in the archive {source}")
+        there = load_manifest(target, job.tenant, month)
+        if there is None or there.version != manifest.version:
+            yield manifest
+
+
+def _portions(manifests: Iterable[Manifest], files: int) -> Iterator[list[Manifest]]:
+    portion: list[Manifest] = []
+    for one in manifests:
+        portion.append(one)
+        if sum(len(each.files) for each in portion) >= files:
+            yield portion
+            portion = []
+    if portion:
+        yield portion
+
+
+def _seal(target: Place, manifests: Iterable[Manifest], made: Done) -> None:
+    files: defaultdict[Month, list[ArchivedFile]] = defaultdict(list)
+    for month, file in made:
+        files[month].append(file)
+    for one in manifests:
+        there = tuple(sorted(files[one.of_month], key=lambda file: (file.added, file.name)))
+        save_manifest(target, Manifest.of(one.tenant, one.of_month, one.version, there, datetime.now(UTC)))
 
 
 def redecode(task: Task) -> ArchivedFile:
