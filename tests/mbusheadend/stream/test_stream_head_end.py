@@ -1,7 +1,6 @@
 """A head-end with a stream: masters upload to it over TLS, others read the stream, commands look after it."""
 
 import asyncio
-import json
 import subprocess
 import sys
 from datetime import timedelta
@@ -18,27 +17,11 @@ from mbushosting.readings import READINGS
 from support.headend import Site, running
 from support.headend_messages import LATER
 from support.nats import Nodes, nodes
+from support.needs import PROJECT
 from support.settled import settled
 from support.stream import SECONDS, stored_ids, stream_settings, upload
 
 pytestmark = pytest.mark.peers
-READER = """
-import asyncio, gzip, json, sys
-import nats
-
-async def main(server, subject, stream, count):
-    connection = await nats.connect(server)
-    reader = await connection.jetstream().pull_subscribe(subject, durable="billing", stream=stream)
-    readings = []
-    while len(readings) < count:
-        for message in await reader.fetch(10, timeout=2):
-            readings += json.loads(gzip.decompress(message.data))["readings"]
-            await message.ack()
-    print(json.dumps([[one["id"], one["meter"], one["outcome"]] for one in readings]))
-    await connection.close()
-
-asyncio.run(main(*sys.argv[1:4], int(sys.argv[4])))
-"""
 
 
 async def ready(site: Site) -> StreamService:
@@ -121,18 +104,26 @@ async def test_other_programs_read_the_stream_with_nothing_of_ours(
         assert await site.store.use_token(b"x", "M.1", site.clock())
         for number in range(3):
             await stream.intake.take("M.1", upload(number, serial="M.1"), LATER)
-        arguments = [cluster.servers[0], f"{name}.default.readings.M%2E1", f"{name}-readings", "12"]
+        shown = (PROJECT / "docs/stream.md").read_text().split("```python\n")[1].split("```")[0]
         program = tmp_path / "reader.py"
-        program.write_text(READER)
-        ended = await asyncio.to_thread(
-            subprocess.run,
-            [sys.executable, "-I", str(program), *arguments],
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-    assert not ended.returncode, ended.stderr
-    assert [int(id, 16) for id, _, _ in json.loads(ended.stdout)] == list(range(1, 13))
+        text = shown.replace("nats://n1.example.org", cluster.servers[0])
+        text = text.replace("mbus.default.", f"{name}.default.").replace("mbus-readings", f"{name}-readings")
+        program.write_text(text)
+        lines = await asyncio.to_thread(first_lines, program, 12)
+    assert lines[0].startswith("M.1 1234567")
+    assert {line.split()[-1] for line in lines} == {"ok"}
+    assert len(set(lines)) == 12
+
+
+def first_lines(program: Path, count: int) -> list[str]:
+    """Run a program of others until it has said so much."""
+    process = subprocess.Popen([sys.executable, "-I", "-u", str(program)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        return [process.stdout.readline() for _ in range(count)]
+    finally:
+        process.kill()
+        process.communicate()
 
 
 async def test_nodes_and_head_end_show_each_other_certificates(tmp_path: Path, name: str) -> None:
