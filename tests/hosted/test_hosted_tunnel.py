@@ -5,6 +5,7 @@ import contextlib
 import json
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,6 +21,7 @@ from mbusio.errors import TransportClosedError, TransportOpenError
 from mbusio.line import Line
 from mbusio.shared import bus_of
 from mbusio.transport import Transport, open_transport
+from support.netfault import Way, line_to
 from support.peers import pymeterbus
 from support.site import SERIAL
 from support.tunnels import Scene, scene, secret_of
@@ -55,17 +57,23 @@ async def end_of(transport: Transport) -> str:
     return str(error.value)
 
 
+def identity_of(answer: Any) -> Any:
+    """Give who answered a program of others."""
+    return [answer["header"][name] for name in ("identification", "manufacturer", "medium")]
+
+
 async def refusal(here: Scene, url: str) -> str:
     with pytest.raises(TransportOpenError) as error:
         await open_transport(url)
     return str(error.value)
 
 
-async def test_a_scan_through_a_tunnel_finds_what_a_scan_at_the_gateway_finds(tmp_path: Path) -> None:
-    async with scene(tmp_path) as here:
+async def test_a_scan_through_a_slow_tunnel_finds_what_a_scan_at_the_gateway_finds(tmp_path: Path) -> None:
+    async with scene(tmp_path) as here, line_to(here.web_port) as line:
+        line.turn(Way.SLOW)
         _, out, _ = await here.mbus("scan", here.here.urls["tcp"], "--json")
         near = json.loads(out)["meters"]
-        code, out, err = await here.mbus("scan", here.url("&reason=a+look"), "--json")
+        code, out, err = await here.mbus("scan", here.url("&reason=a+look", port=line.port), "--json")
         assert (code, err) == (0, "")
         far = json.loads(out)["meters"]
         assert [one["secondary_address"] for one in far] == [one["secondary_address"] for one in near]
@@ -98,7 +106,11 @@ async def test_two_tunnels_a_program_of_others_and_a_client_over_tls_share_the_b
             here.here.urls["tcp"].replace("tcp", "socket"), [["read", a] for a in meters.values()]
         )
         assert all(isinstance(answer, dict) for answer in read_there.values()), read_there
-        assert read_there.keys() == (await asyncio.to_thread(near.results)).keys()
+        read_here = await asyncio.to_thread(near.results)
+        assert {job: answer["header"] for job, answer in read_there.items()}.keys() == read_here.keys()
+        assert [identity_of(answer) for answer in read_there.values()] == [
+            identity_of(answer) for answer in read_here.values()
+        ]
 
 
 async def test_a_tunnel_ends_when_somebody_ends_it_or_may_not_use_it_any_more(

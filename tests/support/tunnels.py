@@ -51,10 +51,16 @@ class Scene:
     def access(self) -> Access:
         return access_of(self.there)
 
-    def url(self, more: str = "", *, token: str = "") -> str:
-        """Give the URL of the bus; :param more: parameters; :param token: another file with one."""
-        place = self.there.head_end.web_url.removeprefix("http://")
-        return f"hosted://{place}/{SERIAL}?tls=off&token-file={token or self.token_file}{more}"
+    @property
+    def web_port(self) -> int:
+        return int(self.there.head_end.web_url.rpartition(":")[2])
+
+    def url(self, more: str = "", *, token: str = "", port: int = 0) -> str:
+        """Give the URL of the bus.
+
+        :param more: parameters; :param token: another file with one; :param port: of a way to the head-end.
+        """
+        return f"hosted://127.0.0.1:{port or self.web_port}/{SERIAL}?tls=off&token-file={token or self.token_file}{more}"
 
     async def open(self, more: str = "") -> Transport:
         return await open_transport(self.url(more))

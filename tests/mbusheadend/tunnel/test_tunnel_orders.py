@@ -16,7 +16,9 @@ from mbusio.errors import TransportClosedError, TransportOpenError
 from mbusio.transport import Transport, open_transport
 from mbusio.tunnel.end import TunnelEnd, TunnelEndedError
 from mbusio.tunnel.streaming import RefusedError, Streaming
+from mbusmaster.hosting.link_errors import HeadEndRefusedError
 from support.headend import Site, call, running
+from support.proxy import proxied
 from support.tunnels import WEB, access_of, secret_of
 
 OFFERS: dict[str, Any] = {"tunnel": "on", "buses": [{"name": "main", "state": "idle"}]}
@@ -175,6 +177,27 @@ async def test_tunnels_are_listed_and_ended_over_the_api(tmp_path: Path) -> None
                     await reading()
             assert (await client.delete(f"{path}/{listed['id']}")).status_code == 404
             assert (await client.get(path)).json() == []
+        await operator.close()
+        await master.close()
+
+
+async def test_the_master_s_own_way_of_dialling_goes_through_its_proxy(tmp_path: Path) -> None:
+    async with head_end(tmp_path) as site, proxied() as proxy:
+        await calls(site)
+        site.proxy = proxy.url
+        opening = asking(site)
+        id = await wanted(site)
+        async with site.link("M2") as link:
+            with pytest.raises(HeadEndRefusedError, match="no such tunnel"):
+                await link.dial(id)
+        async with site.link() as link:
+            master = TunnelEnd(await link.dial(id))
+        assert set(proxy.asked) == {f"CONNECT 127.0.0.1:{site.port} HTTP/1.1"}
+        master.start()
+        await master.greet()
+        operator = await opening
+        await operator.write(b"\xe5")
+        assert await master.read() == b"\xe5"
         await operator.close()
         await master.close()
 
