@@ -102,9 +102,9 @@ class Server:
             raise
         return raw
 
-    def reached(self, *, statement: int = 0, wait: float = WAIT) -> Raw:
+    def reached(self, *, statement: int = 0) -> Raw:
         """Open a connection, and wait for a server that is just not there; raise `StoreError`."""
-        end = time.monotonic() + wait
+        end = time.monotonic() + WAIT
         while True:
             try:
                 return self.connect(statement=statement)

@@ -1,5 +1,6 @@
 """All parts of the store over one database of a server."""
 
+import hashlib
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -55,6 +56,17 @@ class PostgresStore(PostgresUpkeep, PostgresIntake, PostgresLeases, SqlParts):
         self._intake = Intake(self._database, Keys(vault), Partitions(width))
         self._changes = self._told = ChangesBetween(self._server, raw, tenant, self._notify)
 
+    @staticmethod
+    def tenant_of_certificate(url: str, number: int) -> int | None:
+        """Tell whose a certificate is; raise `StoreError`."""
+        digest = hashlib.sha256(f"{number:x}".encode()).digest()
+        return _tenant_of(Server(url), "SELECT tenant FROM of_certificate WHERE digest = $1", digest)
+
+    @staticmethod
+    def tenant_of_token(url: str, hash: bytes) -> int | None:
+        """Tell whose a token is, by its hash; raise `StoreError`."""
+        return _tenant_of(Server(url), "SELECT tenant FROM of_token WHERE hash = $1", hash)
+
     @property
     def changes(self) -> Changes:
         """See the protocol."""
@@ -87,3 +99,13 @@ class PostgresStore(PostgresUpkeep, PostgresIntake, PostgresLeases, SqlParts):
                 log_untold(error)
 
         self._server_database.later(lambda raw: notify(raw, channel, payload)).add_done_callback(told)
+
+
+def _tenant_of(server: Server, query: str, key: bytes) -> int | None:
+    raw = server.reached()
+    try:
+        with server.telling():
+            row = raw.execute(query.encode(), (key,)).fetchone()
+    finally:
+        raw.close()
+    return None if row is None else int(row[0])
