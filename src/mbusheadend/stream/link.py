@@ -5,6 +5,7 @@ import contextlib
 import logging
 import random
 import ssl
+from importlib.util import find_spec
 from typing import Final
 
 from nats.aio.client import Client
@@ -57,6 +58,8 @@ class Link:
     """
 
     def __init__(self, settings: StreamSettings) -> None:
+        if settings.credentials is not None and find_spec("nkeys") is None:
+            raise HeadEndError("credentials for the stream need one more package: pip install nkeys")
         self._settings = settings
         self._tls = _context(settings) if settings.is_secure else None
         self._servers = random.sample(settings.servers, len(settings.servers))

@@ -10,8 +10,10 @@ from typing import Any
 import httpx
 import pytest
 
+from mbusheadend.errors import HeadEndError
 from mbusheadend.store import StoreError
 from mbusheadend.stream.figures import Deed
+from mbusheadend.stream.link import Link
 from mbusheadend.stream.service import StreamService
 from mbushosting.readings import READINGS
 from support.headend import Site, running
@@ -93,6 +95,13 @@ async def test_a_head_end_without_its_stream_serves_and_refuses_uploads(tmp_path
             health = await client.get("/health")
         assert (health.status_code, health.json()["stream"]) == (503, False)
         assert "mbusheadend_stream_up 0.0" in (await site.head_end.metrics.text()).decode()
+
+
+def test_files_for_the_stream_that_cannot_be_used_are_said_so(
+    cluster: Nodes, name: str, tmp_path: Path
+) -> None:
+    with pytest.raises(HeadEndError, match="certificates for the stream"):
+        Link(stream_settings(cluster, name, ca=tmp_path / "none.pem"))
 
 
 async def test_other_programs_read_the_stream_with_nothing_of_ours(
