@@ -48,10 +48,8 @@ class CourierBetween:
     async def subscribe(self, topic: str) -> AsyncIterator[Subscription]:
         """See the protocol."""
         mailbox, channel = Mailbox(), _channel(topic)
-        # There before the server is asked: what comes with its answer is not missed.
-        self._mailboxes.setdefault(topic, set()).add(mailbox)
         try:
-            await self._do(lambda raw: _listen(raw, channel))
+            await self._do(lambda raw: self._listen(raw, topic, channel, mailbox))
             yield mailbox
         finally:
             left = self._mailboxes.get(topic, set())
@@ -135,6 +133,12 @@ class CourierBetween:
                     notice.channel.removeprefix(PREFIX), base64.b64decode(notice.payload, validate=True)
                 )
 
+    def _listen(self, raw: Raw, topic: str, channel: str, mailbox: Mailbox) -> None:
+        # What was on its way to others before is not for this one.
+        self._hear(raw)
+        self._in_loop(lambda: self._mailboxes.setdefault(topic, set()).add(mailbox))
+        raw.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
+
     def _unlisten(self, raw: Raw, topic: str) -> None:
         if topic not in self._mailboxes:
             raw.execute(sql.SQL("UNLISTEN {}").format(sql.Identifier(_channel(topic))))
@@ -169,10 +173,6 @@ def _channel(topic: str) -> str:
     if not topic or len(topic) > MAX_TOPIC or not topic.isascii():
         raise ValueError("a topic is too long, or none")
     return PREFIX + topic
-
-
-def _listen(raw: Raw, channel: str) -> None:
-    raw.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
 
 
 def _notify(raw: Raw, channel: str, payload: str) -> None:
