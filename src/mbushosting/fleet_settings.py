@@ -18,6 +18,16 @@ MAX_ANSWER: Final = 16384
 LONGEST_VALUE: Final = 256
 LONGEST_WHY: Final = 200
 
+KNOWN: Final = (
+    *(
+        f"buses.*.{name}"
+        for name in ("min_baud", "default_baud", "max_baud", "timeout", "retries", "hold", "lease", "lease_limit")
+    ),
+    "hosting.history_days", "hosting.history_size", "channels.secure_only", "channels.secured_tcp.enabled",
+    "channels.discovery", "time.source", "time.server", "time.standard_server", "firmware.automatic", "web.idle_minutes",
+    "web.longest_hours", "log.level", "log.system_size", "log.debug_size", "log.trace_size",
+)  # fmt: skip
+"""What masters of this version let a head-end set; each decides for itself."""
 SettingPath = Annotated[
     str, StringConstraints(pattern=r"^[a-z0-9_]+(\.([a-z0-9_]+|\*)){0,5}$", max_length=64)
 ]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mbushosting.contact import Command, CommandKind
-from mbushosting.fleet_settings import MAX_ANSWER, SettingChange, SettingsAnswer, SettingsOrder
+from mbushosting.fleet_settings import KNOWN, MAX_ANSWER, SettingChange, SettingsAnswer, SettingsOrder
 from mbusmaster.hosting.errands import Done
 from mbusmaster.ordered_settings import NOT_FOR_FLEET, UNKNOWN, OrderedSettings, version_of
 from mbusmaster.settings import Settings
@@ -127,6 +127,12 @@ def test_an_answer_is_never_longer_than_a_result_may_be() -> None:
     said = SettingsAnswer(version="1", changes=long)
     assert len(said.as_detail()) <= MAX_ANSWER
     assert SettingsAnswer.model_validate_json(said.as_detail()).cut
+
+
+def test_head_ends_know_the_names_of_what_they_may_set() -> None:
+    dump = Settings().model_dump(mode="json")
+    marked = [here.path.replace("buses.0.", "buses.*.") for here, _ in settings(dump) if here.fleet]
+    assert sorted(marked) == sorted(KNOWN)
 
 
 def test_nothing_that_could_cut_a_master_off_or_let_somebody_in_is_for_a_fleet() -> None:

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from mbusheadend.errors import HeadEndError
 from mbusheadend.fleet.reading_now import ReadError
 from mbusheadend.jobs import JobError
+from mbusheadend.rollout.errors import RolloutError
 from mbusheadend.store import ChangedError, StoreError, StoreRefusedError, UnknownError
 from mbusheadend.tunnel import TunnelError, Why
 from mbusheadend.web.problem_texts import read_problem, refusal_text
@@ -63,6 +64,10 @@ def _handle_errors(api: FastAPI) -> None:
     @api.exception_handler(TunnelError)
     async def no_tunnel(request: Request, error: TunnelError) -> Response:
         return problem(503 if error.why in (Why.TOO_MANY, Why.OFF) else 409, str(error))
+
+    @api.exception_handler(RolloutError)
+    async def no_rollout(request: Request, error: RolloutError) -> Response:
+        return problem(409, said(error.text))
 
     @api.exception_handler(JobError)
     async def no_job(request: Request, error: JobError) -> Response:

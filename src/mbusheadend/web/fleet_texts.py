@@ -56,6 +56,8 @@ _COMMANDS: Final = {
     CommandKind.RESEND: mark("Send readings again"),
     CommandKind.CONTACT: mark("Send the meter list again"),
     CommandKind.TUNNEL: mark("Tunnel to a bus"),
+    CommandKind.UPDATE: mark("Install a release"),
+    CommandKind.SETTINGS: mark("Settings"),
 }
 _LAMPS: Final = {
     "power": "",

@@ -27,6 +27,8 @@ _MENU: Final[tuple[MenuGroup, ...]] = (
             ("/meters", mark("Meters")),
             ("/groups", mark("Groups")),
             ("/schedules", mark("Schedules")),
+            ("/rollouts", mark("Rollouts")),
+            ("/fleet-settings", mark("Settings of masters")),
             ("/alarms", mark("Alarms")),
             ("/local", mark("Local reading")),
             ("/enrolment", mark("Enrolment tokens")),
