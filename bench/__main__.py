@@ -4,6 +4,7 @@ Exit 1 when a promised number is missed, or a table breaks down.
 """
 
 import argparse
+import logging
 import sys
 import time
 import traceback
@@ -32,6 +33,8 @@ TABLES: Mapping[str, Callable[[Effort], list[Figure]]] = {
 def main() -> int:
     """Measure the tables that were asked for, all of them by default."""
     options = _parser().parse_args()
+    # pymbusparser has set up the log when it was imported.
+    logging.basicConfig(level=logging.WARNING, force=True)
     tables: dict[str, Table] = {}
     broken = []
     for name in options.tables or TABLES:

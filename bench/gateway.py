@@ -44,7 +44,7 @@ class Size:
     :ivar first: seconds that a gateway runs once before it is measured: a new installation compiles and makes certificates.
     :ivar pages: times that the status page is asked for in each round.
     :ivar seconds: over which the processor is watched.
-    :ivar later: seconds after which a gateway has given back what it does not need.
+    :ivar later: seconds after which a gateway has given back what it does not need; 0 does not wait for it.
     :ivar slot: whether to wait until a schedule's next reading has begun.
     """
 
@@ -60,7 +60,7 @@ class Size:
 
 SIZES: Final = {
     Effort.FULL: Size(METERS, CLIENTS, 4.0, 3, 300, 20.0, LOOK_SECONDS + 2.0, True),
-    Effort.QUICK: Size(METERS, CLIENTS, 2.0, 1, 100, 1.0, 0.5),
+    Effort.QUICK: Size(METERS, CLIENTS, 2.0, 1, 100, 1.0, 0.0),
     Effort.LEAST: Size(3, 2, 0.0, 1, 5, 0.2, 0.0),
 }
 
@@ -130,8 +130,9 @@ def _memory(what: str, gateway: Gateway, reach: float = MOST_MEGABYTES) -> Figur
 
 def _memory_then(what: str, gateway: Gateway, size: Size) -> Iterator[Figure]:
     yield _memory(what, gateway)
-    time.sleep(size.later)
-    yield _memory(f"{what}, {size.later:.0f} s later", gateway)
+    if size.later:
+        time.sleep(size.later)
+        yield _memory(f"{what}, {size.later:.0f} s later", gateway)
 
 
 def _processor(what: str, gateway: Gateway, size: Size, reach: float | None) -> Figure:
