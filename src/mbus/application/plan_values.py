@@ -1,6 +1,6 @@
 """The values of a telegram of known layout: most of its numbers at once, the rest one after the other.
 
-The quick way is for numbers that are valid. Where one is not, the readers of the plain way are asked for all.
+The quick way is for numbers that are valid. Where one is not, the reader of the plain way is asked.
 """
 
 from binascii import hexlify
@@ -82,32 +82,42 @@ class ValueReader:
 
     def read(self, data: bytes, pieces: Sequence[bytes]) -> Values:
         """Read the values; `pieces` are the data of each record."""
-        numbers = self.numbers(data)
+        numbers: Sequence[int] | None = self.numbers(data)
+        others = self._others
         if numbers is None:
-            return self._plainly(pieces)
+            numbers, invalid = self._with_invalid(data)
+            others = (*others, *((place, self._readers[place]) for place in invalid))
         values = self._blank.copy()
         for number, place, multiplier in self._whole:
             values[place] = numbers[number] * multiplier
         for number, place, divisor, exponent in self._scaled:
             mantissa = numbers[number]
             values[place] = _scaleb(mantissa, exponent) if mantissa % divisor else mantissa // divisor
-        return self._rest(values, pieces)
-
-    def _rest(self, values: list[Value], pieces: Sequence[bytes]) -> Values:
-        statuses: Sequence[str | None] = self._no_statuses
-        labels: Sequence[tuple[str, ...]] = self._no_labels
-        for place, read in self._others:
+        statuses, labels = self._no_statuses, self._no_labels
+        for place, read in others:
             values[place], status, label = read(pieces[place])
             if status is not None:
-                statuses = [*statuses[:place], status, *statuses[place + 1 :]]
+                statuses = (*statuses[:place], status, *statuses[place + 1 :])
             if label:
-                labels = [*labels[:place], label, *labels[place + 1 :]]
+                labels = (*labels[:place], label, *labels[place + 1 :])
         return values, statuses, labels
 
-    def _plainly(self, pieces: Sequence[bytes]) -> Values:
-        readings = [read(piece) for read, piece in zip(self._readers, pieces, strict=True)]
-        values, statuses, labels = zip(*readings, strict=True)
-        return values, statuses, labels
+    def _with_invalid(self, data: bytes) -> tuple[Sequence[int], Sequence[int]]:
+        """Read the numbers, anything where one is not valid, and tell the places of those."""
+        numbers = list(self._binary(data))
+        bad = [
+            place
+            for place, number, invalid in zip(self.quick, numbers, self._invalid, strict=False)
+            if number == invalid
+        ]
+        digits = self._digits(hexlify(data[::-1])) if self._has_digits else ()
+        for place, text in zip(self.quick[len(numbers) :], digits, strict=True):
+            if text.isdigit():
+                numbers.append(int(text))
+            else:
+                numbers.append(0)
+                bad.append(place)
+        return numbers, bad
 
 
 def _is_quick(column: Column) -> bool:
