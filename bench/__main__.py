@@ -33,7 +33,7 @@ TABLES: Mapping[str, Callable[[Effort], list[Figure]]] = {
 def main() -> int:
     """Measure the tables that were asked for, all of them by default."""
     options = _parser().parse_args()
-    # pymbusparser has set up the log when it was imported.
+    # pyMeterBus has set up the log when it was imported.
     logging.basicConfig(level=logging.WARNING, force=True)
     tables: dict[str, Table] = {}
     broken = []
