@@ -41,6 +41,12 @@ examples:
 
 Without a passphrase the file has the key of the authority in the clear: keep it as you keep keys.
 """
+MOVE_EXAMPLES: Final = """\
+examples:
+  mbusheadend move-store --store postgresql://mbus@db1.example.org/mbus
+
+Then set `store` in the settings file to the same, and start the head-end.
+"""
 USER_EXAMPLES: Final = """\
 examples:
   mbusheadend user add anna --role admin
@@ -192,6 +198,19 @@ def _backup(commands: Subparsers) -> Iterator[argparse.ArgumentParser]:
     )
     bring_back.add_argument("file", type=Path, metavar="FILE")
     yield bring_back
+    move = _command(
+        commands,
+        "move-store",
+        "move_store",
+        "bring a store of one file over to PostgreSQL",
+        description="Copy all that the store of a stopped head-end has to PostgreSQL (--store), and compare each row. "
+        "Broken off, it goes on where it was when it is begun again.",
+        epilog=MOVE_EXAMPLES,
+    )
+    move.add_argument(
+        "--source", type=Path, metavar="DIR|FILE", help="state folder or file (default: the state folder)"
+    )
+    yield move
 
 
 def _time(commands: Subparsers) -> argparse.ArgumentParser:

@@ -1,0 +1,55 @@
+"""``mbusheadend move-store``."""
+
+import argparse
+import asyncio
+import sys
+import time
+from pathlib import Path
+
+from mbusheadend.errors import HeadEndError
+from mbusheadend.settings import Settings
+from mbusheadend.state import DATABASE
+
+
+async def run(settings: Settings, options: argparse.Namespace) -> None:
+    """Bring the store of a file over to a server, and say what was moved. Raise `HeadEndError` or `StoreError`."""
+    from mbusheadend.store.postgres.moving import move
+
+    if settings.store is None:
+        raise HeadEndError("name the server with --store, MBUSHEADEND_STORE or in the settings")
+    source: Path = options.source or settings.state_folder
+    file = await asyncio.to_thread(_file_of, source)
+    begun = time.monotonic()
+    moved = await asyncio.to_thread(
+        move,
+        file,
+        settings.store.url,
+        _Progress(),
+        tenant=settings.store.tenant,
+        password_file=settings.store.password_file,
+    )
+    for table in moved:
+        if table.rows:
+            print(f"{table.rows:>12} {table.table}")
+    print(
+        f"All rows are there, and compared one by one ({time.monotonic() - begun:.0f} s). {file} is as it was.\n"
+        "The keys of meters are opened by the key file in the state folder: keep that."
+    )
+
+
+def _file_of(source: Path) -> Path:
+    return source / DATABASE if source.is_dir() else source
+
+
+class _Progress:
+    """Says on standard error how far it is, each half a million rows."""
+
+    def __init__(self) -> None:
+        self._next = 0
+
+    def __call__(self, table: str, rows: int) -> None:
+        if rows < self._next:
+            return
+        self._next = rows + 500_000 if rows >= 500_000 else 500_000
+        if rows >= 500_000:
+            print(f"{rows} rows of {table}", file=sys.stderr, flush=True)
