@@ -11,7 +11,7 @@ import json
 import logging
 import secrets
 import time
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from typing import Any, Final, Protocol
 
@@ -32,8 +32,8 @@ _log = logging.getLogger(__name__)
 class Teller(Protocol):
     """Knows something that others want to know."""
 
-    def everything(self) -> Iterable[Any]:
-        """Give all that this process knows by itself, in pieces that JSON can say, each well below `MAX_MESSAGE` bytes."""
+    def everything(self) -> Iterable[tuple[str, Any]]:
+        """Give all that this process knows by itself: keys, and what JSON can say of each in well below `MAX_MESSAGE` bytes."""
 
     def heard(self, process: str, said: Any) -> None:
         """Take note of what another process has told; anything may be wrong in it: then raise `ValueError`."""
@@ -58,12 +58,15 @@ class Gossip:
         self._monotonic = monotonic
         self._process = secrets.token_hex(8)
         self._alive: dict[str, float] = {}
-        self._to_tell: deque[Any] = deque(maxlen=MOST_WAITING)
+        self._to_tell: OrderedDict[str, Any] = OrderedDict()
         self._news = asyncio.Event()
 
-    def tell(self, said: Any) -> None:
-        """Tell the others soon."""
-        self._to_tell.append(said)
+    def tell(self, key: str, said: Any) -> None:
+        """Tell the others soon; only the last thing of a key."""
+        self._to_tell[key] = said
+        self._to_tell.move_to_end(key)
+        while len(self._to_tell) > MOST_WAITING:
+            self._to_tell.popitem(last=False)
         self._news.set()
 
     async def run(self) -> None:
@@ -91,7 +94,7 @@ class Gossip:
             message = await receive()
             try:
                 self._take(json.loads(message))
-            except (ValueError, TypeError, KeyError, RecursionError) as error:
+            except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
                 _log.warning("another process has told something that cannot be understood: %s", error)
 
     def _take(self, message: Any) -> None:
@@ -119,7 +122,7 @@ class Gossip:
             pieces: list[Any] = []
             size = 0
             while self._to_tell:
-                piece = self._to_tell.popleft()
+                _, piece = self._to_tell.popitem(last=False)
                 length = len(json.dumps(piece)) + 2
                 if size + length > MAX_MESSAGE - 200 and pieces:
                     await self._publish("say", pieces)
@@ -135,8 +138,8 @@ class Gossip:
             await self._courier.publish(self._topic, message)
 
     def _tell_everything(self) -> None:
-        self._to_tell.clear()
-        self._to_tell.extend(self._teller.everything())
+        for key, said in self._teller.everything():
+            self.tell(key, said)
         self._news.set()
 
     def _forget_silent(self) -> None:

@@ -1,5 +1,8 @@
 """Work that takes longer than a moment: started by a person, seen by everybody who may, in memory.
 
+Where a head-end has several processes, each does the jobs that were started at it and tells the others of them
+(`mbusheadend.jobs_between`).
+
 A job is a coroutine that is given its `Job`, tells it how far it is, and returns what came of it as a `Text`. What it
 raises of `JobError`, `HeadEndError` and `StoreError` is its outcome, in their words; everything else is logged, and the outcome
 says so. The newest jobs are kept when they have ended; a restart forgets them, so what must not be forgotten stands in the store.
@@ -12,11 +15,11 @@ import contextlib
 import functools
 import logging
 import secrets
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from mbusheadend.errors import HeadEndError
 from mbusheadend.store.errors import StoreError
@@ -30,6 +33,7 @@ _BUSY: Final = mark(
 )
 _AT_WORK: Final = mark("This is being done already; see the list of jobs")
 _CLOSED: Final = mark("The head-end is about to end; start it again, then this")
+_PROCESS_ENDED: Final = mark("The process of the head-end that did it has ended")
 _TROUBLE: Final = mark("It ended for a reason that nobody expected; the log of the head-end has it")
 _CANCELLED: Final = mark("It was cancelled")
 
@@ -70,7 +74,13 @@ class Job:
     """
 
     def __init__(
-        self, kind: str, subject: str, title: Text, who: str, started: datetime, tell: Callable[[], None]
+        self,
+        kind: str,
+        subject: str,
+        title: Text,
+        who: str,
+        started: datetime,
+        tell: Callable[["Job"], None],
     ) -> None:
         self.id = secrets.token_hex(8)
         self.kind = kind
@@ -117,11 +127,21 @@ class Job:
         if not self.is_at_work:
             return
         self.done, self.of, self.text = max(0, done), max(0, of), text
-        self._tell()
+        self._tell(self)
 
 
 Work = Callable[[Job], Coroutine[Any, Any, Text]]
 """What a job does; gives what came of it. One that is cancelled may catch that, and say what it has done nevertheless."""
+
+
+class Neighbours(Protocol):
+    """The other processes."""
+
+    def changed(self, job: Job) -> None:
+        """Tell them how a job of this process is."""
+
+    def cancel(self, job: Job) -> None:
+        """Ask whoever does a job to end it."""
 
 
 class Jobs:
@@ -133,6 +153,8 @@ class Jobs:
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now
         self._jobs: dict[str, Job] = {}
+        self._elsewhere: dict[str, Job] = {}
+        self._neighbours: Neighbours | None = None
         self._tasks: dict[str, asyncio.Task[Text]] = {}
         self._watchers: set[asyncio.Event] = set()
         self._closed = False
@@ -146,28 +168,40 @@ class Jobs:
             raise JobError(Text(_CLOSED))
         if len(self._tasks) >= MOST_AT_WORK:
             raise JobError(Text(_BUSY, {"count": len(self._tasks)}))
-        if subject and any(
-            self._jobs[id].kind == kind and self._jobs[id].subject == subject for id in self._tasks
-        ):
+        at_work = (job for job in self.list(kind) if job.is_at_work)
+        if subject and any(job.subject == subject for job in at_work):
             raise JobError(Text(_AT_WORK))
         job = Job(kind, subject, title, who, self._now(), self._tell)
         self._jobs[job.id] = job
         task = self._tasks[job.id] = asyncio.create_task(work(job))
         task.add_done_callback(functools.partial(self._end, job))
         self._drop_old()
-        self._tell()
+        self._tell(job)
         return job
 
     def list(self, kind: str | None = None) -> tuple[Job, ...]:
         """Give all that are known, the newest first; with `kind` those of that kind."""
-        return tuple(job for job in reversed(self._jobs.values()) if kind in (None, job.kind))
+        jobs = [job for job in reversed(self._jobs.values()) if kind in (None, job.kind)]
+        if self._elsewhere:
+            jobs += [job for job in reversed(self._elsewhere.values()) if kind in (None, job.kind)]
+            jobs.sort(key=lambda job: job.started, reverse=True)
+        return tuple(jobs)
+
+    @property
+    def here(self) -> tuple[Job, ...]:
+        """Those of this process, the newest first."""
+        return tuple(reversed(self._jobs.values()))
 
     def get(self, id: str) -> Job | None:
         """Give one; None where it is not known, or no longer."""
-        return self._jobs.get(id)
+        return self._jobs.get(id) or self._elsewhere.get(id)
 
     def cancel(self, id: str) -> bool:
         """End a job before it is done; what it has stored stays. False where it is not at work."""
+        elsewhere = self._elsewhere.get(id)
+        if elsewhere is not None and elsewhere.is_at_work and self._neighbours is not None:
+            self._neighbours.cancel(elsewhere)
+            return True
         job, task = self._jobs.get(id), self._tasks.get(id)
         if job is None or task is None:
             return False
@@ -195,6 +229,26 @@ class Jobs:
             await asyncio.wait({task})
         return self.get(id)
 
+    def meet(self, neighbours: Neighbours) -> None:
+        """Tell other processes of jobs from now on."""
+        self._neighbours = neighbours
+
+    def note_elsewhere(self, job: Job) -> None:
+        """Take note of how a job of another process is."""
+        self._elsewhere[job.id] = job
+        ended = [id for id, one in self._elsewhere.items() if not one.is_at_work]
+        for id in ended[: max(0, len(ended) - MOST_KEPT)]:
+            del self._elsewhere[id]
+        self._wake()
+
+    def forget_elsewhere(self, ids: Iterable[str]) -> None:
+        """The process that did these has ended; what was at work is not done."""
+        for id in ids:
+            job = self._elsewhere.get(id)
+            if job is not None and job.is_at_work:
+                job.state, job.outcome, job.ended = JobState.FAILED, Text(_PROCESS_ENDED), self._now()
+        self._wake()
+
     async def close(self) -> None:
         """Begin none any more, cancel what is at work, and wait for it."""
         self._closed = True
@@ -220,13 +274,18 @@ class Jobs:
         job.ended = self._now()
         del self._tasks[job.id]
         self._drop_old()
-        self._tell()
+        self._tell(job)
 
     def _drop_old(self) -> None:
         ended = [id for id in self._jobs if id not in self._tasks]
         for id in ended[: max(0, len(ended) - MOST_KEPT)]:
             del self._jobs[id]
 
-    def _tell(self) -> None:
+    def _tell(self, job: Job) -> None:
+        if self._neighbours is not None:
+            self._neighbours.changed(job)
+        self._wake()
+
+    def _wake(self) -> None:
         for event in self._watchers:
             event.set()
