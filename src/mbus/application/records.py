@@ -146,7 +146,8 @@ class _RecordReader:
     def _record(self) -> None:
         data, start = self._data, self._position
         middle = start + 1 if data[start] < EXTENSION else self._chain_end(start, "DIF")
-        data_start = self._vib_end(middle)
+        is_short = middle < len(data) and data[middle] < vif.PLAIN_TEXT
+        data_start = middle + 1 if is_short else self._vib_end(middle)
         dib = data[start:middle]
         vib = data[middle:data_start]
         register = dib_of(dib)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from decimal import Context, Decimal
 from fractions import Fraction
+from math import gcd
 from typing import Final
 
 EXACT: Final = Context(prec=1000)
@@ -50,8 +51,11 @@ def real_scaler(factor: int, exponent: int, offset: Decimal) -> Callable[[float]
 
 def real_ratio(factor: int, exponent: int, offset: Decimal) -> tuple[float, float] | None:
     """Give multiplier and divisor for a REAL32, one of them 1: a single operation rounds once. None where it takes more."""
-    scale = Fraction(factor) * Fraction(10) ** exponent
-    numerator, denominator = float(scale.numerator), float(scale.denominator)
-    if offset or numerator != scale.numerator or denominator != scale.denominator:
+    numerator, denominator = factor * 10 ** max(exponent, 0), 10 ** max(-exponent, 0)
+    common = gcd(numerator, denominator)
+    numerator, denominator = numerator // common, denominator // common
+    if offset or 1 not in (numerator, denominator):
         return None
-    return (numerator, denominator) if 1 in (scale.numerator, scale.denominator) else None
+    # A divisor or multiplier that is no float itself would round twice.
+    ratio = float(numerator), float(denominator)
+    return ratio if ratio == (numerator, denominator) else None
