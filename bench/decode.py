@@ -173,7 +173,7 @@ def figures(effort: Effort = Effort.FULL) -> list[Figure]:
     found = measure(rounds, size)
     median = f"median of {rounds}"
     alone = f"{found['telegrams']:.0f} telegrams one at a time, {median}"
-    columns = f"{found['layouts in batches']:.0f} layouts, {size:,} telegrams of each, checksum and scaling included, {median}"
+    columns = f"{found['layouts in batches']:.0f} layouts × {size:,}, checksum and scaling included, {median}"
     known = "decode to full records, known layout"
     return [
         Figure(
