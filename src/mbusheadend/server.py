@@ -13,6 +13,7 @@ from uvicorn.server import ServerState
 
 from mbusheadend.errors import HeadEndError
 from mbusheadend.peers import MasterConnection
+from mbusheadend.settings import MAX_CONNECTIONS, MAX_PER_SOURCE
 from mbusio.open_files import raise_limit
 from mbusio.tls_refusals import why
 from mbusio.tls_stream import NoTlsError, TlsStream
@@ -20,9 +21,6 @@ from mbusweb.connections import Crowd, configure, end_connections
 from mbusweb.handshakes import HANDSHAKE_SECONDS, SecureDoor
 
 BACKLOG: Final = 1024
-MAX_CONNECTIONS: Final = 4000
-MAX_PER_SOURCE: Final = 2000
-"""Many masters may be behind one address; those that only wait give way to new ones."""
 MAX_HANDSHAKES: Final = 500
 """After a pause all masters call at once."""
 _HINTS: Final = {
@@ -61,14 +59,24 @@ class Server:
 
     :param context: of TLS; its certificate may be changed while it is in use.
     :param closing: is called when the server begins to stop, so that answers that wait are given.
+    :param most: connections at a time; :param most_per_source: of them from one address.
     """
 
-    def __init__(self, app: Any, context: ssl.SSLContext, closing: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        app: Any,
+        context: ssl.SSLContext,
+        closing: Callable[[], None],
+        *,
+        most: int = MAX_CONNECTIONS,
+        most_per_source: int = MAX_PER_SOURCE,
+    ) -> None:
         self._config = configure(app)
         self._context = context
         self._closing = closing
         self._state = ServerState()
-        self._crowd = Crowd(MAX_CONNECTIONS, MAX_PER_SOURCE)
+        self._most = most
+        self._crowd = Crowd(most, most_per_source)
         self._listeners: list[socket.socket] = []
         self._doors: list[SecureDoor] = []
 
@@ -79,7 +87,7 @@ class Server:
 
     def start(self, places: Iterable[tuple[str, int]]) -> None:
         """Listen at addresses and ports, 0 for any free one. Raise `HeadEndError`."""
-        raise_limit(2 * MAX_CONNECTIONS)
+        raise_limit(2 * self._most)
         try:
             for address, port in places:
                 self._listeners.append(listen(address, port))

@@ -123,7 +123,13 @@ class HeadEnd:
                 *health.routes(),
             ]
         )
-        self._server = Server(app, self._context, self._api.close)
+        self._server = Server(
+            app,
+            self._context,
+            self._api.close,
+            most=settings.most_connections,
+            most_per_source=settings.most_per_source,
+        )
         self.upkeep = Upkeep(
             store,
             settings.keep,

@@ -27,6 +27,9 @@ PORT: Final = 8443
 WEB_PORT: Final = 8444
 """A port below 1024 needs a right that a service need not have."""
 MAX_SIZE: Final = 1 << 20
+MAX_CONNECTIONS: Final = 4000
+MAX_PER_SOURCE: Final = 2000
+"""Many masters may be behind one address; those that only wait give way to new ones."""
 _PLAIN: Final = "http://"
 _LOOPBACK: Final = ("127.0.0.1", "::1")
 _LONGEST_PLACE: Final = 300
@@ -111,6 +114,8 @@ class Settings(BaseModel):
     :ivar listen: addresses and ports for masters, HOST:PORT.
     :ivar names: under which masters call, for the certificate; names of this machine where there are none. The first one is
         told to people.
+    :ivar most_connections: of masters at a time, of which each has two; `most_per_source` of them from one address. Behind a
+        balancer all come from one.
     :ivar master_days: that the certificate of a master is valid; it is renewed after two thirds of that.
     :ivar web_listen: addresses and ports for people, HOST:PORT over TLS, or ``http://HOST:PORT`` on loopback; none is no pages.
     :ivar web_names: under which people call, beside `names`; the first one is told to people.
@@ -131,6 +136,8 @@ class Settings(BaseModel):
         f"[::]:{PORT}",
     )
     names: Annotated[tuple[Name, ...], Field(max_length=32)] = ()
+    most_connections: Annotated[int, Field(ge=10, le=500_000)] = MAX_CONNECTIONS
+    most_per_source: Annotated[int, Field(ge=10, le=500_000)] = MAX_PER_SOURCE
     master_days: Annotated[int, Field(ge=1, le=3650)] = MASTER_DAYS
     web_listen: Annotated[tuple[WebListen, ...], Field(max_length=16)] = (
         f"0.0.0.0:{WEB_PORT}",
