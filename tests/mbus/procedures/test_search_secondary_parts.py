@@ -10,11 +10,12 @@ from mbus.addressing import ANY_MANUFACTURER, SecondaryAddress, manufacturer_cod
 from mbus.link.transaction import Ack, Fault, Garbled, Outcome, Reply, Silence
 from mbus.procedures.found import FoundMeter
 from mbus.procedures.search_secondary import masks
-from mbus.procedures.search_secondary.costs import Outlook, offer, offer_beside
-from mbus.procedures.search_secondary.deliveries import deliveries, neighbours
-from mbus.procedures.search_secondary.facts import Facts
+from mbus.procedures.search_secondary.costs import Outlook, Prices, cells, offer, offer_beside, prices
+from mbus.procedures.search_secondary.deliveries import deliveries, neighbours, telling
+from mbus.procedures.search_secondary.facts import Cell, Facts
 from mbus.procedures.search_secondary.masks import covers, fix, mask_of, matches, text_of
 from mbus.procedures.search_secondary.model import Model
+from mbus.procedures.search_secondary.needs import Needs
 from mbus.procedures.search_secondary.planner import Planner
 from mbus.procedures.search_secondary.probe import Finding, Prober, Verdict
 from mbus.procedures.search_secondary.separate import likely_parts, other_parts
@@ -77,16 +78,29 @@ def test_a_cell_is_found_by_an_identification_until_it_is_settled() -> None:
     assert facts.cell_at(0x1234567A) is None
 
 
-def test_a_split_cell_knows_what_is_proven_and_found_in_it() -> None:
+def test_known_meters_are_counted_under_any_mask() -> None:
     facts = Facts(ANYTHING)
-    facts.prove(ANYTHING, 2)
-    group = facts.split(facts.open[ANYTHING], 7)
-    assert group.missing == 2
     facts.add_known(0x12345678)
     facts.add_nameless(mask_of("FFFFFFF3"))
-    assert group.missing == 0
     assert facts.known_in(mask_of("1FFFFFFF")) == 1
     assert facts.known_in(ANYTHING) == 2
+
+
+def test_a_mask_misses_what_was_proven_there_and_is_not_known() -> None:
+    facts = Facts(ANYTHING)
+    needs = Needs(facts)
+    acknowledged, collided = mask_of("FFFFFF3F"), mask_of("1FFFFFFF")
+    facts.prove(acknowledged, 1)
+    facts.prove(collided, 2)
+    needs.refresh()
+    assert needs.missing == {acknowledged: 1, collided: 2}
+    facts.add_known(0x12345678)
+    facts.add_known(0x22222232)
+    needs.refresh()
+    assert needs.missing == {collided: 1}
+    facts.unread.add(acknowledged)
+    needs.refresh()
+    assert needs.missing == {collided: 1, acknowledged: 1}
 
 
 @given(
@@ -113,30 +127,45 @@ def test_open_cells_never_overlap_and_never_hold_what_is_settled(steps: list[tup
 
 # Costs
 
+EVEN = Prices(1, 1, 1)
+
 
 def test_a_likely_silence_that_saves_nine_selects_is_worth_asking_for() -> None:
-    assert offer(Outlook(0.9, 0.09), 10, 1.0).gain > 0
+    assert offer(Outlook(0.9, 0.09), cells(10), 1.0, EVEN).gain > 0
 
 
 def test_asking_where_several_are_certain_is_pure_loss() -> None:
-    worth = offer(Outlook(0.0, 0.0), 10, 1.0)
+    worth = offer(Outlook(0.0, 0.0), cells(10), 1.0, EVEN)
     assert worth.gain == -1
     assert not worth.request
 
 
 def test_the_reading_is_asked_for_where_one_meter_is_likely_enough() -> None:
-    assert offer(Outlook(0.1, 0.3), 10, 1.0).request
-    assert not offer(Outlook(0.1, 0.05), 10, 1.0).request
+    assert offer(Outlook(0.1, 0.3), cells(10), 1.0, EVEN).request
+    assert not offer(Outlook(0.1, 0.05), cells(10), 1.0, EVEN).request
+
+
+def test_long_readings_are_asked_for_only_where_one_meter_is_likelier() -> None:
+    assert offer(Outlook(0.1, 0.2), cells(10), 1.0, prices(20)).request
+    assert not offer(Outlook(0.1, 0.2), cells(10), 1.0, prices(250)).request
+
+
+def test_silence_costs_more_than_an_acknowledgement_and_a_long_reading_more_than_silence() -> None:
+    price = prices(150)
+    assert price.acknowledgement < price.silence < price.reading
 
 
 def test_an_acknowledgement_is_worth_more_where_collisions_show() -> None:
-    assert offer(Outlook(0.1, 0.05), 10, 0.0).request
-    assert offer(Outlook(0.1, 0.3), 10, 0.0).gain > offer(Outlook(0.1, 0.3), 10, 1.0).gain
+    assert offer(Outlook(0.1, 0.05), cells(10), 0.0, EVEN).request
+    assert (
+        offer(Outlook(0.1, 0.3), cells(10), 0.0, EVEN).gain
+        > offer(Outlook(0.1, 0.3), cells(10), 1.0, EVEN).gain
+    )
 
 
 def test_beside_a_known_meter_only_its_lone_answer_saves_anything() -> None:
-    assert offer_beside(Outlook(0.5, 0.3), 10, 1.0).gain == pytest.approx(3.0)
-    assert offer_beside(Outlook(0.1, 0.9), 10, 1.0).gain < 0
+    assert offer_beside(Outlook(0.5, 0.3), cells(10), 1.0, EVEN).gain == pytest.approx(3.0)
+    assert offer_beside(Outlook(0.1, 0.9), cells(10), 1.0, EVEN).gain < 0
 
 
 # Expectations
@@ -160,6 +189,34 @@ def test_numbers_between_found_ones_are_likely_and_beyond_them_less_and_less() -
 
 def test_an_empty_number_ends_the_hope_for_what_lies_behind_it() -> None:
     assert chances([1000, 1010], {1012})[1013] < 0.2 * chances([1000, 1010])[1013]
+
+
+def test_what_lies_before_an_empty_number_is_less_likely_too() -> None:
+    assert chances([1000, 1100], {1110})[1105] < chances([1000, 1100])[1105]
+    assert chances([1000, 1100], {1110, 1111, 1112})[1105] < chances([1000, 1100], {1110})[1105]
+
+
+def told(delivery: list[int], closed: set[int] = frozenset()) -> list[int]:  # type: ignore[assignment]
+    shut = set(delivery) | set(closed)
+    return list(telling(delivery, lambda number: number not in shut))
+
+
+def test_the_next_number_tells_whether_a_lone_meter_is_of_a_delivery() -> None:
+    assert told([5000]) == [5001]
+    assert told([5000], {4999}) == []
+
+
+def test_the_number_that_may_as_well_be_a_meter_as_not_tells_where_a_delivery_ends() -> None:
+    below, above = sorted(told([5000, 5100]))
+    chance = chances([5000, 5100])
+    assert below < 5000 < 5100 < above
+    assert chance[above] == pytest.approx(0.5, abs=0.05)
+
+
+def test_the_end_of_a_delivery_is_closed_in_from_both_sides() -> None:
+    (above,) = (number for number in told([5000, 5100], set(range(5160, 5200))) if number > 5100)
+    assert 5100 < above < 5160
+    assert not [number for number in told([5000, 5100], set(range(5103, 5200))) if number > 5100]
 
 
 def test_there_are_no_numbers_below_zero_or_above_eight_digits() -> None:
@@ -203,6 +260,21 @@ def test_the_last_cell_that_can_hold_a_proven_meter_is_not_expected_to_be_empty(
     model.refresh()
     none, _ = model.outlook(facts.cells(mask_of("FFFFFFF9")))
     assert none == pytest.approx(0.0, abs=1e-6)
+
+
+def test_a_wide_mask_that_answered_makes_each_cell_under_it_likelier_than_its_sisters() -> None:
+    facts = Facts(ANYTHING)
+    for cell in facts.split(facts.open[ANYTHING], 7).children.copy().values():
+        assert isinstance(cell, Cell)
+        facts.split(cell, 6)
+    for digit in range(8):
+        facts.settle(mask_of(f"FFFFFF3{digit}"))
+    facts.prove(mask_of("FFFFFF3F"), 1)
+    model = Model(facts)
+    model.refresh()
+    answered, _ = model.outlook(facts.cells(mask_of("FFFFFF39")))
+    sister, _ = model.outlook(facts.cells(mask_of("FFFFFF49")))
+    assert answered < 0.7 * sister
 
 
 @given(st.integers(0, 3), st.integers(0, 6), st.integers(0, 3))

@@ -2,7 +2,7 @@
 
 Nothing here knows of masks or cells. Found numbers that lie close together are one delivery. Numbers between two of them are
 meters as often as in that delivery so far; beyond its ends the hope fades with the distance, measured in what it spans already,
-and drops wherever a number is known to be empty.
+and drops behind every number that is known to be empty.
 """
 
 from collections.abc import Callable, Iterator
@@ -22,6 +22,10 @@ FAINT: Final = 0.02
 """Chances below are not worth keeping."""
 SHORTEST: Final = 10
 """Numbers that a delivery is taken to span at least."""
+ROW: Final = 3
+"""So many empty numbers in a row are no gap."""
+UNSURE: Final = 5
+"""Numbers beyond an end that may well be meters or not; where they are fewer, each is asked for soon anyway."""
 
 Chance = tuple[int, float]
 IsOpen = Callable[[int], bool]
@@ -53,18 +57,56 @@ def neighbours(delivery: list[int], trust: float, is_open: IsOpen) -> Iterator[C
     ruled_out = len(inside) - len(open_inside)
     fill = (len(delivery) + WEIGHT * FILL) / (len(delivery) + ruled_out + WEIGHT)
     yield from ((number, fill) for number in open_inside)
-    span = max(last - first, SHORTEST)
+    span = _span(delivery)
     yield from _beyond(last, 1, span, trust * fill, is_open)
     yield from _beyond(first, -1, span, trust * fill, is_open)
 
 
+def telling(delivery: list[int], is_open: IsOpen) -> Iterator[int]:
+    """Give the numbers whose answer tells most about a delivery, where much is unsure.
+
+    For a lone number it is the next one: are they of a delivery at all? Beyond either end it is the number that is a meter as
+    likely as not: what is found there is not lost, and what lies before it and behind it is known much better then.
+    """
+    first, last = delivery[0], delivery[-1]
+    if first == last:
+        if is_open(first - 1) and is_open(last + 1):
+            yield last + 1
+        return
+    for end, step in ((last, 1), (first, -1)):
+        chances = _beyond(end, step, _span(delivery), FILL, is_open)
+        unsure = [(abs(chance - 0.5), number) for number, chance in chances if 0.2 < chance < 0.8]
+        if len(unsure) >= UNSURE:
+            yield min(unsure)[1]
+
+
+def _span(delivery: list[int]) -> int:
+    return max(delivery[-1] - delivery[0], SHORTEST)
+
+
 def _beyond(end: int, step: int, span: int, hope: float, is_open: IsOpen) -> Iterator[Chance]:
+    """Give the open numbers on one side: a delivery that spans so many numbers goes on for `distance` more by this law."""
+    empty, gaps = _empty_ahead(end, step, span, hope, is_open)
+    law_there = span / (span + empty) if gaps else 0.0
+    ended = law_there * (1 - GAP**gaps)
     for distance in range(1, REACH):
         number = end + step * distance
-        chance = hope * span / (span + distance)
-        if chance < FAINT or not 0 <= number < 10**ID_DIGITS:
+        law = span / (span + distance)
+        if hope * law < FAINT or not 0 <= number < 10**ID_DIGITS:
             return
-        if is_open(number):
-            yield number, chance
-        else:
+        chance = hope * (law - ended) / (1 - ended) if distance < empty else hope * law
+        if distance >= empty and not is_open(number):
             hope *= GAP
+        elif chance >= FAINT:
+            yield number, chance
+
+
+def _empty_ahead(end: int, step: int, span: int, hope: float, is_open: IsOpen) -> tuple[int, int]:
+    """Give the distance of the first number that is ruled out, and how many are from there in a row, as far as that matters."""
+    for distance in range(1, REACH):
+        if hope * span / (span + distance) < FAINT:
+            break
+        if not is_open(end + step * distance):
+            row = range(distance, distance + ROW)
+            return distance, next((d - distance for d in row if is_open(end + step * d)), ROW)
+    return REACH, 0

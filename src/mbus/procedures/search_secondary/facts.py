@@ -15,7 +15,6 @@ from mbus.procedures.search_secondary.masks import (
     covers,
     digit_at,
     fix,
-    matches,
     shift_of,
     volume,
     wider,
@@ -28,25 +27,16 @@ class Group:
 
     :ivar position: the digit on which it was split.
     :ivar shift: bits that lie below that digit in an identification.
-    :ivar at_least: how many meters it is proven to hold.
-    :ivar found: how many of them are known.
     """
 
     mask: Mask
     position: int
-    at_least: int
     parent: "Group | None"
-    found: int = 0
     children: "dict[int, Group | Cell]" = field(default_factory=dict)
     shift: int = field(init=False)
 
     def __post_init__(self) -> None:
         self.shift = shift_of(self.position)
-
-    @property
-    def missing(self) -> int:
-        """Meters that are proven, and not known yet."""
-        return self.at_least - self.found
 
 
 @dataclass(eq=False, slots=True)
@@ -73,7 +63,6 @@ class Facts:
         """Masks that were acknowledged, and no reading came when it was asked for."""
         self.nameless: list[Mask] = []
         """Masks under which a meter answered alone that does not say who it is."""
-        self._additions = 0
         self._sizes: defaultdict[float, dict[Cell, None]] = defaultdict(dict)
         self._root: Group | Cell
         self._within: defaultdict[Mask, dict[Cell, None]] = defaultdict(dict)
@@ -112,16 +101,10 @@ class Facts:
     def add_known(self, identification: int) -> None:
         """A meter is proven to exist; nothing is settled by that."""
         self.known.append(identification)
-        node: Group | Cell | None = self._root if matches(self.base, identification) else None
-        while isinstance(node, Group):
-            node.found += 1
-            node = node.children.get(identification >> node.shift & 15)
 
     def add_nameless(self, mask: Mask) -> None:
         """A meter is proven to be alone under a mask, and does not say who it is."""
         self.nameless.append(mask)
-        for group in self.groups.values():
-            group.found += covers(group.mask, mask)
 
     def settle(self, mask: Mask) -> None:
         """Nothing under this mask is open any more."""
@@ -132,24 +115,16 @@ class Facts:
     def prove(self, mask: Mask, at_least: int) -> None:
         """A mask is proven to hold so many meters."""
         self.proofs[mask] = max(at_least, self.proofs.get(mask, 0))
-        if mask in self.groups:
-            self.groups[mask].at_least = self.proofs[mask]
 
     def split(self, cell: Cell, position: int, digits: Iterable[int] = DECIMAL) -> Group:
         """Replace a cell by its children on one digit, without those that are settled."""
         self._remove(cell)
-        at_least = self.proofs.get(cell.mask, 0)
-        group = Group(cell.mask, position, at_least, cell.parent, self.known_in(cell.mask))
+        group = Group(cell.mask, position, cell.parent)
         self.groups[group.mask] = group
         self._replace(cell, group)
         for digit in digits:
             self.open_child(group, digit)
         return group
-
-    @property
-    def splits(self) -> int:
-        """Count the changes that moved open identifications to other cells."""
-        return self._additions
 
     def open_child(self, group: Group, digit: int) -> None:
         """Make one child of a split cell open, unless it is settled."""
@@ -158,7 +133,6 @@ class Facts:
             group.children[digit] = self._add(mask, group)
 
     def _add(self, mask: Mask, parent: Group | None) -> Cell:
-        self._additions += 1
         cell = Cell(mask, parent, volume(mask[0] & ~self.base[0]))
         self.open[mask] = cell
         self._sizes[cell.volume][cell] = None

@@ -1,57 +1,36 @@
-"""What is probable: how many meters are left, and where. A wrong guess in here costs transactions, never a meter.
+"""What is probable: how many meters are left, and where. A wrong expectation costs transactions, never a meter.
 
 Two kinds of meters are expected. Meters from anywhere are a Poisson process over all identifications; its rate is learned from
 what was found and ruled out so far (gamma prior, so that little evidence gives cautious answers). Meters of one delivery have
-consecutive numbers: next to found numbers that lie close together each number is a meter with a probability of its own.
+consecutive numbers: next to found numbers that lie close together each number is a meter with a probability of its own. And
+where a mask has answered that not enough known meters explain, what is left of it must hold some.
 """
 
 import math
-from bisect import insort
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
-from mbus.procedures.search_secondary.deliveries import deliveries, neighbours
-from mbus.procedures.search_secondary.facts import Cell, Facts, Group
-from mbus.procedures.search_secondary.masks import identification_of, number_of
+from mbus.procedures.search_secondary.facts import Cell, Facts
+from mbus.procedures.search_secondary.guesses import Guesses
+from mbus.procedures.search_secondary.masks import Mask, wider
+from mbus.procedures.search_secondary.needs import Needs
+from mbus.procedures.search_secondary.region import Region
 
 PRIOR_METERS: Final = 0.5
 PRIOR_VOLUME: Final = 0.005
 """Before anything is known: half a meter seen in a two-hundredth of all identifications."""
 FEW: Final = 0.5
 """The same where only a meter or two can have been missed."""
-MOST: Final = 0.99
-"""No guess is more certain."""
 MANY: Final = 20
 """Once so many meters are known, one more changes the expectations little."""
 REPEATS: Final = 15
 """Rounds after which an estimate that feeds on itself has settled at the latest."""
 CLOSE: Final = 1e-3
 """Change of such an estimate, as a share of it, that shows that it has settled."""
+FEW_NEEDS: Final = 8
+"""So many masks are gone through faster than all that are wider than a cell."""
 SELDOM: Final = 8
 """Steps between two looks at expectations that change little."""
-
-
-@dataclass(slots=True)
-class Region:
-    """Expectations about some open cells taken together.
-
-    :ivar volume: for meters from anywhere.
-    :ivar rate: minus the logarithm of the probability that no guessed number is a meter.
-    :ivar odds: sum of the odds of the guessed numbers.
-    """
-
-    volume: float = 0.0
-    rate: float = 0.0
-    odds: float = 0.0
-
-    def without(self, other: "Region") -> "Region":
-        """Leave some of the cells out again."""
-        return Region(
-            max(0.0, self.volume - other.volume),
-            max(0.0, self.rate - other.rate),
-            max(0.0, self.odds - other.odds),
-        )
 
 
 class Model:
@@ -62,36 +41,42 @@ class Model:
         self._prior = prior
         self.meters = PRIOR_METERS
         self.exposure = prior
-        self.guesses: dict[int, float] = {}
-        self.isolated = 0
-        self._guessed: dict[Cell, Region] = {}
-        self._numbers: list[int] = []
-        self._seen = 0
-        self._splits = -1
+        self.guesses = Guesses(facts)
+        self._needs = Needs(facts)
         self._steps = 0
-        self._wholes: dict[Group, Region] = {}
-        self._needy_around: dict[Group | None, Group | None] = {}
+        self._wholes: dict[Mask, Region] = {}
+        self._tightest: dict[Cell, Mask | None] = {}
         self._open_volume = 1.0
 
     def refresh(self) -> None:
         """Learn from the facts as they are now; small changes may wait for a few steps."""
         self._steps += 1
         self._wholes.clear()
-        self._needy_around.clear()
-        is_due = self._seen < MANY or self._steps % SELDOM == 0
-        if is_due or self._facts.splits != self._splits or self._is_surprised():
-            self._splits = self._facts.splits
-            self._guess()
+        self._tightest.clear()
+        self._needs.refresh()
+        is_due = self.guesses.seen < MANY or self._steps % SELDOM == 0
+        if is_due or self.guesses.is_told or self._is_surprised():
+            self.guesses.refresh()
         if is_due:
             self._learn_rate()
+
+    def follow(self, split: Cell) -> None:
+        """Go on with the children of a cell that was split."""
+        self.guesses.follow(split)
+        self._wholes.clear()
+        self._tightest.clear()
 
     def transactions_left(self) -> int:
         """Estimate what settling everything open will cost: meters from anywhere take 4.5 each, those of deliveries 2.2."""
         anywhere = self.meters / self.exposure * self._open_volume
-        return round(4.5 * anywhere + 2.2 * sum(self.guesses.values()) + 0.5 * len(self._facts.open)) + 1
+        return (
+            round(4.5 * anywhere + 2.2 * sum(self.guesses.chances.values()) + 0.5 * len(self._facts.open)) + 1
+        )
 
     def _is_surprised(self) -> bool:
-        return any(self.guesses.get(meter, 0.0) < 0.5 for meter in self._facts.known[self._seen :])
+        return any(
+            self.guesses.chances.get(meter, 0.0) < 0.5 for meter in self._facts.known[self.guesses.seen :]
+        )
 
     def _learn_rate(self) -> None:
         """Count meters from anywhere over what is settled; a cell that must hold some counts with what that makes likely.
@@ -100,16 +85,20 @@ class Model:
         expected anyway teaches nothing.
         """
         self._open_volume = sum(cell.volume for cell in self._facts.open.values())
-        counted = PRIOR_METERS + self.isolated
+        counted = PRIOR_METERS + self.guesses.isolated
         exposure = self._prior + 1.0 - self._open_volume
-        needy = [(self._missing(group), region) for group, region in self._needy_regions().items()]
+        needy = [
+            (self._needs.missing[mask], self._whole(mask), self.region(cells))
+            for mask, cells in self._by_need(self._facts.open.values()).items()
+            if mask is not None
+        ]
         rate, certain = counted / exposure, counted
         for _ in range(REPEATS if needy else 0):
             meters, certain, volume = counted, counted, exposure
-            for missing, region in needy:
-                expected = rate * region.volume
-                mean, surprise = _given_at_least(expected + region.odds, missing)
-                mean *= expected / (expected + region.odds)
+            for missing, whole, region in needy:
+                around = rate * whole.volume + whole.odds
+                mean, surprise = _given_at_least(around, missing)
+                mean *= rate * region.volume / around
                 meters += mean
                 certain += surprise * mean
                 volume += region.volume
@@ -119,16 +108,12 @@ class Model:
         self.meters = certain
         self.exposure = certain / rate
 
-    def _needy_regions(self) -> dict[Group, Region]:
-        cells = self._by_need(self._facts.open.values())
-        return {group: self.region(its_cells) for group, its_cells in cells.items() if group is not None}
-
     def region(self, cells: Iterable[Cell]) -> Region:
         """Sum up the expectations about some cells."""
         volume = rate = odds = 0.0
         for cell in cells:
             volume += cell.volume
-            guessed = self._guessed.get(cell)
+            guessed = self.guesses.by_cell.get(cell)
             if guessed is not None:
                 rate += guessed.rate
                 odds += guessed.odds
@@ -138,51 +123,54 @@ class Model:
         """Give the probabilities that some cells together hold no meter, and exactly one."""
         by_need = self._by_need(cells)
         none, one = self._unconditional(self.region(by_need.pop(None, ())))
-        for group, its_cells in by_need.items():
-            assert group is not None
-            its_none, its_one = self._conditional(group, self.region(its_cells))
+        for mask, its_cells in by_need.items():
+            assert mask is not None
+            its_none, its_one = self._conditional(mask, self.region(its_cells))
             none, one = none * its_none, one * its_none + none * its_one
         return none, one
 
-    def _by_need(self, cells: Iterable[Cell]) -> dict[Group | None, list[Cell]]:
-        """Part cells by the closest split cell around them that holds more meters than are known."""
-        parts: dict[Group | None, list[Cell]] = {}
-        around = self._needy_around
+    def _by_need(self, cells: Iterable[Cell]) -> dict[Mask | None, list[Cell]]:
+        """Part cells by the tightest mask around them that is proven to hold more meters than are known."""
+        parts: dict[Mask | None, list[Cell]] = {}
         for cell in cells:
-            parent = cell.parent
-            if parent not in around:
-                around[parent] = self._needy(parent)
-            group = around[parent]
-            if group in parts:
-                parts[group].append(cell)
-            else:
-                parts[group] = [cell]
+            if cell not in self._tightest:
+                self._tightest[cell] = self._tightest_around(cell)
+            parts.setdefault(self._tightest[cell], []).append(cell)
         return parts
 
-    def _needy(self, group: Group | None) -> Group | None:
-        while group is not None and self._missing(group) <= 0:
-            group = group.parent
-        return group
+    def _tightest_around(self, cell: Cell) -> Mask | None:
+        """Give the mask whose missing meters make one in this cell the more likely, the fewer are expected there otherwise."""
+        missing = self._needs.missing
+        care, value = cell.mask
+        if len(missing) < FEW_NEEDS:
+            needy = [mask for mask in missing if mask[0] & care == mask[0] and value & mask[0] == mask[1]]
+        else:
+            needy = [mask for mask in wider(cell.mask, self._facts.base[0]) if mask in missing]
+        if not needy:
+            return None
+        return min(needy, key=lambda mask: self._expected(self._whole(mask)) / missing[mask])
 
-    def _missing(self, group: Group) -> int:
-        """Meters that are still to be found: where an acknowledgement was followed by no reading, two are taken as proven."""
-        at_least = 2 if group.mask in self._facts.unread else group.at_least
-        return at_least - group.found
+    def _expected(self, region: Region) -> float:
+        return self.meters / self.exposure * region.volume + region.rate
+
+    def _whole(self, mask: Mask) -> Region:
+        whole = self._wholes.get(mask)
+        if whole is None:
+            whole = self._wholes[mask] = self.region(self._facts.cells(mask))
+        return whole
 
     def _unconditional(self, region: Region) -> tuple[float, float]:
         none = self._none(region)
         return none, none * self._ratio(region, region)
 
-    def _conditional(self, group: Group, region: Region) -> tuple[float, float]:
-        """The same, given that the cell around must still hold some."""
-        whole = self._wholes.get(group)
-        if whole is None:
-            whole = self._wholes[group] = self.region(self._facts.cells(group.mask))
+    def _conditional(self, mask: Mask, region: Region) -> tuple[float, float]:
+        """The same, given that the mask around must still hold some."""
+        whole = self._whole(mask)
         rest = whole.without(region)
         none, none_at_all = self._none(region), self._none(whole)
         one = none * self._ratio(region, region)
         certain = 1.0
-        missing = self._missing(group)
+        missing = self._needs.missing[mask]
         if missing >= 1:
             none -= none_at_all
             certain -= none_at_all
@@ -202,39 +190,6 @@ class Model:
     def _ratio(self, region: Region, whole: Region) -> float:
         """Probability that `whole` holds one meter and that in `region`, over the probability that it holds none."""
         return self.meters * region.volume / (self.exposure + whole.volume) + region.odds
-
-    def _guess(self) -> None:
-        """Place the likely numbers in their cells."""
-        for identification in self._facts.known[self._seen :]:
-            number = number_of(identification)
-            if number is not None:
-                insort(self._numbers, number)
-        self._seen = len(self._facts.known)
-        parts = deliveries(self._numbers)
-        self.isolated = sum(1 for part in parts if len(part) == 1) + self._seen - len(self._numbers)
-        belonging = (len(self._numbers) - self.isolated + 0.5) / (len(self._numbers) + 1)
-        self.guesses.clear()
-        self._guessed.clear()
-        cells: dict[int, Cell] = {}
-
-        def is_open(number: int) -> bool:
-            cell = self._facts.cell_at(identification_of(number))
-            if cell is not None:
-                cells[number] = cell
-            return cell is not None
-
-        for part in parts:
-            for number, chance in neighbours(part, 1.0 if len(part) > 1 else belonging, is_open):
-                self._place(identification_of(number), cells[number], chance)
-
-    def _place(self, identification: int, cell: Cell, chance: float) -> None:
-        self.guesses[identification] = chance
-        certainty = min(chance, MOST)
-        region = self._guessed.get(cell)
-        if region is None:
-            region = self._guessed[cell] = Region()
-        region.rate -= math.log1p(-certainty)
-        region.odds += certainty / (1 - certainty)
 
 
 def _given_at_least(expected: float, least: int) -> tuple[float, float]:

@@ -7,13 +7,22 @@ one silence; and where several meters are all but certain, asking at all is wast
 from dataclasses import dataclass
 from typing import Final
 
-from mbus.procedures.search_secondary.costs import CHILDREN, Offer, Outlook, offer, offer_beside, settling
+from mbus.procedures.search_secondary.costs import (
+    SPLIT,
+    Offer,
+    Outlook,
+    Savings,
+    cells,
+    offer,
+    offer_beside,
+    prices,
+)
 from mbus.procedures.search_secondary.facts import Cell, Facts
 from mbus.procedures.search_secondary.masks import Mask, digit_at, free_positions, wider
 from mbus.procedures.search_secondary.model import Model
 
 DIVE: Final = 2
-"""Until so many meters are known the narrowest cell is settled first, to learn from them; afterwards the widest."""
+"""Until so many meters are known the narrowest cell is settled first, to learn from them."""
 HOPEFUL: Final = 0.3
 """Guesses above this probability have a say in the digit that a cell is split on."""
 
@@ -35,32 +44,44 @@ class Planner:
     """Chooses questions about the open cells of `facts`; splits cells, and changes nothing else.
 
     :ivar hidden: share of collisions that look like one acknowledgement, as the bus has shown so far.
+    :ivar price: of transactions, by the readings that have come so far.
     """
 
     def __init__(self, facts: Facts, model: Model) -> None:
         self.hidden = 1.0
+        self.price = prices()
         self._facts = facts
         self._model = model
 
     def next(self) -> Question | None:
         """Give the next question; None when nothing is open."""
         while self._facts.open:
-            cell = self._facts.any_cell(widest=len(self._facts.known) >= DIVE)
+            cell = self._cell()
             if not self._worth_asking(cell):
                 self.split(cell)
                 continue
             return self._best(cell)
         return None
 
+    def _cell(self) -> Cell:
+        """Choose what to settle next: what there is most to learn from, then what is widest."""
+        if len(self._facts.known) < DIVE:
+            return self._facts.any_cell(widest=False)
+        for identification in self._model.guesses.telling:
+            cell = self._facts.cell_at(identification)
+            if cell is not None:
+                return cell
+        return self._facts.any_cell(widest=True)
+
     def split(self, cell: Cell) -> None:
         """Replace a cell by its children on the digit that tells most of the likely meters in it apart."""
-        likely = [guess for guess, chance in self._model.guesses.items() if chance > HOPEFUL]
+        likely = self._model.guesses.inside(cell, HOPEFUL)
         care, value = cell.mask
-        inside = [meter for meter in (*likely, *self._facts.known) if meter & care == value]
+        inside = [*likely, *(meter for meter in self._facts.known if meter & care == value)]
         free = free_positions(cell.mask[0])
-        self._facts.split(
-            cell, max(free, key=lambda position: len({digit_at(meter, position) for meter in inside}))
-        )
+        position = max(free, key=lambda place: len({digit_at(meter, place) for meter in inside}))
+        self._facts.split(cell, position)
+        self._model.follow(cell)
 
     def _worth_asking(self, cell: Cell) -> bool:
         if not free_positions(cell.mask[0]):
@@ -70,18 +91,18 @@ class Planner:
         # One meter on the whole bus is not improbable, whatever the model says.
         if cell.mask == self._facts.base:
             return True
-        return self._offer(cell.mask, self._outlook(cell.mask), CHILDREN).gain > 0
+        return self._offer(cell.mask, self._outlook(cell.mask), SPLIT).gain > 0
 
     def _best(self, cell: Cell) -> Question:
+        """Ask for the cell itself, or for a wider mask from which more is to be gained."""
         outlook = self._outlook(cell.mask)
-        best = self._question(cell.mask, outlook, self._offer(cell.mask, outlook, CHILDREN))
-        most = settling(outlook)
+        best, most = self._question(cell.mask, outlook, self._offer(cell.mask, outlook, SPLIT)), 0.0
         for mask in wider(cell.mask, self._facts.base[0]):
-            saves = len(self._facts.cells(mask))
-            if saves < 2 or self._is_pointless(mask):
+            settled = len(self._facts.cells(mask))
+            if settled < 2 or self._is_pointless(mask):
                 continue
             outlook = self._outlook(mask)
-            wide = self._offer(mask, outlook, saves)
+            wide = self._offer(mask, outlook, cells(settled))
             if wide.gain > most:
                 best, most = self._question(mask, outlook, wide), wide.gain
         return best
@@ -94,12 +115,13 @@ class Planner:
     def _outlook(self, mask: Mask) -> Outlook:
         return Outlook(*self._model.outlook(self._facts.cells(mask)))
 
-    def _offer(self, mask: Mask, outlook: Outlook, saves: float) -> Offer:
+    def _offer(self, mask: Mask, outlook: Outlook, saved: Savings) -> Offer:
         value = offer_beside if self._facts.known_in(mask) else offer
-        return value(outlook, saves, self.hidden)
+        return value(outlook, saved, self.hidden, self.price)
 
     def _question(self, mask: Mask, outlook: Outlook, chosen: Offer) -> Question:
-        request = chosen.request or mask == self._facts.base or not free_positions(mask[0])
+        is_first = len(self._facts.known) < DIVE
+        request = chosen.request or is_first or not free_positions(mask[0])
         return Question(mask, request, self._with_known(mask, outlook))
 
     def _with_known(self, mask: Mask, further: Outlook) -> Outlook:

@@ -16,7 +16,7 @@ from mbus.link.frames import ACK, LONG_START
 from mbus.link.transaction import Ack, Expects, Fault, Garbled, Outcome, Reply, Silence
 from mbus.procedures.exchange import BUSY_PAUSE
 from mbus.procedures.found import FoundMeter
-from mbus.procedures.search_secondary.costs import Outlook
+from mbus.procedures.search_secondary.costs import USUAL_REPLY, Outlook
 from mbus.procedures.steps import Pause, Procedure, Request, ask
 
 UNLIKELY: Final = 0.02
@@ -76,6 +76,8 @@ class Prober:
     :ivar hidden: collisions that looked like one acknowledgement.
     :ivar swallowed: acknowledgements without a reading behind them.
     :ivar garbled: unreadable readings.
+    :ivar replies: readable readings.
+    :ivar replied: bytes in them.
     """
 
     tries: int
@@ -85,7 +87,14 @@ class Prober:
     hidden: int = 0
     swallowed: int = 0
     garbled: int = 0
+    replies: int = 0
+    replied: int = 0
     _previous: SecondaryAddress | None = None
+
+    @property
+    def reply_bytes(self) -> float:
+        """Length of a reading on this bus, as far as it is known."""
+        return (self.replied + USUAL_REPLY) / (self.replies + 1)
 
     def deselect(self) -> Procedure[None]:
         """Clear every selection; whether and how that is answered says nothing."""
@@ -141,6 +150,8 @@ class Prober:
             last = attempt + 1 == self.tries
             outcome = yield from self._transact(mask, Request(req_ud2(SELECTED, fcb=True), Expects.RESPONSE))
             if isinstance(outcome, Reply):
+                self.replies += 1
+                self.replied += len(outcome.frame.to_bytes())
                 return _judge(mask, outcome)
             if ACK in outcome.late:
                 return Finding(Verdict.SEVERAL)

@@ -14,7 +14,7 @@ from mbus.addressing import SecondaryAddress
 from mbus.application.header import fits, identity_of
 from mbus.errors import GarbledAnswerError
 from mbus.procedures.found import Found, FoundMeter, Progress
-from mbus.procedures.search_secondary.costs import Outlook
+from mbus.procedures.search_secondary.costs import Outlook, prices
 from mbus.procedures.search_secondary.masks import (
     HEXADECIMAL,
     Mask,
@@ -137,6 +137,7 @@ class _Search:
             sweep.learn_meters()
             sweep.model.refresh()
             sweep.planner.hidden = (self.prober.hidden + 1) / (self.prober.hidden + self.prober.shown + 1)
+            sweep.planner.price = prices(self.prober.reply_bytes)
             question = sweep.planner.next()
             if question is None:
                 return
@@ -195,7 +196,7 @@ class _Search:
         if seen:
             positions = list(free_positions(facts.base[0]))
         elif not thorough:
-            if not sweep.model.isolated:
+            if not sweep.model.guesses.isolated:
                 return
             affordable = int(INSURANCE * self.prober.transactions / len(HEXADECIMAL))
             positions = [position for position in split if split[position] >= WORTH_INSURING]
