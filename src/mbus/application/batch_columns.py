@@ -79,7 +79,7 @@ class Values:
         return self.column.read(self.rows.data(row, self.column))
 
     def floats(self) -> NDArray[numpy.float64]:
-        """Give whole numbers as the nearest floats, "not a number" where there is none."""
+        """Give whole numbers as floats, the nearest ones for up to 15 digits; "not a number" where there is none."""
         import numpy
 
         array = self.array.astype(numpy.float64)
