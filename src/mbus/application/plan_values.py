@@ -85,7 +85,7 @@ class ValueReader:
         numbers: Sequence[int] | None = self.numbers(data)
         others = self._others
         if numbers is None:
-            numbers, invalid = self._with_invalid(data)
+            numbers, invalid = self.numbers_and_invalid(data)
             others = (*others, *((place, self._readers[place]) for place in invalid))
         values = self._blank.copy()
         for number, place, multiplier in self._whole:
@@ -102,8 +102,8 @@ class ValueReader:
                 labels = (*labels[:place], label, *labels[place + 1 :])
         return values, statuses, labels
 
-    def _with_invalid(self, data: bytes) -> tuple[Sequence[int], Sequence[int]]:
-        """Read the numbers, anything where one is not valid, and tell the places of those."""
+    def numbers_and_invalid(self, data: bytes) -> tuple[Sequence[int], Sequence[int]]:
+        """Read the numbers as `numbers` does, anything where one is not valid, and tell the places of those columns."""
         numbers = list(self._binary(data))
         bad = [
             place

@@ -3,7 +3,7 @@
 The bytes are those that `mbusheadend.decoding.values.pack` makes of the records.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -53,10 +53,9 @@ class Packer:
             for number in quick
         )
         places = {place for _, place, _ in self._quick}
+        self._columns = columns
         self._others = tuple(
-            (place, _packing(column), column.read, column.meaning.exponent)
-            for place, column in enumerate(columns)
-            if place not in places
+            _other(place, column) for place, column in enumerate(columns) if place not in places
         )
         self._parts: list[Part] = [
             (
@@ -76,30 +75,32 @@ class Packer:
             )
             for column in columns
         ]
-        self._forms: dict[tuple[_Shape, ...], Form] = {}
+        self._forms: dict[tuple[tuple[int, _Shape], ...], Form] = {}
         self._blank = [b""] * len(columns)
 
-    def pack(self, data: bytes) -> tuple[Form, bytes] | None:
-        """Pack data that fit the plan; None where a number is not valid."""
-        numbers = self._plan.values.numbers(data)
+    def pack(self, data: bytes) -> tuple[Form, bytes]:
+        """Pack data that fit the plan."""
+        values, others = self._plan.values, self._others
+        numbers: Sequence[int] | None = values.numbers(data)
         if numbers is None:
-            return None
+            numbers, invalid = values.numbers_and_invalid(data)
+            others = (*others, *(_other(place, self._columns[place]) for place in invalid))
         packed = self._blank.copy()
         signed = varint.signed_bytes
         for number, place, factor in self._quick:
             packed[place] = signed(numbers[number] * factor)
         pieces = self._plan.split(data)
         shapes = []
-        for place, packing, read, exponent in self._others:
+        for place, packing, read, exponent in others:
             packed[place], shape = packing(read, pieces[place], exponent)
-            shapes.append(shape)
+            shapes.append((place, shape))
         return self._form(tuple(shapes)), b"".join(packed)
 
-    def _form(self, shapes: tuple[_Shape, ...]) -> Form:
+    def _form(self, shapes: tuple[tuple[int, _Shape], ...]) -> Form:
         form = self._forms.get(shapes)
         if form is None:
             parts = self._parts.copy()
-            for (place, *_), (kind, exponent, has_status, labels) in zip(self._others, shapes, strict=True):
+            for place, (kind, exponent, has_status, labels) in shapes:
                 meaning, static, count, *_ = parts[place]
                 parts[place] = (meaning, static + labels, count, kind, exponent, has_status)
             form = KnownForm(tuple(parts))
@@ -129,8 +130,10 @@ _pack_moment: Final = lru_cache(KEPT)(_pack_value)
 _Packing = Callable[[Reader, bytes, int], tuple[bytes, _Shape]]
 
 
-def _packing(column: Column) -> _Packing:
-    return _pack_moment if column.how in _MOMENTS else _pack_value
+def _other(place: int, column: Column) -> tuple[int, _Packing, Reader, int]:
+    """Say how a value is packed that is not just digits."""
+    packing = _pack_moment if column.how in _MOMENTS else _pack_value
+    return place, packing, column.read, column.meaning.exponent
 
 
 @lru_cache(KEPT_PLANS)

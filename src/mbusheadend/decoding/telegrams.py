@@ -93,8 +93,7 @@ def _by_plan(frame: LongFrame) -> tuple[Header | None, Form, bytes] | None:
     header = plan.header(frame.data)
     if plan.may_be_encrypted(header):
         return None
-    found = packer_of(plan).pack(frame.data)
-    return None if found is None else (header, *found)
+    return header, *packer_of(plan).pack(frame.data)
 
 
 def decode(frame: bytes, key: bytes | None) -> Decoded:
