@@ -367,7 +367,7 @@ def _sources(around: Surroundings, serial: str, started: datetime, authority: Ca
     return Sources(
         serial_number=serial,
         software=around.identity.firmware_version,
-        release=around.release(),
+        release=around.release,
         started=started,
         name=lambda: around.settings().device.name,
         meters=lambda: _listed(around.meters),

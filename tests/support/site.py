@@ -43,6 +43,7 @@ class Site:
     ports: dict[str, int]
     offers: dict[str, Any]
     client: str = "reader"
+    serial: str = SERIAL
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     @property
@@ -148,7 +149,13 @@ class Site:
 
 @contextmanager
 def site(
-    folder: Path, *, meters: int = 8, trusted: bool = True, hosting: dict[str, Any] | None = None, **bus: Any
+    folder: Path,
+    *,
+    meters: int = 8,
+    trusted: bool = True,
+    hosting: dict[str, Any] | None = None,
+    serial: str = SERIAL,
+    **bus: Any,
 ) -> Iterator[Site]:
     """Run both until the block ends, with a user made, and a client that is trusted if `trusted`.
 
@@ -157,7 +164,7 @@ def site(
     link = folder / "bus"
     arguments = ["--meters", str(meters), "--pty", str(link), "--control", "127.0.0.1:0", "--speed", "fast"]
     with running("mbussim", "serve", *arguments) as simulator:
-        this = Site(folder, _free_ports("web", *CHANNELS), simulator.offers)
+        this = Site(folder, _free_ports("web", *CHANNELS), simulator.offers, serial=serial)
         Store(folder / "master.toml").save(_settings(this, link, bus, hosting or {}))
         this.state.mkdir()
         add_user_offline(this.state, USER, PASSWORD, RULES)
@@ -184,7 +191,7 @@ def _settings(this: Site, link: Path, bus: dict[str, Any], hosting: dict[str, An
                 "discovery": False,
             },
             "web": {"setup_interface": "none0", "port": this.ports["web"]},
-            "device": {"serial_number": SERIAL},
+            "device": {"serial_number": this.serial},
             "hosting": hosting,
             "panel": {"led_folder": str(this.folder / "leds")},
         }

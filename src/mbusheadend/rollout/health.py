@@ -29,7 +29,7 @@ _SHOWN: Final = 5
 class Seen:
     """What is known of a master now.
 
-    :ivar release: number that it runs, 0 where that is none.
+    :ivar release: number that it runs, 0 where that is none, or not known yet: just after a start.
     :ivar willing: whether it installs releases when it is told: a `mbushosting.fleet_settings.Willing`.
     :ivar command: what became of the order that it has; None where it has none. `detail` is what it said about it.
     """

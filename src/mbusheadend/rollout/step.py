@@ -124,6 +124,8 @@ def _looked_at(member: Member, rollout: Rollout, facts: Facts) -> Member:
     if seen.release >= rollout.plan.release:
         return _running_it(member, seen, facts.now)
     if member.state is MemberState.UPDATED:
+        if not seen.release:
+            return member
         return _into(member, MemberState.FAILED, OLDER_AGAIN % seen.release)
     if member.state is MemberState.ASKED:
         return _asked(member, seen, rollout.plan, facts.now)

@@ -55,7 +55,7 @@ class Sources:
     started: datetime
     meters: Callable[[], Sequence[Listed]]
     revision: Callable[[], int]
-    release: str = ""
+    release: Callable[[], str] = lambda: ""
     name: Callable[[], str] = lambda: ""
     quality: Callable[[], str] = lambda: ""
     doubtful: Callable[[], bool] = lambda: False
@@ -120,7 +120,7 @@ def contact_of(
     return Contact(
         serial_number=sources.serial_number,
         software=sources.software[:_LONGEST],
-        release=sources.release[:_LONGEST],
+        release=sources.release()[:_LONGEST],
         name=sources.name()[:_LONGEST],
         time=now,
         clock=sources.quality()[:_LONGEST],

@@ -270,6 +270,14 @@ def test_a_master_that_runs_an_older_release_again_has_failed() -> None:
     assert fleet.rollout.state is RolloutState.STOPPED
 
 
+def test_a_master_that_has_just_started_and_does_not_know_its_release_has_not_failed() -> None:
+    fleet = Fleet()
+    fleet.tick(3)
+    fleet.runs("M0", 0)
+    fleet.tick()
+    assert (fleet.state("M0"), fleet.rollout.state) == (MemberState.UPDATED, RolloutState.RUNNING)
+
+
 def test_alarms_that_begin_after_the_update_stop_it_and_older_ones_do_not() -> None:
     fleet = Fleet()
     fleet.alarmed = {"M0": MONDAY - timedelta(days=1), "M5": MONDAY + timedelta(hours=5)}
