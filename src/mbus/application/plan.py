@@ -25,6 +25,11 @@ from mbus.link.frames import LongFrame
 _TEXT_WITH_VIFE: Final = b"\xff"
 """Begins blocks that the plain decoder reads in two ways, as what stands behind them demands."""
 _HEADER_SIZES: Final = {HeaderKind.NONE: 0, HeaderKind.SHORT: SHORT_SIZE, HeaderKind.LONG: LONG_SIZE}
+_HEADERS: Final[dict[HeaderKind, Callable[[bytes], Header] | None]] = {
+    HeaderKind.NONE: None,
+    HeaderKind.SHORT: Header.from_short,
+    HeaderKind.LONG: Header.from_long,
+}
 _FIXED: Final = 0xFF
 _LABELLED: Final = frozenset((How.DATE_TIME, How.DATE_TIME_SECONDS, How.DAYLIGHT))
 """Values that may bring labels of their own."""
@@ -109,8 +114,8 @@ class Plan:
         self.mask = int.from_bytes(layout.fixed, "little")
         self.expected = int.from_bytes(layout.expected, "little")
         columns = layout.columns
-        self._kind = layout.header_kind
-        self._header_size = _HEADER_SIZES[self._kind]
+        self._read_header = _HEADERS[layout.header_kind]
+        self._header_size = _HEADER_SIZES[layout.header_kind]
         self.split: Callable[[bytes], tuple[bytes, ...]] = Struct(_format(layout)).unpack
         self.values = ValueReader(columns, layout.size)
         self._registers = (
@@ -144,9 +149,7 @@ class Plan:
 
     def header(self, data: bytes) -> Header | None:
         """Read the header."""
-        if self._kind is HeaderKind.NONE:
-            return None
-        return Header.from_long(data) if self._kind is HeaderKind.LONG else Header.from_short(data)
+        return None if self._read_header is None else self._read_header(data)
 
     def may_be_encrypted(self, header: Header | None) -> bool:
         """Tell whether a header announces encrypted blocks in data of this layout."""

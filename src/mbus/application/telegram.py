@@ -74,12 +74,13 @@ def decode_telegram(frame: LongFrame | bytes, *, key: bytes | None = None) -> Te
         if read is None:
             return decode_plainly(frame, key=key)
         header, records = read
-        return Telegram(frame, header, records, frame.data[plan.layout.tail :], plan.layout.more_follows)
+        layout = plan.layout
+        return Telegram(frame, header, records, frame.data[layout.tail :], layout.more_follows)
     telegram = decode_plainly(frame, key=key)
     if key is None and telegram.error is None and telegram.records and PLANS.is_due(frame):
-        layout = layout_of(frame, _body_of(telegram))
-        if layout is not None:
-            PLANS.add(frame, layout)
+        learned = layout_of(frame, _body_of(telegram))
+        if learned is not None:
+            PLANS.add(frame, learned)
     return telegram
 
 
