@@ -1,0 +1,131 @@
+"""``python -m bench.fleet_masters URL FIRST COUNT METERS FOLDER < tokens``: masters that dial out, with all that a gateway has of
+hosted reading: enrolment by token, key and certificate, orders, rounds on a simulated bus in real time, outbox on the disk.
+
+Prints ``{"enrolled": N}`` when all were taken in, works until standard input ends, prints what is left to deliver, and ends.
+"""
+
+import asyncio
+import json
+import resource
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from mbusio.open_files import raise_limit
+from mbusmaster.hosting.credentials import Credentials
+from mbusmaster.hosting.enrolment import enrol
+from mbusmaster.hosting.link import HeadEnd
+from mbusmaster.hosting.report import Listed, Sources
+from mbusmaster.hosting.service import Hosting
+from mbusmaster.settings.sections.system import HostingSettings
+from mbussim.bus import Bus
+from mbussim.demo import usable_models
+from mbussim.modelled import ModelledMeter
+from support.fastbus import fast_engine
+from support.rounds import subject
+
+AT_ONCE: Final = 8
+"""Enrolments."""
+DRAIN_SECONDS: Final = 120.0
+
+
+def now() -> datetime:
+    """Give the time."""
+    return datetime.now(UTC)
+
+
+class Master:
+    """One master."""
+
+    def __init__(self, number: int, meters: int, folder: Path) -> None:
+        self.serial = f"F{number:06d}"
+        self.folder = folder / self.serial
+        self.folder.mkdir(parents=True)
+        models = [model for model in usable_models() if model.fixed is None]
+        self.bus = Bus.of(
+            [
+                ModelledMeter(
+                    models[place % len(models)], place + 1, f"{number * meters + place:08d}", now(), number
+                )
+                for place in range(meters)
+            ]
+        )
+        self.hosting: Hosting | None = None
+
+    def enrol(self, url: str, token: str) -> None:
+        """Be taken in."""
+        enrol(url, token, self.serial, self.folder)
+
+    async def run(self, stack: AsyncExitStack, tasks: asyncio.TaskGroup) -> None:
+        """Begin to work."""
+        engine = await stack.enter_async_context(fast_engine(self.bus, name="main", default_baud=9600))
+        listed = [Listed(subject(meter)) for meter in self.bus.meters]
+        sources = Sources(
+            serial_number=self.serial,
+            software="fleet",
+            started=now(),
+            meters=lambda: listed,
+            revision=lambda: 1,
+            authority=lambda: "fleet",
+        )
+        link = HeadEnd(Credentials(self.folder), lambda: None, now)
+        stack.callback(link.close)
+        self.hosting = Hosting(
+            self.folder,
+            [engine],
+            link,
+            sources,
+            settings=HostingSettings,
+            is_on=lambda: True,
+            clock=now,
+        )
+        self.task = tasks.create_task(self.hosting.run())
+
+    @property
+    def waiting(self) -> int:
+        """Readings that were not delivered."""
+        readings = None if self.hosting is None else self.hosting.state.readings
+        return 0 if readings is None else readings.waiting
+
+
+async def play(url: str, masters: list[Master]) -> None:
+    """Work until standard input ends."""
+    loop = asyncio.get_running_loop()
+    tokens = [await asyncio.to_thread(sys.stdin.readline) for _ in masters]
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        jobs = [
+            loop.run_in_executor(threads, partial(master.enrol, url, token.strip()))
+            for master, token in zip(masters, tokens, strict=True)
+        ]
+        await asyncio.gather(*jobs)
+    print(json.dumps({"enrolled": len(masters)}), flush=True)
+    async with AsyncExitStack() as stack, asyncio.TaskGroup() as tasks:
+        for master in masters:
+            await master.run(stack, tasks)
+        await asyncio.to_thread(sys.stdin.readline)
+        end = loop.time() + DRAIN_SECONDS
+        while any(master.waiting for master in masters) and loop.time() < end:  # noqa: ASYNC110 - no event tells of all
+            await asyncio.sleep(1)
+        left = sum(master.waiting for master in masters)
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        print(json.dumps({"left": left, "cpu_seconds": round(used.ru_utime + used.ru_stime, 1)}), flush=True)
+        for master in masters:
+            master.task.cancel()
+
+
+def main() -> None:
+    """Run it."""
+    url, first, count, meters, folder = sys.argv[1:]
+    raise_limit(20 * int(count) + 100)
+    masters = [
+        Master(number, int(meters), Path(folder)) for number in range(int(first), int(first) + int(count))
+    ]
+    asyncio.run(play(url, masters))
+
+
+if __name__ == "__main__":
+    main()
