@@ -30,6 +30,8 @@ LEAST_SPAN: Final = timedelta(hours=1)
 LONGEST_SPAN: Final = timedelta(days=7)
 SETTLING: Final = timedelta(minutes=15)
 """Readings of that time may still be on their way."""
+KEPT: Final = timedelta(days=365)
+"""For what became of settings of many masters."""
 _PAGE: Final = 500
 _MOST_PAGES: Final = 20
 STOPPED: Final = mark("The rollout of release %(release)s has stopped by itself in ring %(ring)d.")
@@ -55,6 +57,8 @@ class RolloutRunner:
         """Work until cancelled."""
         while True:
             async with self._store.lease("rollout") as lease:
+                if lease:
+                    await self._store.forget_fleet_settings(self._now() - KEPT)
                 while lease:
                     self._wake.clear()
                     await self.tick()

@@ -164,8 +164,13 @@ async def _take(
             return
     _record(services, who, f"release {held.shown}, version {held.version}, taken in")
     values: dict[str, str | int] = {"number": held.shown, "version": held.version}
-    text = Text(_("Release %(number)s, version %(version)s, is good, and offered to all masters."), values)
-    flash(request, "success", said(text))
+    only = await services.rollouts.rollouts_only()
+    text = (
+        _("Release %(number)s, version %(version)s, is good; only a rollout brings it to masters.")
+        if only
+        else _("Release %(number)s, version %(version)s, is good, and offered to all masters.")
+    )
+    flash(request, "success", said(Text(text, values)))
 
 
 async def _pieces(file: UploadFile) -> AsyncIterator[bytes]:
