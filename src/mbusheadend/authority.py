@@ -1,5 +1,6 @@
 """The head-end's own certificate authority: it signs the masters that were taken in, and the server that they call."""
 
+import base64
 import fcntl
 import hashlib
 import os
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from mbusheadend.errors import HeadEndError
 from mbushosting.enrolment import FINGERPRINT
@@ -42,6 +45,11 @@ class Authority:
     def fingerprint(self) -> bytes:
         """What tokens carry: the first bytes of the SHA-256 of the certificate."""
         return hashlib.sha256(der_of(self.certificate)).digest()[:FINGERPRINT]
+
+    def secret_for(self, purpose: str) -> str:
+        """Give a secret that whoever has the authority's key knows, and nobody else; the same each time."""
+        key = HKDF(hashes.SHA256(), 32, None, purpose.encode()).derive(self._pair.to_pem())
+        return base64.urlsafe_b64encode(key).decode().rstrip("=")
 
     def sign(self, key: ClientKey, serial: str, now: datetime, days: float) -> x509.Certificate:
         """Make the certificate of a master."""

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from mbusheadend import schedule_command
 from mbusheadend.errors import HeadEndError
 from mbusheadend.settings import Settings, load_settings, url_of
-from mbusheadend.state import authority_of, stored_in, utc_now
+from mbusheadend.state import authority_of, served_from, stored_in, utc_now
 from mbusheadend.stream.settings import servers_of
 from mbusheadend.tokens import make_token
 
@@ -64,7 +64,7 @@ async def serve(
     # What serves is big; the other commands do without it.
     from mbusheadend.service import HeadEnd
 
-    async with stored_in(settings) as store:
+    async with served_from(settings) as store:
         head_end = HeadEnd(settings, authority_of(settings.state_folder), store, settings_file=settings_file)
         try:
             head_end.start()

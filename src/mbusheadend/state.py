@@ -1,5 +1,6 @@
 """What the head-end keeps in its state folder: the store and the authority."""
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,6 +13,7 @@ from mbusheadend.decoding.keys import KeyFileError, Vault
 from mbusheadend.errors import HeadEndError
 from mbusheadend.settings import Settings
 from mbusheadend.store import Store, StoreError
+from mbusheadend.store.late import LateStore
 from mbusheadend.store.settings import StoreSettings
 
 DATABASE: Final = "headend.sqlite"
@@ -69,6 +71,27 @@ async def stored_in(settings: Settings) -> AsyncIterator[Store]:
         yield store
     finally:
         store.close()
+
+
+@asynccontextmanager
+async def served_from(settings: Settings) -> AsyncIterator[Store]:
+    """Open the store for a head-end that serves. Raise `HeadEndError`.
+
+    Where a stream takes uploads, a store on a server may also come later.
+    """
+    if settings.store is None or settings.stream is None:
+        async with stored_in(settings) as store:
+            yield store
+        return
+    late = LateStore(lambda: open_store(settings.state_folder, settings.store), (HeadEndError,))
+    await late.try_to_open()
+    trying = asyncio.create_task(late.keep_trying())
+    try:
+        yield late.here
+    finally:
+        trying.cancel()
+        await asyncio.wait({trying})
+        late.close()
 
 
 def copy_users(state: Path, path: Path) -> None:

@@ -76,6 +76,7 @@ class Upkeep:
     :param pause: waits so many seconds.
     :param archive: opens the archive, which may take a moment; None where there is none.
     :param is_archived_first: whether nothing is given up that the archive does not have.
+    :param tell_others: tells the process that looks after the store that somebody wants a turn.
     """
 
     def __init__(
@@ -87,6 +88,7 @@ class Upkeep:
         archive: "Callable[[], Archivist] | None" = None,
         *,
         is_archived_first: bool = True,
+        tell_others: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
         self._keep = keep
@@ -95,6 +97,7 @@ class Upkeep:
         self._open_archive = archive
         self._archive: Archivist | None = None
         self._is_archived_first = is_archived_first
+        self._tell_others = tell_others
         self._archived: datetime | None = None
         self._is_decoded = False
         self._wanted = asyncio.Event()
@@ -102,6 +105,11 @@ class Upkeep:
 
     def stir(self) -> None:
         """Do a turn now, or one more after that which is under way."""
+        self.hear()
+        self._tell_others()
+
+    def hear(self) -> None:
+        """Somebody wants a turn, perhaps at another process."""
         self._wanted.set()
 
     async def run(self) -> None:

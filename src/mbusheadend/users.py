@@ -1,8 +1,10 @@
 """The rules of the head-end for its users, for `mbusweb.access`."""
 
+from dataclasses import replace
 from typing import Final
 
 from mbusheadend.roles import ROLES
+from mbusheadend.tenants.tenant import Tenant
 from mbusweb.access import Rules
 
 RULES: Final = Rules(
@@ -12,3 +14,15 @@ RULES: Final = Rules(
     roles=ROLES,
     most_sessions=800,
 )
+
+
+def rules_of(tenant: Tenant) -> Rules:
+    """Give the rules for the users of a tenant; its API tokens begin so that one sees whose they are."""
+    most = min(RULES.most_users, tenant.quota.users or RULES.most_users)
+    prefix = RULES.token_prefix if tenant.is_main else token_prefix(tenant.id)
+    return replace(RULES, most_users=most, token_prefix=prefix)
+
+
+def token_prefix(tenant: int) -> str:
+    """Give what API tokens of a tenant begin with, of one that is not the main one."""
+    return f"{RULES.token_prefix.removesuffix('_')}{tenant}_"

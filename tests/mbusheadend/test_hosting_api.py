@@ -204,7 +204,7 @@ async def test_a_master_that_comes_when_too_many_deliver_is_told_when_to_come_ag
         return await take(*arguments)
 
     monkeypatch.setattr(site.store, "take", slow)
-    monkeypatch.setattr(site.head_end._api, "uploads", Turnstile(1, 1))
+    monkeypatch.setattr(site.head_end.api, "uploads", Turnstile(1, 1))
     async with site.client("M1") as first, site.client("M2") as second:
         delivering = asyncio.create_task(first.post(READINGS, content=body()))
         await began.wait()

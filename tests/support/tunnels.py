@@ -36,7 +36,7 @@ async def secret_of(access: Access, role: str = OPERATOR, name: str = "olga") ->
 
 def access_of(there: HeadEndSite) -> Access:
     """Give the users of a head-end."""
-    return there.head_end._access
+    return there.head_end.access
 
 
 @dataclass

@@ -60,11 +60,13 @@ class Delivery:
         self._name = name
         self._translate = translate
         self._dues: dict[str, tuple[Rule, datetime]] = {}
-        self._threads = ThreadPoolExecutor(SENDERS, "alarm-sender")
+        self._threads: ThreadPoolExecutor | None = None
 
     def close(self) -> None:
-        """Begin to send nothing more; what is being sent goes on for a moment."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        """Begin to send nothing of what waits; what is being sent goes on for a moment."""
+        if self._threads is not None:
+            self._threads.shutdown(wait=False, cancel_futures=True)
+            self._threads = None
 
     async def step(self) -> datetime | None:
         """Make the messages that are due and try to send what waits; give when to come again, None with the next alarm.
@@ -214,6 +216,8 @@ class Delivery:
         return await self._in_thread(lambda: send_mail(server, password, mail))
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(SENDERS, "alarm-sender")
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
 

@@ -8,6 +8,7 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
@@ -33,6 +34,13 @@ AGAIN_SECONDS: Final = 30.0
 _log = logging.getLogger(__name__)
 
 
+class News(StrEnum):
+    """What the watch looks at soon."""
+
+    READINGS = "readings"
+    ALARMS = "alarms"
+
+
 def translated(language: str, template: str) -> str:
     """Give a template in a language; in English where it is not translated."""
     return catalogue_of(language).gettext(template) if template else ""
@@ -42,6 +50,7 @@ class Watcher:
     """Judges readings, finds and fills gaps, raises alarms and tells of them.
 
     :param name: gives what the head-end is called, for messages.
+    :param tell_others: tells the process that looks after all of this that there are news.
     """
 
     def __init__(
@@ -52,22 +61,30 @@ class Watcher:
         *,
         name: Callable[[], str],
         translate: Translate = translated,
+        tell_others: Callable[[News], None] = lambda news: None,
     ) -> None:
         self.delivery = Delivery(store, now, name, translate)
         self.look = Look(store, now, now(), state_folder)
         self._store = store
         self._now = now
+        self._tell_others = tell_others
         self._judge = JudgeReadings(store, now)
         self._arrived = asyncio.Event()
         self._told = asyncio.Event()
 
     def readings_came(self) -> None:
         """Readings were stored: judge them soon."""
-        self._arrived.set()
+        self.hear(News.READINGS)
+        self._tell_others(News.READINGS)
 
     def tell_soon(self) -> None:
         """Alarms or rules have changed: look whether somebody is to be told."""
-        self._told.set()
+        self.hear(News.ALARMS)
+        self._tell_others(News.ALARMS)
+
+    def hear(self, news: News) -> None:
+        """There are news, perhaps of another process."""
+        (self._arrived if news is News.READINGS else self._told).set()
 
     async def run(self) -> None:
         """Work until cancelled."""

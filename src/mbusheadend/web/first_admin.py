@@ -10,11 +10,14 @@ PATH: Final = "/first-user"
 
 
 class FirstAdmin:
-    """Tells whether somebody may make the first user; the secret is another one after each start."""
+    """Tells whether somebody may make the first user.
 
-    def __init__(self, access: Access) -> None:
+    :param key: the secret; None for another one after each start.
+    """
+
+    def __init__(self, access: Access, key: str | None = None) -> None:
         self._access = access
-        self._key = secrets.token_urlsafe(32)
+        self._key = key or secrets.token_urlsafe(32)
 
     @property
     def link(self) -> str:

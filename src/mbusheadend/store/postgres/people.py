@@ -92,12 +92,8 @@ class People:
         self._looking: threading.Thread | None = None
 
     def open(self, *, make: bool = False) -> None:
-        """See the protocol. What is lost later is opened again by itself."""
+        """See the protocol. What is not there yet, or is lost later, is opened by itself."""
         if self._looking is None:
-            try:
-                self._write(_begin_tenant)
-            except AccessStoreError as error:
-                self._fail(error)
             self._look()
             self._looking = threading.Thread(target=self._keep_looking, name="people-look", daemon=True)
             self._looking.start()
@@ -186,6 +182,8 @@ class People:
         try:
             if self._looker is None:
                 self._looker = self._server.connect(statement=READ_SECONDS)
+                # Only now: nobody waits for a server that is not there.
+                self.write(_begin_tenant).result()
             if self._reader is None:
                 reader = self._server.connect(statement=READ_SECONDS)
                 with self._reading:
@@ -193,11 +191,16 @@ class People:
             self._looker.execute(self._begin_reading.encode())
             self._generation = _generation(PostgresConnection(self._looker))
             self._looker.execute("ROLLBACK")
-        except psycopg.Error as error:
+        except (psycopg.Error, AccessStoreError) as error:
             if self._looker is not None:
                 self._looker.close()
                 self._looker = None
-            self._fail(AccessStoreError(str(self._server.failed(error))))
+            failed = (
+                AccessStoreError(str(self._server.failed(error)))
+                if isinstance(error, psycopg.Error)
+                else error
+            )
+            self._fail(failed)
             return
         if self.trouble is not None:
             # What is known may have been dropped meanwhile.
