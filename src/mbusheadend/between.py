@@ -1,10 +1,12 @@
 """What the processes of a head-end share beside its store, on the server of that: users, sessions, small messages."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
 from mbusheadend.courier import Courier
 from mbusheadend.store.postgres.courier import CourierBetween
+from mbusheadend.store.postgres.migrating import migrate
 from mbusheadend.store.postgres.people import People
 from mbusheadend.store.postgres.server import Server
 from mbusheadend.store.postgres.sessions import SharedSessions
@@ -42,3 +44,18 @@ class Between:
     def close(self) -> None:
         """End; every subscription has ended."""
         self._courier.close()
+
+
+@contextmanager
+def opened_people(settings: StoreSettings) -> Iterator[Keeper]:
+    """Give who keeps the users of a tenant, for a command. Raise `StoreError`, `AccessStoreError`."""
+    server = Server(settings.url, settings.password_file)
+    migrate(server)
+    keeper = People(server, settings.tenant)
+    keeper.open()
+    try:
+        if keeper.trouble is not None:
+            raise keeper.trouble
+        yield keeper
+    finally:
+        keeper.close()

@@ -4,6 +4,8 @@ import argparse
 import getpass
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from mbusheadend.errors import HeadEndError
@@ -18,42 +20,60 @@ from mbusweb.access import (
     set_password_offline,
     set_role_offline,
 )
+from mbusweb.access.connection import Keeper
 
 
 async def run(settings: Settings, options: argparse.Namespace) -> None:
     """Do what the action says. Raise `HeadEndError`."""
     state = settings.state_folder
     try:
-        state.mkdir(mode=0o750, parents=True, exist_ok=True)
-        match options.action:
-            case "list":
-                _list(state, as_json=options.json)
-            case "add":
-                _add(state, options.name, options.role)
-            case "role":
-                set_role_offline(state, options.name, options.role, RULES)
-                print(f"user {options.name} is {options.role} now")
-            case "password":
-                set_password_offline(state, options.name, _password(options.name), RULES)
-                print(f"user {options.name} has a new password; what was logged in has ended")
-            case _:
-                delete_user_offline(state, options.name, RULES)
-                print(f"user {options.name} deleted, with all logins and API tokens")
+        with _kept(settings) as place:
+            _do(place, options)
     except AccessError as error:
         raise HeadEndError(str(error)) from error
     except OSError as error:
         raise HeadEndError(f"cannot use the state folder {state}: {error.strerror or error}") from error
 
 
-def _add(state: Path, name: str, role: str | None) -> None:
-    is_first = not list_users_offline(state, RULES)
+@contextmanager
+def _kept(settings: Settings) -> Iterator[Path | Keeper]:
+    """Give where the users are: in the state folder, or on the server of the store."""
+    if settings.store is None:
+        settings.state_folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+        yield settings.state_folder
+        return
+    from mbusheadend.between import opened_people
+
+    with opened_people(settings.store) as keeper:
+        yield keeper
+
+
+def _do(place: Path | Keeper, options: argparse.Namespace) -> None:
+    match options.action:
+        case "list":
+            _list(place, as_json=options.json)
+        case "add":
+            _add(place, options.name, options.role)
+        case "role":
+            set_role_offline(place, options.name, options.role, RULES)
+            print(f"user {options.name} is {options.role} now")
+        case "password":
+            set_password_offline(place, options.name, _password(options.name), RULES)
+            print(f"user {options.name} has a new password; what was logged in has ended")
+        case _:
+            delete_user_offline(place, options.name, RULES)
+            print(f"user {options.name} deleted, with all logins and API tokens")
+
+
+def _add(place: Path | Keeper, name: str, role: str | None) -> None:
+    is_first = not list_users_offline(place, RULES)
     chosen = role or (ADMIN if is_first else READER)
-    added = add_user_offline(state, name, _password(name), RULES, role=chosen)
+    added = add_user_offline(place, name, _password(name), RULES, role=chosen)
     print(f"user {added} added as {chosen}")
 
 
-def _list(state: Path, *, as_json: bool) -> None:
-    users = list_users_offline(state, RULES)
+def _list(place: Path | Keeper, *, as_json: bool) -> None:
+    users = list_users_offline(place, RULES)
     if as_json:
         rows = [
             {

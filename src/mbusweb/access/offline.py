@@ -1,4 +1,7 @@
-"""What commands do to the file of the users, whether a service runs on it or not; a running one notices at once."""
+"""What commands do to the users, whether a service runs over them or not; a running one notices at once.
+
+`place` is the folder of the file, or who keeps the users elsewhere: one that is open.
+"""
 
 import contextlib
 from collections.abc import Callable
@@ -8,7 +11,7 @@ from typing import Final
 
 from mbusweb.access import rows
 from mbusweb.access.audit import AccessKind, AuditRow, audit_row, write_row
-from mbusweb.access.connection import Connection
+from mbusweb.access.connection import Connection, Keeper
 from mbusweb.access.database import FILE_NAME, connect, ensure, set_aside, transact
 from mbusweb.access.errors import AccessStoreError
 from mbusweb.access.hashing import Hasher
@@ -34,18 +37,18 @@ def reset_users(state: Path, rules: Rules, *, clock: Callable[[], datetime] = _n
     path = state / FILE_NAME
     row = audit_row(clock(), AccessKind.RESET, who=WHO, source=SOURCE, detail="all users")
     try:
-        _do(path, rules, rows.wipe, row)
+        _do(state, rules, rows.wipe, row)
     except AccessStoreError as error:
         if not error.needs_reset:
             raise
         aside = set_aside(path)
-        _do(path, rules, rows.wipe, row)
+        _do(state, rules, rows.wipe, row)
         return aside
     return None
 
 
 def add_user_offline(
-    state: Path,
+    place: Path | Keeper,
     name: str,
     password: str,
     rules: Rules,
@@ -70,13 +73,15 @@ def add_user_offline(
 
     detail = f"{normal} ({role})" if role else normal
     row = audit_row(at, AccessKind.USER_ADDED, who=WHO, source=SOURCE, detail=detail)
-    _do(state / FILE_NAME, rules, add, row)
+    _do(place, rules, add, row)
     return normal
 
 
-def list_users_offline(state: Path, rules: Rules) -> tuple[rows.User, ...]:
+def list_users_offline(place: Path | Keeper, rules: Rules) -> tuple[rows.User, ...]:
     """List the users by name; none where nobody has made the file. Raise `AccessStoreError`."""
-    path = state / FILE_NAME
+    if not isinstance(place, Path):
+        return place.read(rows.users)
+    path = place / FILE_NAME
     if not path.exists():
         return ()
     with contextlib.closing(connect(path, rules.remedy)) as connection:
@@ -84,23 +89,23 @@ def list_users_offline(state: Path, rules: Rules) -> tuple[rows.User, ...]:
 
 
 def delete_user_offline(
-    state: Path, name: str, rules: Rules, *, clock: Callable[[], datetime] = _now
+    place: Path | Keeper, name: str, rules: Rules, *, clock: Callable[[], datetime] = _now
 ) -> None:
     """Delete a user, as `Access.delete_user` does. Raise `UserError`, `AccessStoreError`."""
     row = audit_row(clock(), AccessKind.USER_DELETED, who=WHO, source=SOURCE, detail=name)
-    _do(state / FILE_NAME, rules, lambda connection: rows.delete_user(connection, name, rules), row)
+    _do(place, rules, lambda connection: rows.delete_user(connection, name, rules), row)
 
 
 def set_role_offline(
-    state: Path, name: str, role: str, rules: Rules, *, clock: Callable[[], datetime] = _now
+    place: Path | Keeper, name: str, role: str, rules: Rules, *, clock: Callable[[], datetime] = _now
 ) -> None:
     """Give a user another role, as `Access.set_role` does. Raise `UserError`, `AccessStoreError`."""
     row = audit_row(clock(), AccessKind.ROLE_CHANGED, who=WHO, source=SOURCE, detail=f"{name}: {role}")
-    _do(state / FILE_NAME, rules, lambda connection: rows.set_role(connection, name, role, rules), row)
+    _do(place, rules, lambda connection: rows.set_role(connection, name, role, rules), row)
 
 
 def set_password_offline(
-    state: Path,
+    place: Path | Keeper,
     name: str,
     password: str,
     rules: Rules,
@@ -111,15 +116,18 @@ def set_password_offline(
     """Give a user a new password; the user's sessions end. Raise `UserError`, `AccessStoreError`."""
     hashed, at = (hasher or Hasher()).make_now(check_password(name, password)), clock()
     row = audit_row(at, AccessKind.PASSWORD_CHANGED, who=WHO, source=SOURCE, detail=name)
-    _do(state / FILE_NAME, rules, lambda connection: rows.set_password(connection, name, hashed, at), row)
+    _do(place, rules, lambda connection: rows.set_password(connection, name, hashed, at), row)
 
 
-def _do(path: Path, rules: Rules, job: Callable[[Connection], object], row: AuditRow) -> None:
-    ensure(path, rules.remedy)
-
+def _do(place: Path | Keeper, rules: Rules, job: Callable[[Connection], object], row: AuditRow) -> None:
     def both(connection: Connection) -> None:
         job(connection)
         write_row(connection, row)
 
+    if not isinstance(place, Path):
+        place.write(both).result()
+        return
+    path = place / FILE_NAME
+    ensure(path, rules.remedy)
     with contextlib.closing(connect(path, rules.remedy)) as connection:
         transact(connection, both, path, rules.remedy)
