@@ -1,6 +1,7 @@
 """Settings of all tests."""
 
 import logging
+import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         allowed = item.get_closest_marker("timeout")
         longest[item.path] = max(longest[item.path], float(allowed.args[0]) if allowed else 0.0)
     items.sort(key=lambda item: longest[item.path], reverse=True)
+
+
+def pytest_sessionfinish() -> None:
+    """End what tests of this process have shared; a worker that is ended from outside does nothing at its exit any more."""
+    shared = sys.modules.get("support.postgres")
+    if shared is not None:
+        shared.stop_shared()
 
 
 @pytest.fixture(autouse=True)

@@ -1,12 +1,14 @@
 """A real PostgreSQL for tests: one server for each process of tests, one database for each test."""
 
 import atexit
+import contextlib
 import os
 import shutil
 import signal
 import subprocess
 import tempfile
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -26,12 +28,16 @@ _SETTINGS: Final = (
     "max_connections=60",
     "shared_buffers=64MB",
     "jit=off",
+    "max_wal_size=64MB",
+    "min_wal_size=32MB",
     "autovacuum=off",
     "log_min_messages=panic",
     "log_min_error_statement=panic",
 )
 ROLE: Final = "headend"
 """No superuser; owns its databases."""
+_KEPT: Final = 16
+"""Databases of one server; those of tests that are over make room for new ones."""
 _numbers = count()
 
 
@@ -47,12 +53,17 @@ class Postgres:
     """A server over a socket in a folder of its own.
 
     :param is_safe: whether what it has committed outlives it; otherwise it is quicker.
+    :param settings: more of the server's, each as ``name=value``.
+    :param below: folder in which its own one is made.
     """
 
-    def __init__(self, *, is_safe: bool = False) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="pg", dir="/tmp"))
-        self._settings = _SETTINGS if is_safe else _SETTINGS + _QUICK
+    def __init__(
+        self, *, is_safe: bool = False, settings: tuple[str, ...] = (), below: Path = Path("/tmp")
+    ) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="pg", dir=below))
+        self._settings = (*_SETTINGS, *(() if is_safe else _QUICK), *settings)
         self._server: subprocess.Popen[bytes] | None = None
+        self._made: deque[str] = deque()
         self.folder.chmod(0o755)
         data = self.folder / "data"
         data.mkdir(mode=0o700)
@@ -65,6 +76,12 @@ class Postgres:
         self.start()
         with self._boss() as boss:
             boss.execute(f"CREATE ROLE {ROLE} LOGIN".encode())
+
+    @property
+    def pid(self) -> int:
+        """Of its first process."""
+        assert self._server is not None
+        return self._server.pid
 
     def start(self) -> None:
         """Start it and wait until it answers."""
@@ -107,7 +124,12 @@ class Postgres:
         """Make a database of nobody else's, with the tables of a store in it; give its address."""
         name = f"t{next(_numbers)}"
         with self._boss() as boss:
+            if len(self._made) >= _KEPT:
+                # One that is in use stays.
+                with contextlib.suppress(psycopg.errors.ObjectInUse):
+                    boss.execute(f"DROP DATABASE {self._made.popleft()}".encode())
             boss.execute(f"CREATE DATABASE {name} OWNER {ROLE} TEMPLATE {self._template()}".encode())
+        self._made.append(name)
         return self.url(name)
 
     def empty_database(self) -> str:
@@ -140,10 +162,18 @@ class Postgres:
 
 @cache
 def shared_server() -> Postgres:
-    """Give the server of this process of tests; it ends with it."""
+    """Give the server of this process of tests; it ends with it, or by `stop_shared`."""
     server = Postgres()
-    atexit.register(server.stop)
+    atexit.register(stop_shared)
     return server
+
+
+def stop_shared() -> None:
+    """End the server of this process, where there is one."""
+    if shared_server.cache_info().currsize:
+        server = shared_server()
+        shared_server.cache_clear()
+        server.stop()
 
 
 def database_of(folder: Path) -> str:
