@@ -74,8 +74,8 @@ class Savings:
     single: float
 
 
-SPLIT: Final = Savings(5, 9)
-"""By settling a cell that would be split on one digit otherwise: the children of empty cells share wide masks."""
+SPLIT: Final = Savings(5, 5)
+"""By settling a cell that would be split on one digit otherwise: its empty children share wide masks with others."""
 
 
 def cells(count: int) -> Savings:

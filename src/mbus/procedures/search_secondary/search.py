@@ -111,9 +111,16 @@ class _Search:
         before = -1
         while thorough and before < len(self.state.meters):
             before = len(self.state.meters)
-            silent, self.state.silent = self.state.silent, []
+            silent = self._take_silent(sweep)
             for self._waiting, suspect in _counted(silent):
                 yield from self._sweep_again(suspect)
+
+    def _take_silent(self, sweep: Sweep) -> list[SecondaryAddress]:
+        """Give the masks to ask again; a look for hex digits that brought nothing is not worth a second one."""
+        silent, self.state.silent = self.state.silent, []
+        if sweep.knows_hexadecimal:
+            return silent
+        return [mask for mask in silent if number_of(mask_of(mask.identification)[1]) is not None]
 
     def _explain(self, sweep: Sweep) -> Procedure[None]:
         """Where more meters are proven than known, ask again for what was silent there, then for hex digits."""
@@ -191,9 +198,8 @@ class _Search:
         split: dict[int, float] = {}
         for group in facts.groups.values():
             split[group.position] = split.get(group.position, 0.0) + volume(group.mask[0] & ~facts.base[0])
-        seen = any(number_of(identification) is None for identification in facts.known)
         positions = list(split)
-        if seen:
+        if sweep.knows_hexadecimal:
             positions = list(free_positions(facts.base[0]))
         elif not thorough:
             if not sweep.model.guesses.isolated:

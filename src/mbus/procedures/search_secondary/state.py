@@ -6,7 +6,7 @@ from mbus.addressing import SecondaryAddress
 from mbus.errors import ProcedureError
 from mbus.procedures.found import FoundMeter
 from mbus.procedures.search_secondary.facts import Facts
-from mbus.procedures.search_secondary.masks import Mask, mask_of, text_of, volume
+from mbus.procedures.search_secondary.masks import Mask, mask_of, number_of, text_of, volume
 from mbus.procedures.search_secondary.model import PRIOR_VOLUME, Model
 from mbus.procedures.search_secondary.planner import Planner
 from mbus.procedures.search_secondary.separate import EQUAL_ADDRESSES
@@ -36,6 +36,12 @@ class Sweep:
     def address(self, mask: Mask) -> SecondaryAddress:
         """Give a mask of digits with the other fields of this sweep."""
         return replace(self.mask, identification=text_of(mask))
+
+    @property
+    def knows_hexadecimal(self) -> bool:
+        """Whether a meter was found whose identification has one of the digits A to E."""
+        self.learn_meters()
+        return any(number_of(identification) is None for identification in self.facts.known)
 
     def is_explained(self, mask: Mask) -> bool:
         """Tell whether as many meters are known under a mask as are proven there."""
