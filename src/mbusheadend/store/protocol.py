@@ -37,6 +37,7 @@ from mbusheadend.store.readings import (
     StoredReading,
 )
 from mbusheadend.store.rollouts import Rollouts
+from mbusheadend.store.shared import Shared
 from mbusheadend.store.viewing import Viewing
 from mbusheadend.store.watching import Alarms, Filling, Judging, Notifying
 from mbushosting.contact import Command, Contact, Orders
@@ -302,6 +303,7 @@ class Store(
     Leases,
     Archiving,
     Rollouts,
+    Shared,
     Protocol,
 ):
     """All of it.

@@ -91,7 +91,8 @@ CREATE FUNCTION note_token() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
 END $$""",
     "CREATE TRIGGER note_token AFTER INSERT OR DELETE ON token FOR EACH ROW EXECUTE FUNCTION note_token()",
 )
-BESIDES: Final = {1: (*statements(_TENANTS + _OWN + _READING), *_TRIGGERS, *PEOPLE)}
+_QUOTA: Final = "ALTER TABLE tenant ADD COLUMN quota text NOT NULL DEFAULT '{}'"
+BESIDES: Final = {1: (*statements(_TENANTS + _OWN + _READING), *_TRIGGERS, *PEOPLE), 8: (_QUOTA,)}
 """What a step does on a server beside what it does in a file, by its number."""
 CONCURRENTLY: Final[dict[int, tuple[str, ...]]] = {}
 """Indexes of big tables, made after a step while others read and write: each ``CREATE INDEX CONCURRENTLY IF NOT EXISTS …``."""

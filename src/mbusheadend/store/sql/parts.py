@@ -13,6 +13,7 @@ from mbusheadend.store.sql.local import SqlLocals
 from mbusheadend.store.sql.notifying import SqlNotifying
 from mbusheadend.store.sql.queries import SqlQueries
 from mbusheadend.store.sql.rollouts import SqlRollouts
+from mbusheadend.store.sql.shared import SqlShared
 from mbusheadend.store.sql.viewing import SqlViewing
 from mbusheadend.store.sql.wanted import SqlWanted
 
@@ -33,5 +34,6 @@ class SqlParts(
     SqlLocals,
     SqlArchiving,
     SqlRollouts,
+    SqlShared,
 ):
     """All of `mbusheadend.store.Store` but intake and upkeep."""

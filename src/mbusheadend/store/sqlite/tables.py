@@ -145,6 +145,14 @@ CREATE TABLE rollout_member (
 CREATE INDEX rollout_member_by_state ON rollout_member (rollout, state);
 CREATE TABLE fleet_settings (id TEXT PRIMARY KEY, body TEXT NOT NULL, made INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 """
+_SHARED: Final = """
+CREATE TABLE parcel (key TEXT PRIMARY KEY, owner TEXT NOT NULL, until INTEGER NOT NULL, body BLOB NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE kept_release (number INTEGER NOT NULL, facts TEXT NOT NULL, PRIMARY KEY (number)) STRICT, WITHOUT ROWID;
+CREATE TABLE release_part (
+    release INTEGER NOT NULL, path TEXT NOT NULL, part INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (release, path, part)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE delivered (day INTEGER NOT NULL, readings INTEGER NOT NULL, PRIMARY KEY (day)) STRICT, WITHOUT ROWID;
+"""
 MIGRATIONS: Final = (
     _FLEET + _ENROLMENT + _READINGS,
     _WATCHING,
@@ -153,5 +161,6 @@ MIGRATIONS: Final = (
     _ALARM_NOTE,
     _RESTORED,
     _ROLLOUTS,
+    _SHARED,
 )
 """A step that was released is never changed: the next one follows it."""
