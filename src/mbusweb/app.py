@@ -10,6 +10,7 @@ from fastapi import Depends, FastAPI
 from starlette.types import ASGIApp
 
 from mbusweb.api import PREFIX
+from mbusweb.carried import CarriedFlashes
 from mbusweb.entrance import BodyLimit, HostCheck, OriginCheck, Reception, ResponseHeaders
 from mbusweb.error_pages import handle_errors, refusal
 from mbusweb.events import Streams
@@ -41,6 +42,7 @@ class Parts:
     :ivar is_own: whether a host name or address, without port and in small letters, is one of this machine's.
     :ivar context: gives values for every page; `device`, the name that the owner gave the machine, is one of them.
     :ivar filters: of templates, by name.
+    :ivar carried: messages for the next page, where several processes answer; None for those in memory.
     """
 
     pages: Sequence[ModuleType]
@@ -49,6 +51,7 @@ class Parts:
     is_own: Callable[[str], bool]
     context: Callable[[], Mapping[str, Any]]
     filters: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    carried: CarriedFlashes | None = None
 
 
 def create_web(product: Product, services: BaseServices, parts: Parts) -> FastAPI:
@@ -64,6 +67,8 @@ def create_web(product: Product, services: BaseServices, parts: Parts) -> FastAP
     )
     static = StaticFiles(product.folder / "static")
     renderer = Renderer(product, static, parts.context, parts.filters)
+    if parts.carried is not None:
+        renderer.flashes = parts.carried
     app.state.renderer = renderer
     app.state.streams = Streams(services.access, product.most_streams)
     handle_errors(app)
@@ -77,7 +82,8 @@ def create_web(product: Product, services: BaseServices, parts: Parts) -> FastAP
         inner = BodyLimit(inner, limits, refuse, users_uploads(parts.pages))
         inner = OriginCheck(inner, refuse)
         inner = HostCheck(inner, parts.is_own, refuse)
-        return ResponseHeaders(Reception(inner, services.access, product))
+        inner = Reception(inner, services.access, product)
+        return ResponseHeaders(inner if parts.carried is None else parts.carried.around(inner))
 
     app.entrance = entrance
     return app

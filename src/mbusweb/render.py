@@ -4,7 +4,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Protocol
 
 from fastapi import Request
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader, StrictUndefined
@@ -31,8 +31,18 @@ class Flash:
     text: str
 
 
+class FlashBook(Protocol):
+    """Messages that wait for the page after a redirect; no browser can make one up."""
+
+    def add(self, who: Visitor, flash: Flash) -> None:
+        """Let the visitor's next page show a message."""
+
+    def take(self, who: Visitor) -> list[Flash]:
+        """Give the visitor's messages and forget them."""
+
+
 class Flashes:
-    """Messages that wait for the page after a redirect; kept here, so that no browser can make one up."""
+    """`FlashBook` in memory; several processes have another one (`mbusweb.carried`)."""
 
     def __init__(self) -> None:
         self._waiting: OrderedDict[str, list[Flash]] = OrderedDict()
@@ -66,7 +76,7 @@ class Renderer:
         filters: Mapping[str, Callable[..., Any]],
     ) -> None:
         self.product = product
-        self.flashes = Flashes()
+        self.flashes: FlashBook = Flashes()
         self.paths: Mapping[str, Door] = {}
         """Of the pages that are there; the menu shows no others."""
         self._context = context

@@ -146,7 +146,7 @@ class Running:
             self.api.uploads,
             more=self._more_figures,
         )
-        self.first_admin = FirstAdmin(self.access, self._first_key())
+        self.first_admin = FirstAdmin(self.access, self._secret("first user"))
         self._talk: list[Callable[[], Coroutine[Any, Any, None]]] = []
         if ground.between is not None:
             self._meet(courier)
@@ -190,6 +190,7 @@ class Running:
             fleet_settings=SettingsDesk(self.store, now),
             tunnels=self.tunnels,
             now=now,
+            shared_secret=self._secret("pages"),
         )
 
     def start(self) -> None:
@@ -252,11 +253,11 @@ class Running:
             _ROLLOUTS: self.rollouts.look,
         }
 
-    def _first_key(self) -> str | None:
-        """Give the secret of the first user where every process has to know the same."""
+    def _secret(self, purpose: str) -> str:
+        """Give a secret that every process knows; empty where there is but one."""
         if self._ground.between is None:
-            return None
-        return self._ground.authority.secret_for(f"first user of tenant {self.tenant.id}")
+            return ""
+        return self._ground.authority.secret_for(f"{purpose} of tenant {self.tenant.id}")
 
     def _make_stream(self) -> "StreamService | None":
         if self._settings.stream is None:

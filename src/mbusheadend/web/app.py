@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from functools import partial
+from typing import Final
 
 from fastapi import FastAPI
 
@@ -12,8 +13,12 @@ from mbusheadend.web.services import Services
 from mbusheadend.web.store_errors import handle_store_errors
 from mbusweb.api import PREFIX
 from mbusweb.app import Parts, create_web
+from mbusweb.carried import CarriedFlashes
 from mbusweb.entrance import own_hosts
 from mbusweb.pages import languages, login
+
+FLASHES: Final = "mbusheadend_said"
+"""Cookie with messages for the next page."""
 
 
 def create_pages(services: Services, names: Collection[str]) -> FastAPI:
@@ -37,6 +42,9 @@ def create_pages(services: Services, names: Collection[str]) -> FastAPI:
             api_uploads=uploads,
             is_own=own.__contains__,
             context=lambda: {"device": ""},
+            carried=CarriedFlashes(services.shared_secret.encode(), FLASHES)
+            if services.shared_secret
+            else None,
         ),
     )
     handle_store_errors(app)

@@ -12,10 +12,10 @@ PATH: Final = "/first-user"
 class FirstAdmin:
     """Tells whether somebody may make the first user.
 
-    :param key: the secret; None for another one after each start.
+    :param key: the secret; empty for another one after each start.
     """
 
-    def __init__(self, access: Access, key: str | None = None) -> None:
+    def __init__(self, access: Access, key: str = "") -> None:
         self._access = access
         self._key = key or secrets.token_urlsafe(32)
 

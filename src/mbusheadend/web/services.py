@@ -34,6 +34,7 @@ class Services:
     :ivar firmware: releases for masters; its calls block.
     :ivar rollouts: bring releases to the fleet in rings; `fleet_settings` tries and sets settings of many masters.
     :ivar tunnels: through which operators read the buses of masters.
+    :ivar shared_secret: that all processes know, and nobody else; empty where there is but one.
     :ivar label: what names of downloads have of this head-end.
     """
 
@@ -55,4 +56,5 @@ class Services:
     fleet_settings: SettingsDesk
     tunnels: Tunnels
     now: Callable[[], datetime]
+    shared_secret: str = ""
     label: str = "head-end"

@@ -1,6 +1,5 @@
 """The list of meters of a local master, from the CSV that the master exports: what it says first, then taken whole."""
 
-import time
 from typing import Final
 
 from fastapi import APIRouter, Request
@@ -13,6 +12,8 @@ from mbusheadend.web.door import OPERATOR
 from mbusheadend.web.local_deeds import find_local, take_list
 from mbusheadend.web.local_form import problem_text
 from mbusheadend.web.pages.local import PATH
+from mbusheadend.web.parcels import keep
+from mbusheadend.web.parcels import take as take_kept
 from mbusheadend.web.problem_texts import line_problems
 from mbusheadend.web.services import Services
 from mbusio.meterfile import MAX_SIZE
@@ -21,7 +22,6 @@ from mbusweb.guard import Asking
 from mbusweb.locale import gettext as _
 from mbusweb.locale import ngettext
 from mbusweb.render import flash, go_to, page
-from mbusweb.waiting import Waiting
 
 DOOR: Final = OPERATOR
 IMPORT: Final = f"{PATH}/import"
@@ -34,7 +34,6 @@ MOST_SHOWN: Final = 200
 def router(services: Services) -> APIRouter:
     """Give the routes."""
     routes = APIRouter()
-    waiting: Waiting[bytes] = Waiting(time.monotonic)
 
     @routes.post(IMPORT)
     async def upload(request: Request, who: Asking) -> Response:
@@ -60,13 +59,13 @@ def router(services: Services) -> APIRouter:
             buses=buses,
             bus_choices=[(bus, bus) for bus in buses],
             problems=line_problems(plan.report),
-            key=waiting.keep(who.csrf, data) if is_good else "",
+            key=await keep(services, who, data) if is_good else "",
         )
 
     @routes.post(TAKE)
     async def take(request: Request, who: Asking) -> Response:
         values = await form_values(request)
-        serial, data = values.get("master", ""), waiting.take(who.csrf, values.get("key", ""))
+        serial, data = values.get("master", ""), await take_kept(services, who, values.get("key", ""))
         await find_local(services, serial)
         if data is None:
             flash(request, "error", _("The file was sent too long ago. Choose it again."))

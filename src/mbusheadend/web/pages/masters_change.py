@@ -2,7 +2,6 @@
 
 import re
 import secrets
-import time
 from typing import Final
 
 from fastapi import APIRouter, Request
@@ -15,6 +14,8 @@ from mbusheadend.web.door import OPERATOR
 from mbusheadend.web.fleet_deeds import cancel_command, end_tunnel, renew_list, set_master, take_import
 from mbusheadend.web.pages.masters import MASTER, PATH, master_path, shown_master
 from mbusheadend.web.pages.meters_one import LONGEST_NAME
+from mbusheadend.web.parcels import keep
+from mbusheadend.web.parcels import take as take_kept
 from mbusheadend.web.problem_texts import line_problems, refusal_text
 from mbusheadend.web.services import Services
 from mbusio.meterfile import MAX_SIZE
@@ -23,7 +24,6 @@ from mbusweb.guard import Asking
 from mbusweb.locale import gettext as _
 from mbusweb.locale import ngettext
 from mbusweb.render import flash, go_to, page
-from mbusweb.waiting import Waiting
 
 DOOR: Final = OPERATOR
 IMPORT: Final = f"{PATH}/import"
@@ -36,7 +36,6 @@ MOST_SHOWN: Final = 200
 def router(services: Services) -> APIRouter:
     """Give the routes."""
     routes = APIRouter()
-    waiting: Waiting[bytes] = Waiting(time.monotonic)
 
     @routes.post(f"{MASTER}/edit")
     async def edit(request: Request, serial: str, who: Asking) -> Response:
@@ -83,11 +82,11 @@ def router(services: Services) -> APIRouter:
             flash(request, "success", _("The tunnel was ended."))
         return go_to(request, master_path(serial))
 
-    _add_import(routes, services, waiting)
+    _add_import(routes, services)
     return routes
 
 
-def _add_import(routes: APIRouter, services: Services, waiting: Waiting[bytes]) -> None:
+def _add_import(routes: APIRouter, services: Services) -> None:
     @routes.post(IMPORT)
     async def upload(request: Request, who: Asking) -> Response:
         async with request.form() as form:
@@ -109,13 +108,13 @@ def _add_import(routes: APIRouter, services: Services, waiting: Waiting[bytes]) 
             more=max(0, len(plan.lines) - MOST_SHOWN),
             counts={effect: plan.count(effect) for effect in Effect},
             problems=line_problems(plan.report),
-            key=waiting.keep(who.csrf, data) if plan.changes else "",
+            key=await keep(services, who, data) if plan.changes else "",
         )
 
     @routes.post(TAKE)
     async def take(request: Request, who: Asking) -> Response:
         values = await form_values(request)
-        serial, data = values.get("master", ""), waiting.take(who.csrf, values.get("key", ""))
+        serial, data = values.get("master", ""), await take_kept(services, who, values.get("key", ""))
         await services.store.master(serial)
         if data is None:
             flash(request, "error", _("The file was sent too long ago. Choose it again."))
