@@ -33,7 +33,8 @@ START: Final = datetime(2026, 1, 1, tzinfo=UTC)
 class SimulatedMeter:
     """Heat meter whose counters, temperatures and clock move from hour to hour."""
 
-    def __init__(self, number: int, random: Random) -> None:
+    def __init__(self, number: int, random: Random, start: datetime = START) -> None:
+        self._start = start
         self.address = SecondaryAddress(f"{number:08d}", 0x2C2D, 0x19, 0x04)
         self._random = random
         self._count = random.randrange(256)
@@ -49,7 +50,7 @@ class SimulatedMeter:
         self._energy += rng.randrange(40)
         self._volume += rng.randrange(900)
         self._hours += 1
-        when = START + timedelta(hours=hour)
+        when = self._start + timedelta(hours=hour)
         moment = bytes(
             (
                 when.minute,
@@ -79,15 +80,18 @@ class SimulatedMeter:
         return LongFrame(0x08, 0xFD, 0x72, header + b"".join(records)).to_bytes()
 
 
-def batches(hours: int, seed: int = 1) -> Iterator[tuple[str, Batch, datetime]]:
+def batches(
+    hours: int, seed: int = 1, *, masters: int = MASTERS, start: datetime = START
+) -> Iterator[tuple[str, Batch, datetime]]:
     """Give what masters deliver, hour by hour."""
     random = Random(seed)
     meters = {
-        f"M{m}": [SimulatedMeter(m * METERS + i, random) for i in range(METERS)] for m in range(MASTERS)
+        f"M{m}": [SimulatedMeter(m * METERS + i, random, start) for i in range(METERS)]
+        for m in range(masters)
     }
     count = 0
     for hour in range(hours):
-        slot = START + timedelta(hours=hour)
+        slot = start + timedelta(hours=hour)
         for serial, fleet in meters.items():
             readings = []
             for place, meter in enumerate(fleet):
