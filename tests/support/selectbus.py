@@ -42,12 +42,14 @@ class SelectBus:
 
     :ivar collisions: several answers at once are a clean E5 and a garbled reply; garbled both; or a clean E5 and no reply.
     :ivar loss: probability that an answer which a single meter gives is lost.
+    :ivar collided_loss: probability that an acknowledgement of several meters is lost.
     :ivar frames: replies of particular meters where the ordinary one will not do.
     """
 
     meters: Iterable[SecondaryAddress]
     collisions: Collisions = "clean"
     loss: float = 0.0
+    collided_loss: float = 0.0
     seed: int = 0
     frames: dict[int, LongFrame] = field(default_factory=dict)
     trace: Callable[[Request, Outcome], None] | None = None
@@ -80,6 +82,8 @@ class SelectBus:
 
     def _acknowledge(self) -> Outcome:
         if not self._selected or (len(self._selected) == 1 and self._lost()):
+            return Silence()
+        if len(self._selected) > 1 and self.collided_loss and self._random.random() < self.collided_loss:
             return Silence()
         if len(self._selected) > 1 and self.collisions == "garbled":
             return Garbled(bytes((ACK, ACK)), Fault.COLLISION)

@@ -10,16 +10,18 @@ from support.selectbus import Collisions, SelectBus, drive
 
 SEEDS = range(1, 10)
 REACH = [
-    ("random", 10, 58),
-    ("random", 60, 350),
-    ("random", 250, 1520),
-    ("sequential", 10, 24),
-    ("sequential", 60, 165),
-    ("sequential", 250, 605),
-    ("batches", 10, 70),
-    ("batches", 60, 200),
-    ("batches", 250, 635),
+    ("random", 10, 54),
+    ("random", 60, 320),
+    ("random", 250, 1398),
+    ("sequential", 10, 23),
+    ("sequential", 60, 142),
+    ("sequential", 250, 570),
+    ("batches", 10, 49),
+    ("batches", 60, 177),
+    ("batches", 250, 620),
+    ("mixed", 250, 889),
 ]
+"""The promised numbers, with room for chance where nine seeds and these short readings need it; the bench has more seeds."""
 
 
 def cost(ids: str, n: int, seed: int, collisions: Collisions) -> int:
@@ -49,11 +51,6 @@ def test_finds_all_within_reach_behind_a_gateway_that_swallows_collided_replies(
     ids: str, n: int, reach: int
 ) -> None:
     assert median(cost(ids, n, seed, "filtered") for seed in SEEDS) <= reach
-
-
-@pytest.mark.parametrize("collisions", ["clean", "garbled", "filtered"])
-def test_finds_a_mixed_building(collisions: Collisions) -> None:
-    assert cost("mixed", 250, 1, collisions) <= 1200
 
 
 @pytest.mark.parametrize("n", [0, 1, 2, 3])
