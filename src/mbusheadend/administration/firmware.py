@@ -6,6 +6,7 @@ import json
 
 from mbusheadend.firmware import Held, Shelf
 from mbusheadend.firmware.overview import FirmwareOverview, firmware_overview
+from mbusheadend.firmware.shared import SharedShelf
 from mbusheadend.rollout.desk import RolloutDesk
 from mbusheadend.settings import Settings
 from mbusheadend.state import stored_in, utc_now
@@ -13,13 +14,25 @@ from mbusheadend.state import stored_in, utc_now
 
 async def run(settings: Settings, options: argparse.Namespace) -> None:
     """Do what the action says. Raise `HeadEndError` or `StoreError`."""
-    shelf = Shelf(settings.state_folder)
+    if settings.store is None and options.action != "list":
+        await _do(Shelf(settings.state_folder), options)
+        return
+    async with stored_in(settings) as store:
+        shelf = Shelf(settings.state_folder)
+        if settings.store is not None:
+            # Releases are in the store there: other processes have them too.
+            shelf = shared = SharedShelf(settings.state_folder, store)
+            await shared.follow()
+        if options.action != "list":
+            await _do(shelf, options)
+            return
+        words = await RolloutDesk(store, shelf, utc_now).words()
+        overview = await firmware_overview(store, shelf, utc_now(), words)
+    print(json.dumps(_plain(overview)) if options.json else _table(overview))
+
+
+async def _do(shelf: Shelf, options: argparse.Namespace) -> None:
     match options.action:
-        case "list":
-            async with stored_in(settings) as store:
-                words = await RolloutDesk(store, shelf, utc_now).words()
-                overview = await firmware_overview(store, shelf, utc_now(), words)
-            print(json.dumps(_plain(overview)) if options.json else _table(overview))
         case "add":
             held = await asyncio.to_thread(
                 shelf.add, options.file, utc_now(), root=options.root, groups=options.group

@@ -37,9 +37,9 @@ PACKAGE_ROOT: Final = Path("/usr/share/mbusmaster/release-root.json")
 """Where the package of the gateway is installed on this machine too."""
 MOST: Final = 20
 """Releases that are kept."""
-_ROOT: Final = "release-root.json"
+ROOT_FILE: Final = "release-root.json"
 _TRUST: Final = "trust"
-_HELD: Final = "held.json"
+HELD_FILE: Final = "held.json"
 _WORK: Final = ".taking-"
 _MAX_SMALL: Final = 256 * 1024
 _FOLDER: Final = re.compile(r"[0-9]{4,6}")
@@ -82,7 +82,7 @@ class Shelf:
     @property
     def has_root(self) -> bool:
         """Whether it is known whose releases to take."""
-        return (self.folder / _ROOT).is_file() or self._package_root.is_file()
+        return (self.folder / ROOT_FILE).is_file() or self._package_root.is_file()
 
     def releases(self) -> tuple[Held, ...]:
         """Give all, the newest first."""
@@ -128,7 +128,7 @@ class Shelf:
         chosen = _chosen(groups)
         with self._alone():
             held = self._there(number).model_copy(update={"groups": chosen})
-            write_atomically(self._place(number) / _HELD, _written(held), EVERYBODY_READS)
+            write_atomically(self._place(number) / HELD_FILE, _written(held), EVERYBODY_READS)
             return held
 
     def remove(self, number: int) -> None:
@@ -146,9 +146,7 @@ class Shelf:
         :param first: the release that the master is offered. Only its timestamp is the master's; all else may be of another one,
             as of the one that was offered when the master began to fetch.
         """
-        if not (
-            (kind == METADATA and _METADATA.fullmatch(name)) or (kind == TARGETS and _TARGET.fullmatch(name))
-        ):
+        if not _is_name(kind, name):
             return None
         places = [] if first is None else [self._place(first.number)]
         if name != "timestamp.json":
@@ -164,7 +162,7 @@ class Shelf:
         now: datetime,
         groups: frozenset[str] | None,
     ) -> Held:
-        opened, checking, trusted = work / "release", work / "checking", work / _ROOT
+        opened, checking, trusted = work / "release", work / "checking", work / ROOT_FILE
         opened.mkdir()
         checking.mkdir()
         trusted.write_bytes(root)
@@ -187,12 +185,12 @@ class Shelf:
             size=sum(path.stat().st_size for path in files),
             groups=groups,
         )
-        (opened / _HELD).write_bytes(_written(held))
-        for path in (*files, opened / _HELD):
+        (opened / HELD_FILE).write_bytes(_written(held))
+        for path in (*files, opened / HELD_FILE):
             sync_file(path)
         opened.chmod(0o755)
         os.rename(opened, self._place(held.number))
-        write_atomically(self.folder / _ROOT, root, EVERYBODY_READS)
+        write_atomically(self.folder / ROOT_FILE, root, EVERYBODY_READS)
         sync_folder(self.folder)
         return held
 
@@ -207,7 +205,7 @@ class Shelf:
             raise FirmwareError(Text(TOO_MANY, {"most": MOST}))
 
     def _root(self, named: Path | None) -> bytes:
-        kept = _content(self.folder / _ROOT)
+        kept = _content(self.folder / ROOT_FILE)
         given = None if named is None else _content(named)
         if named is not None and given is None:
             raise FirmwareError(Text(BAD_ROOT, {"path": str(named)}))
@@ -225,14 +223,14 @@ class Shelf:
         return held
 
     def _held(self, name: str) -> Held | None:
-        content = _content(self.folder / name / _HELD)
+        content = _content(self.folder / name / HELD_FILE)
         if content is None:
             return None
         try:
             return Held.model_validate_json(content)
         except ValidationError:
             _log.error(
-                "%s is damaged: remove its folder, and add the release again", self.folder / name / _HELD
+                "%s is damaged: remove its folder, and add the release again", self.folder / name / HELD_FILE
             )
             return None
 
@@ -257,6 +255,17 @@ class Shelf:
 
     def _cannot(self, error: OSError) -> FirmwareError:
         return FirmwareError(Text(CANNOT, {"folder": str(self.folder), "why": error.strerror or str(error)}))
+
+
+def is_file_of_release(path: str) -> bool:
+    """Tell whether a path is one of a file in the folder of a release."""
+    kind, _, name = path.partition("/")
+    return path == HELD_FILE or _is_name(kind, name)
+
+
+def _is_name(kind: str, name: str) -> bool:
+    pattern = {METADATA: _METADATA, TARGETS: _TARGET}.get(kind)
+    return pattern is not None and pattern.fullmatch(name) is not None
 
 
 def _chosen(groups: Iterable[str] | None) -> frozenset[str] | None:

@@ -21,6 +21,7 @@ from mbusheadend.errors import HeadEndError
 from mbusheadend.est import Est
 from mbusheadend.firmware import Shelf
 from mbusheadend.firmware.serving import FirmwareApi
+from mbusheadend.firmware.shared import SharedShelf
 from mbusheadend.fleet.day import Day
 from mbusheadend.fleet.desk import Desk
 from mbusheadend.fleet.settings_desk import SettingsDesk
@@ -54,6 +55,7 @@ LEASE: Final = "background"
 """Of the process that looks after the masters, the meters and the store of a tenant."""
 _UPKEEP: Final = "upkeep"
 _ROLLOUTS: Final = "rollouts"
+_RELEASES: Final = "releases"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,7 @@ class Running:
         self.tenant = tenant
         authority, now = ground.authority, ground.now
         self._now = now
+        self._loop = asyncio.get_running_loop()
         self.access = access_of(settings, now, ground.between, tenant)
         self.jobs = Jobs(now)
         self._nudges: Nudges | None = None
@@ -117,7 +120,12 @@ class Running:
             stream=None if self.stream is None else self.stream.intake,
         )
         self._est = Est(authority, store, now, ground.room, settings.master_days)
-        self._shelf = Shelf(settings.state_folder)
+        self._shared_shelf = (
+            None
+            if ground.between is None
+            else SharedShelf(settings.state_folder, store, lambda: self._nudge_from_thread(_RELEASES))
+        )
+        self._shelf = self._shared_shelf or Shelf(settings.state_folder)
         self.rollouts = RolloutRunner(store, self._shelf, now)
         self._rollout_desk = RolloutDesk(store, self._shelf, now, self._look_at_rollouts)
         self._firmware = FirmwareApi(self._shelf, store, now, self._rollout_desk.word_for)
@@ -235,7 +243,9 @@ class Running:
         jobs, presence = JobNews(self.jobs), PresenceNews(self.api.presence)
         jobs.gossip = Gossip(courier, f"{JOBS}.{self.tenant.id}", jobs)
         presence.gossip = Gossip(courier, f"{PRESENCE}.{self.tenant.id}", presence)
-        self._talk = [self._nudges.run, jobs.gossip.run, presence.gossip.run]
+        if self._shared_shelf is not None:
+            self._talk.append(self._shared_shelf.run)
+        self._talk += [self._nudges.run, jobs.gossip.run, presence.gossip.run]
 
     def _look_at_rollouts(self) -> None:
         self.rollouts.look()
@@ -245,8 +255,13 @@ class Running:
         if self._nudges is not None:
             self._nudges.send(kind)
 
+    def _nudge_from_thread(self, kind: str) -> None:
+        self._loop.call_soon_threadsafe(self._nudge, kind)
+
     def _looks(self) -> dict[str, Callable[[], None]]:
+        shelf = {} if self._shared_shelf is None else {_RELEASES: self._shared_shelf.look}
         return {
+            **shelf,
             News.READINGS.value: lambda: self.watcher.hear(News.READINGS),
             News.ALARMS.value: lambda: self.watcher.hear(News.ALARMS),
             _UPKEEP: self.upkeep.hear,
