@@ -12,7 +12,8 @@ from pydantic import ValidationError
 from mbusheadend import schedule_command
 from mbusheadend.errors import HeadEndError
 from mbusheadend.settings import Settings, load_settings, url_of
-from mbusheadend.state import authority_of, served_from, stored_in, utc_now
+from mbusheadend.state import authority_of, see_that_it_is_ours, served_from, stored_in, utc_now
+from mbusheadend.store import StoreError
 from mbusheadend.stream.settings import servers_of
 from mbusheadend.tokens import make_token
 
@@ -65,7 +66,15 @@ async def serve(
     from mbusheadend.service import HeadEnd
 
     async with served_from(settings) as store:
-        head_end = HeadEnd(settings, authority_of(settings.state_folder), store, settings_file=settings_file)
+        authority = authority_of(settings.state_folder)
+        if settings.store is not None:
+            try:
+                await see_that_it_is_ours(store, authority)
+            except StoreError:
+                # It comes later; then the stream has the uploads until it does.
+                if settings.stream is None:
+                    raise
+        head_end = HeadEnd(settings, authority, store, settings_file=settings_file)
         try:
             head_end.start()
             found = {"hosting": head_end.url, "web": head_end.web_url, "first_user": head_end.first_user_url}

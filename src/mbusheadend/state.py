@@ -18,6 +18,7 @@ from mbusheadend.store.settings import StoreSettings
 
 DATABASE: Final = "headend.sqlite"
 AUTHORITY_FOLDER: Final = "authority"
+_AUTHORITY_NOTE: Final = "fingerprint of the authority"
 USERS: Final = "access.db"
 """Users, API tokens, audit log (`mbusweb.access`)."""
 KEY_FILE: Final = "meter-keys"
@@ -118,6 +119,30 @@ def note_restored(path: Path, made: datetime, now: datetime) -> None:
     from mbusheadend.store.sqlite.restoring import note_restored as note
 
     note(path, made, now)
+
+
+def vault_of(state: Path) -> Vault:
+    """Open the key file of a state folder, made where there is none. Raise `HeadEndError`."""
+    try:
+        return Vault.from_file(state / KEY_FILE)
+    except KeyFileError as error:
+        raise HeadEndError(str(error)) from error
+
+
+async def see_that_it_is_ours(store: Store, authority: Authority) -> None:
+    """Refuse a state folder whose authority is not that of the other processes; raise `HeadEndError`.
+
+    With two authorities each master would trust only some of the processes.
+    """
+    ours = authority.fingerprint.hex()
+    known = await store.read_note(_AUTHORITY_NOTE)
+    if known is None:
+        await store.write_note(_AUTHORITY_NOTE, ours)
+    elif known != ours:
+        raise HeadEndError(
+            "the store belongs to a head-end with another authority: bring that one here with `mbusheadend authority"
+            " export` and `import`, into an empty state folder"
+        )
 
 
 def authority_of(state: Path) -> Authority:

@@ -71,6 +71,11 @@ examples:
 
 The settings say where the archive is: [archive] with place = "/srv/archive" or "s3://bucket/prefix".
 """
+AUTHORITY_EXAMPLES: Final = """\
+examples:
+  mbusheadend authority export keys.sealed                  on the first machine
+  mbusheadend authority import keys.sealed                  on each other one, before its first start
+"""
 PASSPHRASE_VARIABLE: Final = "MBUSHEADEND_PASSPHRASE"  # noqa: S105 - its name
 
 
@@ -80,6 +85,7 @@ def add_parsers(commands: Subparsers) -> Iterator[argparse.ArgumentParser]:
     yield from _meters(commands)
     yield from _keys(commands)
     yield from _backup(commands)
+    yield from _authority(commands)
     yield from _archive(commands)
     yield _time(commands)
     yield from _firmware(commands)
@@ -170,6 +176,28 @@ def _keys(commands: Subparsers) -> Iterator[argparse.ArgumentParser]:
     )
     take.add_argument("file", type=Path, metavar="FILE")
     yield take
+
+
+def _authority(commands: Subparsers) -> Iterator[argparse.ArgumentParser]:
+    actions = _group(commands, "authority", "keys that every process of a head-end needs: export, import")
+    export = _command(
+        actions,
+        "export",
+        "authority",
+        "write the authority and the key file of meters into one file, under a passphrase",
+        description="Write the authority and the key file of meters into one file. A passphrase protects it: it is asked "
+        f"for, or taken from ${PASSPHRASE_VARIABLE}.",
+        epilog=AUTHORITY_EXAMPLES,
+    )
+    take = _command(
+        actions,
+        "import",
+        "authority",
+        "put them into the state folder of one more process, before its first start",
+    )
+    for one in (export, take):
+        one.add_argument("file", type=Path, metavar="FILE")
+        yield one
 
 
 def _backup(commands: Subparsers) -> Iterator[argparse.ArgumentParser]:
