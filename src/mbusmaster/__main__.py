@@ -186,13 +186,12 @@ def _parser() -> argparse.ArgumentParser:
         prog="mbusmaster", description="The M-Bus master: many clients on one bus."
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    raw = argparse.RawDescriptionHelpFormatter
     run = commands.add_parser(
         "run",
         help="run the gateway",
         description="Run the gateway until Ctrl-C or SIGTERM.",
         epilog=RUN_EXAMPLES,
-        formatter_class=raw,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     _add_places(run)
     reset = commands.add_parser(
@@ -227,13 +226,18 @@ def _parser() -> argparse.ArgumentParser:
     erase.add_argument("--yes", action="store_true", help="do not ask")
     _add_places(erase)
     _add_client_commands(commands)
+    _add_demo(commands)
+    return parser
+
+
+def _add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     demo = commands.add_parser(
         "demo",
         help="run a simulated bus, the gateway and a head-end",
         description="Run a simulated bus full of meters, the gateway in front of it and a head-end that reads every minute, "
         "on loopback, until Ctrl-C.",
         epilog=DEMO_EXAMPLES,
-        formatter_class=raw,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     demo.add_argument(
         "--meters", type=_count, default=6, metavar="N", help="how many simulated meters (default 6)"
@@ -254,7 +258,6 @@ def _parser() -> argparse.ArgumentParser:
         "--no-head-end", action="store_true", help="without the head-end that reads every minute"
     )
     demo.add_argument("--json", action="store_true", help="print one line of JSON when all is ready")
-    return parser
 
 
 def _add_places(parser: argparse.ArgumentParser) -> None:

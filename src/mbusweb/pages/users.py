@@ -26,6 +26,15 @@ _LONGEST_SHOWN: Final = 64
 def router(services: BaseServices) -> APIRouter:
     """Give the routes of the page."""
     routes = APIRouter()
+    _add_list(routes, services)
+    _add_password(routes, services)
+    if services.access.rules.roles:
+        _add_role(routes, services)
+    _add_delete(routes, services)
+    return routes
+
+
+def _add_list(routes: APIRouter, services: BaseServices) -> None:
     access = services.access
 
     @routes.get(PATH)
@@ -62,6 +71,8 @@ def router(services: BaseServices) -> APIRouter:
         flash(request, "success", _("The user was added."))
         return go_to(request, PATH)
 
+
+def _add_password(routes: APIRouter, services: BaseServices) -> None:
     @routes.get(PASSWORD)
     async def password_form(request: Request, name: str) -> Response:
         user = _find(services, name)
@@ -75,7 +86,7 @@ def router(services: BaseServices) -> APIRouter:
         problems = await new_password_problems(request, services, values)
         if not problems:
             try:
-                await access.change_password(
+                await services.access.change_password(
                     user.name,
                     values.get("password", ""),
                     who=who.user,
@@ -89,36 +100,8 @@ def router(services: BaseServices) -> APIRouter:
         flash(request, "success", _("The password was changed."))
         return go_to(request, PATH)
 
-    if access.rules.roles:
-        _add_role_routes(routes, services)
 
-    @routes.get(DELETE)
-    async def ask_delete(request: Request, name: str) -> Response:
-        user = _find(services, name)
-        return _page(request, "user_delete.html", user.name) if user else _gone(request)
-
-    @routes.post(DELETE)
-    async def delete(request: Request, name: str, who: Asking) -> Response:
-        user, values = _find(services, name), await form_values(request)
-        if user is None:
-            return _gone(request)
-        if problem := await own_password_problem(request, services, values.get(OWN, "")):
-            return _page(request, "user_delete.html", user.name, {OWN: problem})
-        try:
-            await access.delete_user(user.name, who=who.user, source=who.source)
-        except AccessError as error:
-            return _page(request, "user_delete.html", user.name, {"name": access_problem(error)})
-        if user.name == who.user:
-            return go_to(request, "/login")
-        flash(request, "success", _("The user was deleted."))
-        return go_to(request, PATH)
-
-    return routes
-
-
-def _add_role_routes(routes: APIRouter, services: BaseServices) -> None:
-    access = services.access
-
+def _add_role(routes: APIRouter, services: BaseServices) -> None:
     @routes.get(ROLE)
     async def role_form(request: Request, name: str) -> Response:
         user = _find(services, name)
@@ -134,13 +117,36 @@ def _add_role_routes(routes: APIRouter, services: BaseServices) -> None:
         problems = {OWN: problem} if problem else {}
         if not problems:
             try:
-                await access.set_role(user.name, role, who=who.user, source=who.source)
+                await services.access.set_role(user.name, role, who=who.user, source=who.source)
             except AccessError as error:
                 problems["role"] = access_problem(error)
         if problems:
             return _role_page(request, services, user.name, role, problems)
         flash(request, "success", _("The role was changed."))
         return go_to(request, renderer_of(request).product.home if user.name == who.user else PATH)
+
+
+def _add_delete(routes: APIRouter, services: BaseServices) -> None:
+    @routes.get(DELETE)
+    async def ask_delete(request: Request, name: str) -> Response:
+        user = _find(services, name)
+        return _page(request, "user_delete.html", user.name) if user else _gone(request)
+
+    @routes.post(DELETE)
+    async def delete(request: Request, name: str, who: Asking) -> Response:
+        user, values = _find(services, name), await form_values(request)
+        if user is None:
+            return _gone(request)
+        if problem := await own_password_problem(request, services, values.get(OWN, "")):
+            return _page(request, "user_delete.html", user.name, {OWN: problem})
+        try:
+            await services.access.delete_user(user.name, who=who.user, source=who.source)
+        except AccessError as error:
+            return _page(request, "user_delete.html", user.name, {"name": access_problem(error)})
+        if user.name == who.user:
+            return go_to(request, "/login")
+        flash(request, "success", _("The user was deleted."))
+        return go_to(request, PATH)
 
 
 async def new_password_problems(

@@ -67,15 +67,13 @@ class GapAnswer(Answer):
 def router(services: Services) -> APIRouter:
     """Give the routes."""
     routes = APIRouter(tags=["readings"])
-    store = services.store
+    _add_tables(routes, services)
+    _add_gaps(routes, services)
+    return routes
 
-    def edges(since: datetime | None, until: datetime | None, zone: str) -> tuple[datetime, ...]:
-        latest = services.now() - GRACE
-        begin, end = span_given(since, min(until, latest) if until else latest, latest)
-        try:
-            return days_of(begin, end, zone_given(zone))
-        except (ValueError, OverflowError):
-            refuse("since", _("This time has too many days."))
+
+def _add_tables(routes: APIRouter, services: Services) -> None:
+    store = services.store
 
     @routes.get("/completeness/masters")
     async def list_complete_masters(
@@ -83,7 +81,7 @@ def router(services: Services) -> APIRouter:
     ) -> list[MasterComplete]:
         """Compare for each master what was expected with what came, by day; by default of seven days."""
         found = await store.find_masters(MasterFilter(), offset, limit)
-        table = await masters_complete(store, found.masters, edges(since, until, zone))
+        table = await masters_complete(store, found.masters, _edges(services, since, until, zone))
         return [
             MasterComplete(master=master.serial, **_answer(complete, table.edges))
             for master, complete in table.masters
@@ -102,12 +100,14 @@ def router(services: Services) -> APIRouter:
         """Compare for each meter what was expected with what came, by day; by default of seven days."""
         chosen = MeterFilter(master=master or None, group=group or None)
         found = await store.find_meters(chosen, offset, limit)
-        table = await meters_complete(store, found.meters, edges(since, until, zone))
+        table = await meters_complete(store, found.meters, _edges(services, since, until, zone))
         return [
             MeterComplete(meter=meter.id, identity=meter.identity, **_answer(complete, table.edges))
             for meter, complete in table.meters
         ]
 
+
+def _add_gaps(routes: APIRouter, services: Services) -> None:
     @routes.get("/readings/{number}/gaps", responses=declared(404))
     async def list_gaps(
         number: MeterNumber,
@@ -116,8 +116,8 @@ def router(services: Services) -> APIRouter:
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     ) -> list[GapAnswer]:
         """Give the gaps of a meter, the newest first; by default of seven days."""
-        await store.meter(number)
-        ends = edges(since, until, "UTC")
+        await services.store.meter(number)
+        ends = _edges(services, since, until, "UTC")
         return [
             GapAnswer(
                 schedule=one.gap.schedule,
@@ -127,10 +127,19 @@ def router(services: Services) -> APIRouter:
                 outcome=None if one.gap.outcome is None else one.gap.outcome.value,
                 filling=None if one.fill is None else one.fill.state.value,
             )
-            for one in (await gaps_of(store, number, ends[0], ends[-1]))[:limit]
+            for one in (await gaps_of(services.store, number, ends[0], ends[-1]))[:limit]
         ]
 
-    return routes
+
+def _edges(
+    services: Services, since: datetime | None, until: datetime | None, zone: str
+) -> tuple[datetime, ...]:
+    latest = services.now() - GRACE
+    begin, end = span_given(since, min(until, latest) if until else latest, latest)
+    try:
+        return days_of(begin, end, zone_given(zone))
+    except (ValueError, OverflowError):
+        refuse("since", _("This time has too many days."))
 
 
 def _answer(complete: Complete, edges: Sequence[datetime]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from mbusheadend.export import register_name
 from mbusheadend.judging.consumption import Period, cumulates
-from mbusheadend.store import Meter
+from mbusheadend.store import Meter, Store
 from mbusheadend.store.browsing import GroupKind, MeterFilter
 from mbusheadend.views.consumed import Compared, consumed
 from mbusheadend.views.spans import zone_of
@@ -49,7 +49,7 @@ def router(services: Services) -> APIRouter:
         return page(
             request,
             "consumption.html",
-            rows=[await _row(meter, length, zone, since, now) for meter in found.meters],
+            rows=[await _row(store, meter, length, zone, since, now) for meter in found.meters],
             running=period_label(now, length, zone),
             last=period_label(since, length, zone),
             text=text,
@@ -63,33 +63,36 @@ def router(services: Services) -> APIRouter:
             pages=f"{front}&number=",
         )
 
-    async def _row(meter: Meter, length: Period, zone: str, since: datetime, now: datetime) -> dict[str, Any]:
-        registers = await store.registers(meter.id)
-        register = next((one for one in registers if cumulates(one)), None)
-        head: dict[str, Any] = {
-            "title": meter_text(meter),
-            "about": [one for one in (number_of(meter) if meter.name else "", medium_of(meter)) if one],
-            "link": f"/readings/{meter.id}",
-            "register": "",
-        }
-        if register is None:
-            return head
-        table = await consumed(store, meter.id, register, length, zone, since, now)
-        last, running = (table.rows[-2], table.rows[-1]) if len(table.rows) > 1 else (None, table.rows[-1])
-        return {
-            **head,
-            "register": register_text(register),
-            "link": address(
-                f"/readings/{meter.id}/consumption",
-                {"r": register_name(register), "period": length, "zone": zone},
-            ),
-            "last": _amount(last, register.unit),
-            "before": number_text(last.before.amount, register.unit) if last and last.before else "–",
-            "change": "" if last is None else share_change(last),
-            "running": _amount(running, register.unit),
-        }
-
     return routes
+
+
+async def _row(
+    store: Store, meter: Meter, length: Period, zone: str, since: datetime, now: datetime
+) -> dict[str, Any]:
+    registers = await store.registers(meter.id)
+    register = next((one for one in registers if cumulates(one)), None)
+    head: dict[str, Any] = {
+        "title": meter_text(meter),
+        "about": [one for one in (number_of(meter) if meter.name else "", medium_of(meter)) if one],
+        "link": f"/readings/{meter.id}",
+        "register": "",
+    }
+    if register is None:
+        return head
+    table = await consumed(store, meter.id, register, length, zone, since, now)
+    last, running = (table.rows[-2], table.rows[-1]) if len(table.rows) > 1 else (None, table.rows[-1])
+    return {
+        **head,
+        "register": register_text(register),
+        "link": address(
+            f"/readings/{meter.id}/consumption",
+            {"r": register_name(register), "period": length, "zone": zone},
+        ),
+        "last": _amount(last, register.unit),
+        "before": number_text(last.before.amount, register.unit) if last and last.before else "–",
+        "change": "" if last is None else share_change(last),
+        "running": _amount(running, register.unit),
+    }
 
 
 def _amount(row: Compared | None, unit: str) -> str:

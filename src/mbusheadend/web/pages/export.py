@@ -32,34 +32,10 @@ Several = Annotated[tuple[str, ...], Query(max_length=MOST)]
 def router(services: Services) -> APIRouter:
     """Give the routes of the page."""
     routes = APIRouter()
-    store = services.store
-
-    async def form_page(request: Request, problem: str = "", status: int = 200) -> Response:
-        asked = request.query_params
-        groups = sorted(await store.groups(GroupKind.METERS))
-        masters = [(one.serial, one.name or one.serial) for one in await store.masters()]
-        return page(
-            request,
-            "export.html",
-            status=status,
-            problem=problem,
-            asked=defaultdict(str, asked),
-            meters=", ".join(asked.getlist("meter")),
-            registers=", ".join(asked.getlist("register")),
-            whats=what_texts(),
-            forms=form_texts(),
-            times=time_texts(),
-            time=asked.get("time", "" if asked.get("since") or asked.get("until") else USUAL),
-            groups=[("", _("All")), *((name, name) for name in groups)],
-            masters=[("", _("All")), *masters],
-            periods=list(period_texts().items()),
-            zones=[(one, one.replace("_", " ")) for one in zones()],
-            zone=chosen_zone(asked.get("zone", "")),
-        )
 
     @routes.get(PATH)
     async def show(request: Request) -> Response:
-        return await form_page(request)
+        return await _page(request, services)
 
     @routes.get(FILE)
     async def file(
@@ -80,7 +56,7 @@ def router(services: Services) -> APIRouter:
         place = chosen_zone(zone)
         span = chosen_span(time, since, until, services.now(), place, USUAL)
         if span.problem:
-            return await form_page(request, span.problem, 422)
+            return await _page(request, services, span.problem)
         choice = ExportChoice(
             What(what) if what in list(What) else What.VALUES,
             Form(form) if form in list(Form) else Form.CSV,
@@ -95,9 +71,9 @@ def router(services: Services) -> APIRouter:
             is_marked=bool(marked),
         )
         try:
-            pieces = await begin_export(store, choice)
+            pieces = await begin_export(services.store, choice)
         except HeadEndError as error:
-            return await form_page(request, str(error), 422)
+            return await _page(request, services, str(error))
         name = choice.file_name(services.label)
         return StreamingResponse(
             pieces,
@@ -106,6 +82,30 @@ def router(services: Services) -> APIRouter:
         )
 
     return routes
+
+
+async def _page(request: Request, services: Services, problem: str = "") -> Response:
+    asked = request.query_params
+    groups = sorted(await services.store.groups(GroupKind.METERS))
+    masters = [(one.serial, one.name or one.serial) for one in await services.store.masters()]
+    return page(
+        request,
+        "export.html",
+        status=422 if problem else 200,
+        problem=problem,
+        asked=defaultdict(str, asked),
+        meters=", ".join(asked.getlist("meter")),
+        registers=", ".join(asked.getlist("register")),
+        whats=what_texts(),
+        forms=form_texts(),
+        times=time_texts(),
+        time=asked.get("time", "" if asked.get("since") or asked.get("until") else USUAL),
+        groups=[("", _("All")), *((name, name) for name in groups)],
+        masters=[("", _("All")), *masters],
+        periods=list(period_texts().items()),
+        zones=[(one, one.replace("_", " ")) for one in zones()],
+        zone=chosen_zone(asked.get("zone", "")),
+    )
 
 
 def _split(given: tuple[str, ...]) -> list[str]:

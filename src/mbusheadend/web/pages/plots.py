@@ -7,10 +7,10 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from mbusheadend.decoding.registers import Register
-from mbusheadend.store import Meter
+from mbusheadend.store import Meter, Store
 from mbusheadend.store.browsing import GroupKind, MeterFilter
 from mbusheadend.views.registers import NO_NUMBERS, shown_first
-from mbusheadend.views.series import MOST, Series, series_of
+from mbusheadend.views.series import MOST, series_of
 from mbusheadend.views.spans import Span
 from mbusheadend.web.door import READER
 from mbusheadend.web.plot_data import series_json
@@ -63,8 +63,7 @@ def router(services: Services) -> APIRouter:
         span = chosen_span(time, since, until, services.now(), machine_zone())
         text, group = text.strip()[:_LONGEST], group[:_LONGEST]
         keys = [("s", one.key) for one in chosen]
-        query = [*keys, *span.query.items()]
-        found = await _found(text, group, is_begun=bool(chosen))
+        found = await _found(store, text, group, is_begun=bool(chosen))
         return page(
             request,
             "plot.html",
@@ -77,10 +76,10 @@ def router(services: Services) -> APIRouter:
             text=text,
             group=group,
             groups=[("", _("All")), *((name, name) for name in sorted(await store.groups(GroupKind.METERS)))],
-            found=[await _offer(meter, {one.key for one in chosen}) for meter in found],
+            found=[await _offer(store, meter, {one.key for one in chosen}) for meter in found],
             is_full=len(chosen) >= MAX_SERIES,
             most=MAX_SERIES,
-            data=address(DATA, query) if chosen else "",
+            data=address(DATA, [*keys, *span.query.items()]) if chosen else "",
         )
 
     @routes.get(DATA)
@@ -94,35 +93,34 @@ def router(services: Services) -> APIRouter:
         after: str = "",
     ) -> Response:
         span = chosen_span(time, since, until, services.now(), machine_zone()).span
-        part, limit = _part(span, begin, end, after)
+        part = _part(span, begin, end, after)
         shown = [
             (one, series)
             for one in await chosen_series(store, s)
-            for series in await _series(one, part, limit)
+            for series in await series_of(store, one.meter.id, (one.register,), part.since, part.until, MOST)
         ]
         return Response(series_json(shown, part, is_part=bool(begin or end)), media_type="application/json")
 
-    async def _series(one: ChosenSeries, part: Span, limit: int) -> tuple[Series, ...]:
-        return await series_of(store, one.meter.id, (one.register,), part.since, part.until, limit)
-
-    async def _found(text: str, group: str, *, is_begun: bool) -> tuple[Meter, ...]:
-        if is_begun and not text and not group:
-            return ()
-        return (await store.find_meters(MeterFilter(text=text, group=group or None), 0, FOUND)).meters
-
-    async def _offer(meter: Meter, keys: set[str]) -> dict[str, object]:
-        registers = await store.registers(meter.id)
-        first = shown_first(registers, OFFERED)
-        others = [one for one in registers if one not in first and one.quantity not in NO_NUMBERS]
-        return {
-            "title": meter_text(meter),
-            "number": number_of(meter) if meter.name else "",
-            "medium": medium_of(meter),
-            "first": [_choice(meter, one, keys) for one in first],
-            "others": [_choice(meter, one, keys) for one in others],
-        }
-
     return routes
+
+
+async def _found(store: Store, text: str, group: str, *, is_begun: bool) -> tuple[Meter, ...]:
+    if is_begun and not text and not group:
+        return ()
+    return (await store.find_meters(MeterFilter(text=text, group=group or None), 0, FOUND)).meters
+
+
+async def _offer(store: Store, meter: Meter, keys: set[str]) -> dict[str, object]:
+    registers = await store.registers(meter.id)
+    first = shown_first(registers, OFFERED)
+    others = [one for one in registers if one not in first and one.quantity not in NO_NUMBERS]
+    return {
+        "title": meter_text(meter),
+        "number": number_of(meter) if meter.name else "",
+        "medium": medium_of(meter),
+        "first": [_choice(meter, one, keys) for one in first],
+        "others": [_choice(meter, one, keys) for one in others],
+    }
 
 
 def _choice(meter: Meter, register: Register, keys: set[str]) -> tuple[str, str, bool]:
@@ -141,14 +139,14 @@ def _chip(one: ChosenSeries, chosen: tuple[ChosenSeries, ...], query: object) ->
     }
 
 
-def _part(span: Span, begin: str, end: str, after: str) -> tuple[Span, int]:
-    """Give the part of a time that is asked for, and how many values of it; what cannot be read is not asked for."""
+def _part(span: Span, begin: str, end: str, after: str) -> Span:
+    """Give the part of a time that is asked for; what cannot be read is not asked for."""
     moments = [_moment(text) for text in (begin, end, after)]
     if moments[0] is not None and moments[1] is not None and moments[0] < moments[1]:
-        return Span("", moments[0], moments[1]), MOST
+        return Span("", moments[0], moments[1])
     if moments[2] is not None and span.since <= moments[2] < span.until:
-        return Span(span.name, moments[2] + timedelta(milliseconds=1), span.until), MOST
-    return span, MOST
+        return Span(span.name, moments[2] + timedelta(milliseconds=1), span.until)
+    return span
 
 
 def _moment(text: str) -> datetime | None:

@@ -1,7 +1,7 @@
 """Consumption of a meter by day, week, month or year, beside that of an earlier time."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -9,6 +9,7 @@ from starlette.responses import Response
 from mbusheadend.decoding.registers import Register
 from mbusheadend.export import register_name
 from mbusheadend.judging.consumption import Period, cumulates
+from mbusheadend.store import Meter, Store
 from mbusheadend.views.consumed import ConsumedTable, consumed
 from mbusheadend.views.registers import named
 from mbusheadend.web.door import READER
@@ -51,9 +52,12 @@ class _Asked:
     span: ChosenSpan
 
     @property
+    def name(self) -> str:
+        return "" if self.register is None else register_name(self.register)
+
+    @property
     def query(self) -> list[tuple[str, str]]:
-        name = "" if self.register is None else register_name(self.register)
-        return [("r", name), ("period", self.period), ("zone", self.zone), *self.span.query.items()]
+        return [("r", self.name), ("period", self.period), ("zone", self.zone), *self.span.query.items()]
 
 
 def router(services: Services) -> APIRouter:
@@ -70,17 +74,6 @@ def router(services: Services) -> APIRouter:
         span = chosen_span("", since, until, services.now(), place, _USUAL_SPANS[length])
         return _Asked(next(iter(chosen), None), counting, length, place, span)
 
-    async def table_of(number: int, wanted: _Asked) -> tuple[ConsumedTable | None, str]:
-        if wanted.register is None:
-            return None, ""
-        span = wanted.span.span
-        try:
-            return await consumed(
-                store, number, wanted.register, wanted.period, wanted.zone, span.since, span.until
-            ), ""
-        except ValueError:
-            return None, _("This time has too many periods: choose longer ones, or a shorter time.")
-
     @routes.get(PATH)
     async def show(
         request: Request,
@@ -93,39 +86,18 @@ def router(services: Services) -> APIRouter:
     ) -> Response:
         meter = await meter_or_404(store, number)
         wanted = await asked(number, r, period, zone, since, until)
-        table, problem = await table_of(number, wanted)
-        here = f"/readings/{number}/consumption"
-        unit = "" if wanted.register is None else wanted.register.unit
+        table, problem = await _table(store, number, wanted)
         return page(
             request,
             "reading_consumption.html",
             head=await head_of(request, services, meter, services.now()),
-            register=wanted.register and register_title(wanted.register),
-            registers=[(register_name(one), register_title(one)) for one in wanted.registers],
-            chosen="" if wanted.register is None else register_name(wanted.register),
-            periods=list(period_texts().items()),
-            period=wanted.period,
-            zones=[(one, one.replace("_", " ")) for one in zones()],
-            zone=wanted.zone,
+            **_choices(wanted),
             since=since,
             until=until,
             problem=wanted.span.problem or problem,
-            rows=_rows(table, wanted, unit) if table else [],
-            total=number_text(table.total, unit) if table else "",
-            total_before=number_text(table.total_before, unit)
-            if table and table.total_before is not None
-            else "",
-            total_compared=number_text(table.total_compared, unit) if table else "",
-            data=address(f"{here}/data", wanted.query) if table and table.rows else "",
-            export=address(
-                "/export",
-                [
-                    ("meter", meter.identity),
-                    ("what", "consumption"),
-                    ("register", wanted.query[0][1]),
-                    *wanted.query[1:],
-                ],
-            ),
+            **_shown(table, wanted),
+            data=address(DATA.format(number=number), wanted.query) if table and table.rows else "",
+            export=_export(meter, wanted),
         )
 
     @routes.get(DATA)
@@ -134,7 +106,7 @@ def router(services: Services) -> APIRouter:
     ) -> Response:
         await meter_or_404(store, number)
         wanted = await asked(number, r, period, zone, since, until)
-        table, _problem = await table_of(number, wanted)
+        table, _problem = await _table(store, number, wanted)
         if wanted.register is None or table is None:
             return Response('{"kind": "bars", "labels": [], "series": []}', media_type="application/json")
         labels = [period_label(row.used.since, wanted.period, wanted.zone) for row in table.rows]
@@ -145,6 +117,50 @@ def router(services: Services) -> APIRouter:
         return Response(bars_json(wanted.register, table.rows, labels, before), media_type="application/json")
 
     return routes
+
+
+async def _table(store: Store, number: int, wanted: _Asked) -> tuple[ConsumedTable | None, str]:
+    """Give the table, or why there is none."""
+    if wanted.register is None:
+        return None, ""
+    span = wanted.span.span
+    try:
+        return await consumed(
+            store, number, wanted.register, wanted.period, wanted.zone, span.since, span.until
+        ), ""
+    except ValueError:
+        return None, _("This time has too many periods: choose longer ones, or a shorter time.")
+
+
+def _choices(wanted: _Asked) -> dict[str, Any]:
+    return {
+        "register": wanted.register and register_title(wanted.register),
+        "registers": [(register_name(one), register_title(one)) for one in wanted.registers],
+        "chosen": wanted.name,
+        "periods": list(period_texts().items()),
+        "period": wanted.period,
+        "zones": [(one, one.replace("_", " ")) for one in zones()],
+        "zone": wanted.zone,
+    }
+
+
+def _shown(table: ConsumedTable | None, wanted: _Asked) -> dict[str, Any]:
+    if table is None or wanted.register is None:
+        return {"rows": [], "total": "", "total_before": "", "total_compared": ""}
+    unit, before = wanted.register.unit, table.total_before
+    return {
+        "rows": _rows(table, wanted, unit),
+        "total": number_text(table.total, unit),
+        "total_before": "" if before is None else number_text(before, unit),
+        "total_compared": number_text(table.total_compared, unit),
+    }
+
+
+def _export(meter: Meter, wanted: _Asked) -> str:
+    """Give the address of the same as a file."""
+    _register, *others = wanted.query
+    query = [("meter", meter.identity), ("what", "consumption"), ("register", wanted.name), *others]
+    return address("/export", query)
 
 
 def _rows(table: ConsumedTable, wanted: _Asked, unit: str) -> list[dict[str, object]]:

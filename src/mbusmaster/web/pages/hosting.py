@@ -42,6 +42,17 @@ def router(services: Services) -> APIRouter:
         problems = await save_settings(request, services, await form_values(request), SECTION)
         return _page(request, services, problems) if problems else go_to(request, PATH)
 
+    @routes.get(EVENTS)
+    async def events(request: Request) -> Response:
+        return event_stream(request, _changes(request, services))
+
+    _add_enrol(routes, services)
+    _add_leave(routes, services)
+    _add_end_tunnel(routes, services)
+    return routes
+
+
+def _add_enrol(routes: APIRouter, services: Services) -> None:
     @routes.post(ENROL)
     async def enrol(request: Request, who: Asking) -> Response:
         values = await form_values(request)
@@ -59,6 +70,8 @@ def router(services: Services) -> APIRouter:
         flash(request, "success", _("This master is enrolled at %(url)s.") % {"url": state.place})
         return go_to(request, PATH)
 
+
+def _add_leave(routes: APIRouter, services: Services) -> None:
     @routes.get(LEAVE)
     async def ask_leave(request: Request) -> Response:
         return ask(
@@ -82,6 +95,8 @@ def router(services: Services) -> APIRouter:
             flash(request, "error", said(error.text))
         return go_to(request, PATH)
 
+
+def _add_end_tunnel(routes: APIRouter, services: Services) -> None:
     @routes.get(END_TUNNEL)
     async def ask_end(request: Request, id: str) -> Response:
         return ask(
@@ -100,12 +115,6 @@ def router(services: Services) -> APIRouter:
         else:
             flash(request, "warning", _("It had ended already."))
         return go_to(request, PATH)
-
-    @routes.get(EVENTS)
-    async def events(request: Request) -> Response:
-        return event_stream(request, _changes(request, services))
-
-    return routes
 
 
 async def _changes(request: Request, services: Services) -> AsyncGenerator[Event]:
