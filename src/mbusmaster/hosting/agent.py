@@ -118,6 +118,7 @@ class Agent:
         self._news = asyncio.Event()
         self._hurry = asyncio.Event()
         self._call = asyncio.Event()
+        self._delivery_call = asyncio.Event()
         self._aside: dict[str, float] = {}
         self._most = MAX_BATCH
 
@@ -132,6 +133,7 @@ class Agent:
     def call_now(self) -> None:
         """Whatever was in the way is perhaps gone: do not wait any longer."""
         self._call.set()
+        self._delivery_call.set()
         self._news.set()
         self._hurry.set()
 
@@ -209,13 +211,17 @@ class Agent:
             if self._outbox.outgoing < MAX_BATCH:
                 await _first(self._hurry.wait(), GATHER)
             self._hurry.clear()
+            self._delivery_call.clear()
             try:
                 await self._deliver()
                 backoff.succeeded()
             except HeadEndError as error:
                 pause = backoff.seconds(error)
                 _log.info("hosted reading: %s; delivering again in %.0f s", error, pause)
-                await _first(self._hurry.wait(), pause)
+                # Each command that is done makes haste: that must not undo what keeps the crowd off a head-end in trouble.
+                least = pause if error.retry_after else min(pause, FIRST_PAUSE)
+                if not await _first(self._delivery_call.wait(), least):
+                    await _first(self._hurry.wait(), pause - least)
             except HostingFileError as error:
                 _log.error("hosted reading: %s", error)
                 await asyncio.sleep(FILE_AGAIN)
@@ -254,6 +260,7 @@ class Agent:
         if (reached, reason) != (self.reached, self.reason):
             if reached and not self.reached:
                 _log.info("hosted reading: the head-end answers")
+                self._hurry.set()
             self.reached, self.reason = reached, reason
             self._changed()
 

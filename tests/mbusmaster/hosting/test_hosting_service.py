@@ -38,6 +38,8 @@ class ScriptedHeadEnd:
     """A head-end that stores everything once and keeps calls open until it has news.
 
     :ivar trouble: raised instead of an answer.
+    :ivar refuses_to_store: raised in the place of a receipt, while contacts go well.
+    :ivar attempts: deliveries that began.
     :ivar said: every contact, with the wait that it allowed and when it came.
     """
 
@@ -54,6 +56,8 @@ class ScriptedHeadEnd:
         self.stored: dict[str, Reading] = {}
         self.batches: list[Batch] = []
         self.loses_receipts = 0
+        self.refuses_to_store: HeadEndError | None = None
+        self.attempts = 0
         self.refuses: Callable[[Reading], bool] = lambda _: False
         self._news = asyncio.Event()
 
@@ -83,8 +87,9 @@ class ScriptedHeadEnd:
         )
 
     async def deliver(self, batch: Batch) -> Receipt:
-        if self.trouble is not None:
-            raise self.trouble
+        self.attempts += 1
+        if self.trouble is not None or self.refuses_to_store is not None:
+            raise self.trouble or self.refuses_to_store or AWAY
         if any(self.refuses(reading) for reading in batch.readings):
             raise HeadEndRefusedError(Text("it cannot be read"))
         self.batches.append(batch)
@@ -309,6 +314,31 @@ async def test_a_head_end_that_names_a_time_is_left_alone_until_then(tmp_path: P
         assert len(head_end.said) == 1
         await minutes(2)
         assert len(head_end.said) == 2
+
+
+@in_virtual_time
+async def test_commands_that_are_done_do_not_hurry_deliveries_to_a_head_end_in_trouble(
+    tmp_path: Path,
+) -> None:
+    head_end = ScriptedHeadEnd()
+    async with master(tmp_path, head_end) as this:
+        await minutes(1)
+        for number in range(40):
+            head_end.command(Command(id=f"c{number}", kind=CommandKind.READ))
+        await asyncio.sleep(2)
+        head_end.refuses_to_store = HeadEndOverloadedError(Text("busy"), 60.0)
+        await minutes(10)
+        assert head_end.attempts <= 10
+        head_end.refuses_to_store, head_end.attempts = AWAY, 0
+        for number in range(40, 80):
+            head_end.command(Command(id=f"c{number}", kind=CommandKind.READ))
+        await minutes(10)
+        assert head_end.attempts < 100
+        head_end.refuses_to_store = None
+        this.hosting.look()
+        await minutes(1)
+        assert not this.waiting
+        assert len(head_end.stored) == 3 * 80
 
 
 @in_virtual_time
