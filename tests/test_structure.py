@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from support.needs import PROJECT
 
 
@@ -24,3 +26,25 @@ def test_the_protocol_library_imports_nothing_beyond_the_standard_library() -> N
     )
     finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert finished.stdout.strip() == "[]"
+
+
+@pytest.mark.process
+def test_a_head_end_on_one_machine_imports_nothing_that_only_a_big_one_needs(tmp_path: Path) -> None:
+    (tmp_path / "settings.toml").touch()
+    places = ["--config", str(tmp_path / "settings.toml"), "--state", str(tmp_path / "state")]
+    listens = ["--listen", "127.0.0.1:0", "--web-listen", "http://127.0.0.1:0"]
+    code = (
+        "import sys\n"
+        "from mbusheadend.cli import main\n"
+        "status = main(sys.argv[1:])\n"
+        "tops = {name.partition('.')[0] for name in sys.modules}\n"
+        "print(status, sorted(tops & {'psycopg', 'nats', 'pyarrow', 'numpy', 'pandas'}))"
+    )
+    command = [sys.executable, "-c", code, "serve", "--json", *places, *listens]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline().startswith("{"), "it is ready"
+        finally:
+            process.terminate()
+        assert process.stdout.read().strip() == "0 []"
