@@ -11,11 +11,12 @@ from mbusheadend.decoding.telegrams import DECODER
 from mbusheadend.store.errors import StoreError, UnknownError
 from mbusheadend.store.postgres.connection import PostgresConnection
 from mbusheadend.store.postgres.database import WRITER_LOCK, Database, Line, transaction
+from mbusheadend.store.postgres.meeting import LayoutsTogether, NewMeter, make_bases, take_in
 from mbusheadend.store.sql.connection import Parameters, Row, texts
 from mbusheadend.store.sql.intake import OUTCOMES, Taker, put_aside
 from mbusheadend.store.sql.keys import Keys
 from mbusheadend.store.sql.moments import stored
-from mbusheadend.store.sql.owners import ForeignError
+from mbusheadend.store.sql.owners import ForeignError, is_own
 from mbusheadend.store.sql.rows import MASTERS
 from mbushosting.readings import Batch, Reading, Receipt
 
@@ -97,11 +98,16 @@ class _Hesitant(PostgresConnection):
         super().__init__(connection.raw)
         self._lock: str | None = f"SELECT pg_advisory_xact_lock({WRITER_LOCK}, {tenant:d})"
 
-    def execute(self, statement: str, parameters: Parameters = ()) -> Any:
-        """See the protocol."""
-        if self._lock is not None and not statement.lstrip().startswith("SELECT"):
+    def lock(self) -> None:
+        """Have the lock from now on."""
+        if self._lock is not None:
             self.raw.execute(self._lock.encode())
             self._lock = None
+
+    def execute(self, statement: str, parameters: Parameters = ()) -> Any:
+        """See the protocol."""
+        if not statement.lstrip().startswith("SELECT"):
+            self.lock()
         return super().execute(statement, parameters)
 
 
@@ -113,6 +119,7 @@ class Packer:
         self._line = line
         self._keys = keys
         self._taker = Taker(keys)
+        self._taker.layouts = self._layouts = LayoutsTogether()
 
     def close(self) -> None:
         """Close the connection."""
@@ -170,9 +177,10 @@ class Packer:
         packed = Packed(present, max((one.arrived for one in deliveries), default=0))
         owned, is_aside = self._owned(connection, wanted)
         meters = {meter for meter, _ in owned}
-        self._prepare(connection, meters)
+        self._prepare(connection, meters, owned)
         for meter, one in owned:
             self._add(connection, packed, meter, one)
+        self._layouts.settle(connection)
         packed.secrets = {meter: self._keys.closed_key(meter) or b"" for meter in meters}
         packed.bases = sorted(bases.used)
         packed.superseded = [number for _, number in bases.superseded]
@@ -218,6 +226,7 @@ class Packer:
             for row in connection.execute(_AT_HOME, (texts(unknown),)):
                 owners.remember(row["identity"], row["id"])
         hesitant = _Hesitant(connection, self._database.tenant)
+        self._meet(hesitant, wanted)
         owned = []
         is_aside = False
         for one in wanted:
@@ -228,12 +237,40 @@ class Packer:
                 is_aside = True
         return owned, is_aside
 
-    def _prepare(self, connection: PostgresConnection, meters: Iterable[int]) -> None:
-        """Remember at once what is not remembered of many meters."""
-        unknown = [meter for meter in meters if self._keys.closed_key(meter) is None]
-        if unknown:
-            for part in (self._keys, self._taker.layouts, self._taker.bases):
-                part.prepare(connection, unknown)
+    def _meet(self, hesitant: _Hesitant, wanted: list[_Wanted]) -> None:
+        """Take in at once the meters that nobody knows."""
+        owners = self._taker.owners
+        unknown = owners.unknown({one.reading.meter for one in wanted})
+        if not unknown:
+            return
+        rows = hesitant.execute("SELECT identity FROM meter WHERE identity IN texts(?)", (texts(unknown),))
+        unknown.difference_update(row["identity"] for row in rows)
+        new = {
+            one.reading.meter: NewMeter(one.reading.meter, one.master["id"], one.reading.bus, one.taken)
+            for one in reversed(wanted)
+            if one.reading.meter in unknown and is_own(one.reading)
+        }
+        if new:
+            hesitant.lock()
+            for identity, meter in take_in(hesitant, new.values()):
+                owners.remember(identity, meter)
+
+    def _prepare(
+        self, connection: PostgresConnection, meters: Iterable[int], owned: list[tuple[int, _Wanted]]
+    ) -> None:
+        """Remember at once what is not remembered of many meters, and make what they lack."""
+        unknown = {meter for meter in meters if self._keys.closed_key(meter) is None}
+        if not unknown:
+            return
+        for part in (self._keys, self._layouts, self._taker.bases):
+            part.prepare(connection, unknown)
+        frames = (
+            (meter, place, frame)
+            for meter, one in reversed(owned)
+            if meter in unknown
+            for place, frame in enumerate(one.reading.telegrams)
+        )
+        make_bases(connection, self._taker.bases, frames)
 
     def _add(self, connection: PostgresConnection, packed: Packed, meter: int, one: _Wanted) -> None:
         taker, reading, place = self._taker, one.reading, len(packed.rows)

@@ -86,12 +86,15 @@ class LayoutBook:
             number = self._find(form)
         if number != INLINE and self._used.get((self._meter, number)) is None:
             assert self._connection is not None, "begin comes first"
-            self._connection.execute(
-                "INSERT INTO meter_layout (meter, layout) VALUES (?, ?) ON CONFLICT DO NOTHING",
-                (self._meter, number),
-            )
+            self._note(self._connection, self._meter, number)
             self._used.put((self._meter, number), True)
         return number
+
+    def _note(self, connection: Connection, meter: int, number: int) -> None:
+        """Store that a meter has a layout."""
+        connection.execute(
+            "INSERT INTO meter_layout (meter, layout) VALUES (?, ?) ON CONFLICT DO NOTHING", (meter, number)
+        )
 
     def _find(self, form: Form) -> int:
         assert self._connection is not None, "begin comes first"
@@ -148,10 +151,13 @@ class Bases:
         for row in rows:
             self._known.put((row["meter"], row["place"], len(row["frame"])), _Base(row["id"], row["frame"]))
 
-    def forget(self, used: Iterable[int]) -> None:
-        """Forget some of those that were used."""
-        for number in used:
-            self._known.drop(self.used[number])
+    def has(self, meter: int, place: int, length: int) -> bool:
+        """Tell whether a base for frames of a meter is remembered."""
+        return self._known.get((meter, place, length)) is not None
+
+    def remember(self, meter: int, place: int, number: int, frame: bytes) -> None:
+        """Remember a base that was made."""
+        self._known.put((meter, place, len(frame)), _Base(number, frame))
 
     def pack(
         self, connection: Connection, meter: int, frames: tuple[bytes, ...], reading: int

@@ -56,6 +56,16 @@ class Owners:
         self._exact.clear()
 
 
+def is_own(reading: Reading) -> bool:
+    """Tell whether nothing in the telegrams speaks against the secondary address that was asked."""
+    try:
+        for frame in reading.telegrams:
+            _check_secondary(reading.meter, frame)
+    except ForeignError:
+        return False
+    return True
+
+
 def _check_secondary(address: str, frame: bytes) -> None:
     mask = _mask(address)
     if frame[_CI : _CI + 1] == b"\x72" and frame[_IDENTITY] == mask.to_bytes():
