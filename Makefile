@@ -47,9 +47,10 @@ bench: develop ## the tables of figures, with peers measured in the same run, in
 bench-quick: develop ## the same in two minutes, with less of everything; judges and writes nothing
 	@PYTHONPATH=tests $(RUN)python -m bench $(TABLES) --effort quick
 
-soak: develop ## many programs read the gateway while it scans, then kills of it and its head-end: make soak SECONDS=600 KILLS=300
+soak: develop ## many programs read the gateway while it scans, then kills of it, its head-end and all of a big installation: make soak SECONDS=600 KILLS=300
 	@PYTHONPATH=tests $(RUN)python -m bench.soak --seconds $(SECONDS)
 	@PYTHONPATH=tests $(RUN)python -m hosted.kills --kills $(KILLS)
+	@PYTHONPATH=tests $(RUN)python -m hosted.big_kills --kills $(KILLS)
 
 screenshots: develop ## the pages as they look, into docs/images
 	@PYTHONPATH=tests $(RUN)python -m browser.screenshots

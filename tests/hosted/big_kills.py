@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Final
 
 from hosted.big_site import HEADS, PROXY, WRITER, Installation, installation
-from hosted.big_truth import compare, interruptions, waiting
-from mbusheadend.store import Assignment, StoreError
+from hosted.big_truth import compare, delivered, interruptions, waiting
+from mbusheadend.store import Assignment, CommandState, StoreError, UnknownError
 from mbushosting.contact import Command, CommandKind
 from mbushosting.schedules import Every, Schedule
 from support.nats import NODES
@@ -64,6 +64,7 @@ class Figures:
     :ivar ends: how often a program ended that nobody had killed, by its name.
     :ivar untaken: orders that the store did not take at first.
     :ivar interruption: the longest time for which a master that had something to deliver could not, in seconds.
+    :ivar meanwhile: deliveries that were receipted while the store was away, after which `lag` messages waited for it.
     :ivar faults: what is wrong; empty is well.
     """
 
@@ -76,6 +77,8 @@ class Figures:
     untaken: int = 0
     interruption: float = 0.0
     settled_within: float = 0.0
+    meanwhile: int = 0
+    lag: int = 0
     seconds: float = 0.0
     faults: list[str] = field(default_factory=list)
 
@@ -110,6 +113,31 @@ class Campaign:
                 await ordering
             await asyncio.gather(*self._away.values())
 
+    async def outlast(self, seconds: float) -> None:
+        """Let the store be away for long, and a head-end begin meanwhile, while masters go on with what they were given."""
+        site = self._site
+        await self._order()
+        async with asyncio.timeout(SETTLE_SECONDS):
+            for serial in site.serials:
+                await self._sent(serial)
+        await asyncio.to_thread(site.postgres.kill)
+        began = time.monotonic()
+        site.programs[HEADS[0]].kill()
+        await site.until_well(HEADS[0])
+        assert (await site.health(HEADS[0]) or {})["store"] is False
+        await asyncio.sleep(max(0.0, seconds - (time.monotonic() - began)))
+        self.figures.meanwhile = delivered((some.program.output for some in site.masters), began)
+        self.figures.lag, _ = await site.backlog()
+        await site.start_postgres()
+
+    async def _sent(self, serial: str) -> None:
+        """Return when a master has all that it was given."""
+        while True:
+            commands = await self._site.store.commands(serial, limit=1000)
+            if not any(one.state is CommandState.WAITING for one in commands):
+                return
+            await asyncio.sleep(1.0)
+
     async def settle(self) -> None:
         """Wait until all is done, delivered and written."""
         began = time.monotonic()
@@ -117,7 +145,7 @@ class Campaign:
             some.network.turn(Way.OPEN)
         async with asyncio.timeout(SETTLE_SECONDS):
             await self._persist(self._give)
-            await self._persist(lambda: self._site.store.delete_schedule(EVERY_MINUTE))
+            await self._persist(self._end_schedule)
         # Nobody waits for the end of a pause that a bad network has made long.
         for some in self._site.masters:
             some.program.kill()
@@ -220,6 +248,10 @@ class Campaign:
         schedule = Schedule(id=EVERY_MINUTE, rule=Every(minutes=1))
         await self._site.store.put_schedule(schedule, Assignment(everybody=True), datetime.now(UTC))
 
+    async def _end_schedule(self) -> None:
+        with suppress(UnknownError):
+            await self._site.store.delete_schedule(EVERY_MINUTE)
+
     async def _persist(self, work: Callable[[], Awaitable[object]]) -> None:
         while True:
             try:
@@ -254,6 +286,16 @@ async def play(folder: Path, kills: int, seed: int, *, with_stream: bool = True)
         await campaign.settle()
         await campaign.judge()
     campaign.figures.seconds = time.monotonic() - began
+    return campaign.figures
+
+
+async def play_outage(folder: Path, seconds: float) -> Figures:
+    """Let the store be away for so long, settle, compare."""
+    async with installation(folder, 1, MASTERS, with_stream=True) as site:
+        campaign = Campaign(site, 0)
+        await campaign.outlast(seconds)
+        await campaign.settle()
+        await campaign.judge()
     return campaign.figures
 
 

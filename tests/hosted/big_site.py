@@ -21,9 +21,8 @@ from mbusheadend.store.settings import StoreSettings
 from mbusheadend.stream.layout import stream_of_dead, stream_of_readings, writer_of
 from mbusheadend.stream.settings import StreamSettings
 from mbusheadend.tokens import make_token
-from mbusio.certificates import pem_of
 from mbusmaster.hosting.enrolment import enrol
-from support.haproxy import haproxy_command
+from support.haproxy import haproxy
 from support.kept_program import KeptProgram
 from support.nats import Nodes, free_ports, nodes
 from support.netfault import Line, line_to
@@ -31,7 +30,7 @@ from support.postgres import Postgres
 
 HEADS: Final = ("head-1", "head-2")
 WRITER: Final = "writer"
-PROXY: Final = "haproxy"
+PROXY, PAGES = "haproxy", "pages"
 METERS: Final = 4
 """Of each master."""
 START_SECONDS: Final = 60.0
@@ -138,7 +137,7 @@ async def installation(
         stream = stack.enter_context(nodes(nodes_folder)) if with_stream else None
         store = await asyncio.to_thread(open_store, folder / "head-1", StoreSettings(url=url))
         stack.callback(store.close)
-        ports = dict(zip((*HEADS, PROXY), free_ports(3), strict=True))
+        ports = dict(zip((*HEADS, PROXY, PAGES), free_ports(4), strict=True))
         this = Installation(folder, url, server, stream, store, ports)
         await asyncio.to_thread(_make_states, this)
         this.programs = _programs(this)
@@ -205,10 +204,8 @@ def _programs(this: Installation) -> dict[str, KeptProgram]:
         found[name] = program(name, [*ours, "serve", "--state", str(this.folder / name), *shared, *place])
     if this.stream is not None:
         found[WRITER] = program(WRITER, [*ours, "write", "--state", str(this.folder / WRITER), *shared])
-    heads = {name: this.ports[name] for name in HEADS}
-    authority = this.folder / "authority.crt"
-    authority.write_bytes(pem_of(authority_of(this.folder / HEADS[0]).certificate))
-    found[PROXY] = program(PROXY, haproxy_command(this.folder, this.ports[PROXY], heads, authority))
+    heads = [this.ports[name] for name in HEADS]
+    found[PROXY] = haproxy(this.ports[PROXY], heads, this.ports[PAGES], this.folder / f"{PROXY}.log")
     return found
 
 

@@ -4,11 +4,11 @@ import json
 import sqlite3
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import psycopg
 
@@ -81,27 +81,36 @@ async def compare(
 
 
 def interruptions(outputs: Iterable[Path]) -> Iterator[float]:
-    """Give how long each time was in which a master wanted to deliver and could not, in seconds.
+    """Give how long each time was in which a master wanted to deliver and could not, in seconds; its own end ends it too.
 
     :param outputs: what `support.light_masters` has said.
     """
     for output in outputs:
-        failing: dict[str, float] = {}
-        for line in output.read_text().splitlines():
-            try:
-                said = json.loads(line)
-            except json.JSONDecodeError:
-                # It was killed while it wrote.
+        failing: dict[str, tuple[float, float]] = {}
+        for said in _said(output):
+            if "started" in said:
+                yield from (last - first for first, last in failing.values())
+                failing.clear()
                 continue
-            match said:
-                case {"started": _}:
-                    failing.clear()
-                case {"serial": serial, "began": began, "ended": ended, "well": well}:
-                    first = failing.pop(serial, began)
-                    if well:
-                        yield ended - first
-                    else:
-                        failing[serial] = first
+            first, _ = failing.pop(said["serial"], (said["began"], 0.0))
+            if said["well"]:
+                yield said["ended"] - first
+            else:
+                failing[said["serial"]] = first, said["ended"]
+
+
+def delivered(outputs: Iterable[Path], since: float) -> int:
+    """Count the deliveries that came off since a moment (`time.monotonic`)."""
+    said = [one for output in outputs for one in _said(output)]
+    return sum("well" in one and one["well"] and one["began"] >= since for one in said)
+
+
+def _said(output: Path) -> Iterator[dict[str, Any]]:
+    for line in output.read_text().splitlines():
+        # One may be half a line: it was killed while it wrote.
+        with suppress(json.JSONDecodeError):
+            if line:
+                yield json.loads(line)
 
 
 def _own(home: Path, serial: str) -> Iterator[tuple[str, Fact]]:

@@ -1,39 +1,24 @@
-"""A real HAProxy in front of head-ends: it passes TLS through, in turn to those whose /health says that they can be used."""
+"""A real HAProxy in front of two head-ends, with the settings that are shipped."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from support.needs import program
+from support.kept_program import KeptProgram
+from support.needs import PROJECT, program
 
-_CONFIG: Final = """\
-global
-  maxconn 1000
-defaults
-  mode tcp
-  timeout connect 2s
-  timeout client 90s
-  timeout server 90s
-  timeout check 5s
-  option redispatch
-frontend masters
-  bind 127.0.0.1:{port}
-  default_backend head-ends
-backend head-ends
-  balance roundrobin
-  option httpchk GET /health
-  http-check expect status 200
-  default-server check check-ssl verify required ca-file {authority} inter 1s fall 2 rise 1 on-marked-down shutdown-sessions
-{servers}"""
+SETTINGS: Final = PROJECT / "packaging/headend/haproxy.cfg"
 
 
-def haproxy_command(folder: Path, port: int, servers: Mapping[str, int], authority: Path) -> list[str]:
-    """Write the settings of one that listens at a port of loopback, and give the command that runs it.
+def haproxy(port: int, heads: Sequence[int], pages: int, log: Path) -> KeptProgram:
+    """Give one that has still to be run; all ports are of loopback.
 
-    :param servers: ports of loopback, by name.
-    :param authority: of the certificates that the servers show.
+    :param heads: where the head-ends listen for masters.
+    :param pages: where it listens for people; no head-end here has pages.
+    :param log: for what it says.
     """
-    lines = "".join(f"  server {name} 127.0.0.1:{there}\n" for name, there in servers.items())
-    config = folder / "haproxy.cfg"
-    config.write_text(_CONFIG.format(port=port, authority=authority, servers=lines))
-    return [program("haproxy", "haproxy"), "-db", "-f", str(config)]
+    environment = {"MASTERS": f"127.0.0.1:{port}", "PAGES": f"127.0.0.1:{pages}"}
+    for number, there in enumerate(heads, 1):
+        environment |= {f"HEADEND_{number}": "127.0.0.1", f"HEADEND_{number}_PORT": str(there)}
+    command = [program("haproxy", "haproxy"), "-db", "-f", str(SETTINGS)]
+    return KeptProgram(command, log, log, environment)

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -19,12 +20,14 @@ class KeptProgram:
     """A program with its arguments; `keep` runs it, and it can be killed at any time.
 
     :ivar log: gets all that it says on standard error, `output` what it says on standard output.
+    :ivar environment: more than it has from here.
     :ivar ends: how often it ended without being told to.
     """
 
     command: list[str]
     log: Path
     output: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
     ends: int = 0
     _process: asyncio.subprocess.Process | None = field(default=None, repr=False)
     _down: float | None = field(default=None, repr=False)
@@ -54,7 +57,7 @@ class KeptProgram:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
                 stderr=log,
-                env={**os.environ, "PYTHONPATH": str(PROJECT / "tests")},
+                env={**os.environ, "PYTHONPATH": str(PROJECT / "tests"), **self.environment},
             )
         await self._process.wait()
 
