@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _MOST_DIGITS: Final = 38
 """Of a decimal of 128 bits."""
 _NO_SUFFIX: Final = "instantaneous"
+_TAKEN: Final = ("telegram", "primary_address", "secondary_address", "access_number", "status", "remarks")
+"""Names of the columns that are no records; there are quantities of these names too."""
 
 
 def arrow_table(group: Group) -> Any:
@@ -54,7 +56,7 @@ def arrow_table(group: Group) -> Any:
 
 def column_names(columns: Iterable[Column]) -> list[str]:
     """Name columns by quantity, and by function, storage, tariff, subunit and modifiers where there are any; each name once."""
-    seen: dict[str, int] = {}
+    seen = dict.fromkeys(_TAKEN, 1)
     names = []
     for column in columns:
         register, meaning = column.register, column.meaning

@@ -178,7 +178,9 @@ def _real(column: Column, rows: Rows) -> Values | None:
     ratio = real_ratio(column.meaning.factor, column.meaning.exponent, column.meaning.offset)
     if ratio is None:
         return None
-    array = rows.field("<f4", column.start).astype(numpy.float64)
+    with numpy.errstate(invalid="ignore"):
+        # Of what is no number: one that signals, too.
+        array = rows.field("<f4", column.start).astype(numpy.float64)
     valid = numpy.isfinite(array)
     return Values(column, array * ratio[0] / ratio[1], 0, valid, None, rows)
 

@@ -13,7 +13,7 @@ from typing import Final
 
 from mbus.application.ci import CI_FIELDS, Content, HeaderKind
 from mbus.application.column import Column
-from mbus.application.dib import SKIPPED, VARIABLE
+from mbus.application.dib import EXTENSION, SKIPPED, VARIABLE
 from mbus.application.header import LONG_SIZE, SHORT_SIZE, Header
 from mbus.application.layout import How, column_of, dib_of, how_of
 from mbus.application.plan_values import ValueReader
@@ -21,8 +21,9 @@ from mbus.application.records import Body, Record, has_text_first
 from mbus.application.security import announces_blocks, is_surely_plain
 from mbus.link.fields import is_from_master
 from mbus.link.frames import LongFrame
+from mbus.tables import vif
 
-_TEXT_WITH_VIFE: Final = b"\xff"
+_TEXT_WITH_VIFE: Final = bytes((vif.PLAIN_TEXT | EXTENSION,))
 """Begins blocks that the plain decoder reads in two ways, as what stands behind them demands."""
 _HEADER_SIZES: Final = {HeaderKind.NONE: 0, HeaderKind.SHORT: SHORT_SIZE, HeaderKind.LONG: LONG_SIZE}
 _HEADERS: Final[dict[HeaderKind, Callable[[bytes], Header] | None]] = {

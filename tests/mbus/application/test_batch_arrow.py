@@ -48,3 +48,9 @@ def test_each_name_is_there_once() -> None:
         for group in decode_batch([frame.to_bytes()] * 4).groups:
             names = column_names(group.columns)
             assert len(set(names)) == len(names)
+
+
+def test_a_record_that_is_named_as_what_the_header_says_has_a_column_beside_it() -> None:
+    table = table_of("01 FD 08 07")
+    assert table.column("access_number__2").to_pylist()[0] == 7
+    assert table.column("access_number").to_pylist()[0] == 1

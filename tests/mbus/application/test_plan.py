@@ -91,6 +91,16 @@ def test_a_unit_in_letters_has_a_layout_only_where_no_value_decides_how_it_is_re
     assert learn_layout(newer.frame) is None or newer.error is None
 
 
+def test_a_unit_in_letters_that_only_some_values_let_stand_at_the_older_place_goes_the_plain_way() -> None:
+    # Older place: a unit of 253 letters, which does not fit; newer place: VIFE FD 3A, then a unit without letters.
+    data = bytes.fromhex("07 FC FD FD 3A 00 00 00 00 00 00 00 80 80")
+    frames = [LongFrame(8, 1, 0x78, data[:6] + bytes((value,)) + data[7:]) for value in range(8)]
+    for frame in frames:
+        assert_alike(decode_telegram(frame), decode_plainly(frame))
+    assert decode_plainly(frames[0]).error is None
+    assert learn_layout(frames[0]) is None
+
+
 def test_an_encrypted_telegram_never_goes_by_the_plan_of_a_plain_one() -> None:
     records = bytes.fromhex("2F2F 0406 01000000 0413 02000000 2F2F")
     plain = LongFrame(8, 1, 0x72, LONG_HEADER + records)
