@@ -21,6 +21,10 @@ LONGEST_WAIT: Final = 55
 MAX_CONTACT: Final = 2 << 20
 """Bytes of a body, unpacked."""
 Short = Annotated[str, StringConstraints(max_length=256)]
+Count = Annotated[int, Field(ge=0, le=10**12)]
+"""Of which a head-end can sum up those of any number of masters in 64 bits."""
+Whole = Annotated[int, Field(gt=-(1 << 53), lt=1 << 53)]
+"""A number that everybody who reads JSON gets exactly."""
 
 
 class BusReport(Message):
@@ -31,7 +35,7 @@ class BusReport(Message):
     reason: str = ""
     current: float | None = None
     load: float | None = None
-    default_baud: int = 2400
+    default_baud: Whole = 2400
 
 
 class MeterReport(Message):
@@ -55,11 +59,11 @@ class OutboxReport(Message):
     :ivar dropped: readings that were given up for lack of room since the master was set up; more than zero is an alarm.
     """
 
-    waiting: int = 0
+    waiting: Count = 0
     oldest: Moment | None = None
-    kept: int = 0
+    kept: Count = 0
     kept_since: Moment | None = None
-    dropped: int = 0
+    dropped: Count = 0
 
 
 class CommandResult(Message):
@@ -92,11 +96,11 @@ class Contact(Message):
     time: Moment
     clock: Short = ""
     started: Moment
-    orders: int = 0
+    orders: Whole = 0
     hosting: bool = True
     buses: Annotated[tuple[BusReport, ...], Field(max_length=16)] = ()
     lamps: Annotated[dict[Short, Short], Field(max_length=16)] = {}  # noqa: RUF012 - pydantic copies it
-    counters: Annotated[dict[Short, int | float], Field(max_length=256)] = {}  # noqa: RUF012
+    counters: Annotated[dict[Short, Whole | float], Field(max_length=256)] = {}  # noqa: RUF012
     outbox: OutboxReport = OutboxReport()
     alarms: Annotated[tuple[str, ...], Field(max_length=32)] = ()
     meter_list: Short = ""

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 import pytest
+from pydantic import ValidationError
 
 from mbusheadend.alarms.alarm import AlarmKey, Raised
 from mbusheadend.alarms.kinds import AlarmKind
@@ -107,6 +108,18 @@ async def test_readings_that_wait_at_masters_are_counted(store: Store) -> None:
     for serial, waiting in (("M1", 3), ("M2", 4)):
         await store.note_contact(serial, contact(serial, outbox={"waiting": waiting}), START)
     assert (await store.count_fleet(START, START)).waiting == 7
+
+
+async def test_nothing_that_one_master_says_of_itself_hides_the_others(store: Store) -> None:
+    await enrol(store, "M1", "M2")
+    await store.note_contact("M1", contact("M1", outbox={"waiting": 3}), START)
+    await store.note_contact(
+        "M2", contact("M2", name="a\0b", outbox={"waiting": 10**12}, counters={"x\0": 2.0**60}), START
+    )
+    assert (await store.count_fleet(START, START)).waiting == 10**12 + 3
+    assert (await store.find_masters(MasterFilter(text="M1"))).matching == 1
+    with pytest.raises(ValidationError):
+        contact("M2", outbox={"waiting": 1 << 63})
 
 
 async def test_what_came_is_counted_against_what_ought_to_come(store: Store) -> None:

@@ -1,6 +1,8 @@
 """What is PostgreSQL's own: several processes, tenants, partitions, a server that goes away."""
 
 import asyncio
+import fcntl
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +17,7 @@ from mbusheadend.decoding.keys import Vault
 from mbusheadend.store import StoredReading, StoreError, StoreRefusedError
 from mbusheadend.store.postgres import upkeep
 from mbusheadend.store.postgres.partitions import Partitions, Width, span
+from mbusheadend.store.postgres.server import readable
 from mbusheadend.store.postgres.store import PostgresStore
 from mbusheadend.store.sql.moments import stored
 from mbushosting.readings import Batch
@@ -464,3 +467,15 @@ async def test_a_text_with_what_postgresql_does_not_keep_is_stored_all_the_same(
     await store.take(SERIAL, batch(reading(1, "5", remark="a\0b", clock="c\0d")), LATER)
     (one,) = await everything(store)
     assert (one.remark, one.clock) == ("a\ufffdb", "c\ufffdd")
+
+
+def test_what_can_be_read_is_told_of_descriptors_of_any_number() -> None:
+    here, there = os.pipe()
+    high = fcntl.fcntl(here, fcntl.F_DUPFD, 1100)
+    try:
+        assert readable(0, high) == ()
+        os.write(there, b"x")
+        assert readable(20, high) == (high,)
+    finally:
+        for descriptor in (here, there, high):
+            os.close(descriptor)

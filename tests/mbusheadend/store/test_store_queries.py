@@ -13,7 +13,7 @@ from mbusheadend.store import Assignment, Gap, Store
 from mbusheadend.store.readings import Cursor
 from mbushosting.readings import Outcome
 from mbushosting.schedules import Calendar, Every, Schedule
-from support.headend_messages import SERIAL, START, batch, contact, enrol, listed, reading
+from support.headend_messages import LATER, SERIAL, START, batch, contact, enrol, listed, reading
 from support.headend_meters import ADDRESS, ENERGY, OTHER, number_of, telegram
 
 HOUR: Final = timedelta(hours=1)
@@ -132,3 +132,18 @@ async def test_slots_of_a_calendar_are_expected_in_its_zone(store: Store) -> Non
     found = await store.completeness(START, START + 2 * DAY, meters=[await number_of(store)])
     assert found[0].gaps[0].first == START + timedelta(hours=19, minutes=30)
     assert found[0].expected == 2
+
+
+async def test_readings_of_clocks_that_are_centuries_wrong_are_found(store: Store) -> None:
+    years = (1900, 1969, 1970, 2026, 8999)
+    days = ((1, 1), (12, 31))
+    taken = [datetime(year, month, day, 23, 59, tzinfo=UTC) for year in years for month, day in days]
+    await enrol(store)
+    await store.take(SERIAL, batch(*(reading(n, "5", taken=at) for n, at in enumerate(taken))), LATER)
+    (meter,) = await store.meters()
+    first, last = datetime(1900, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+    assert [one.taken for one in (await store.readings(meter.id, first, last)).readings] == taken
+    page = await store.readings(meter.id, taken[3] - HOUR, taken[3] + HOUR)
+    assert [one.taken for one in page.readings] == [taken[3]]
+    await store.delete_meter(meter.id)
+    assert (await store.extent()).newest is None

@@ -5,7 +5,6 @@ import contextlib
 import logging
 import os
 import secrets
-import select
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ import psycopg
 from mbusheadend.store.changes import ChangesHere
 from mbusheadend.store.errors import StoreError
 from mbusheadend.store.postgres.connection import Raw
-from mbusheadend.store.postgres.server import Server
+from mbusheadend.store.postgres.server import Server, readable
 
 MAX_PAYLOAD: Final = 7000
 """Bytes of one message; the server takes less than 8000."""
@@ -108,7 +107,7 @@ class ChangesBetween:
 
     def _hear(self, raw: Raw) -> None:
         while not self._is_closing.is_set():
-            ready, _, _ = select.select([raw.fileno(), self._wake], [], [], _KEEPALIVE)
+            ready = readable(_KEEPALIVE, raw.fileno(), self._wake)
             if not ready:
                 raw.execute("SELECT 1")
             for notice in raw.notifies(timeout=0):

@@ -20,7 +20,10 @@ _PLACEHOLDERS: Final = re.compile(
 )
 _WORDS: Final = (
     (r"\bIN numbers\(([^)]+)\)", r"IN (SELECT value::bigint FROM json_array_elements_text(\1::json))"),
-    (r"\bIN texts\(([^)]+)\)", r"IN (SELECT value FROM json_array_elements_text(\1::json))"),
+    (
+        r"\bIN texts\(([^)]+)\)",
+        r"IN (SELECT value FROM json_array_elements_text(replace(\1::text, '\\u0000', '\\ufffd')::json))",
+    ),
     (r"\bjoined\(", "string_agg("),
     (r"\binstr\(", "strpos("),
     (r"\bLIKE\b", "ILIKE"),
@@ -28,21 +31,26 @@ _WORDS: Final = (
 )
 _MEMBER: Final = re.compile(r"\bmember_(text|number)\((\w+), '([\w.]+)'\)")
 _CONFLICT: Final = re.compile(r"\bON CONFLICT \(([\w, ]+)\)")
+_NEVER: Final = 1 << 40
 _DAYS: Final = 64
 """That one statement looks through for the readings of a meter."""
 _READINGS: Final = f"""
 SELECT found.* FROM generate_series($4::bigint, $5::bigint, {{step}}) AS day CROSS JOIN LATERAL (
     SELECT * FROM reading WHERE (taken / {DAY})::integer = day AND meter = $1
-        AND taken >= greatest($2, day * {DAY}) AND taken < least($3, (day + 1) * {DAY})
+        AND taken >= greatest($2, day * {DAY} - CASE WHEN day > 0 THEN 0 ELSE {DAY} END)
+        AND taken < least($3, day * {DAY} + CASE WHEN day < 0 THEN 1 ELSE {DAY} END)
     ORDER BY taken {{order}}, number {{order}}
 ) AS found
 """  # noqa: S608 - constants
+"""Days as the index has them (`_day`): that of 1970-01-01 has two."""
 _FORWARDS: Final = _READINGS.format(step=1, order="ASC").encode()
 _BACKWARDS: Final = _READINGS.format(step=-1, order="DESC").encode()
 _ENDS: Final = (
     b"SELECT taken FROM reading ORDER BY taken LIMIT 1",
     b"SELECT taken FROM reading ORDER BY taken DESC LIMIT 1",
 )
+_NEXT: Final = b"SELECT taken FROM reading WHERE taken >= $1 ORDER BY taken LIMIT 1"
+_LAST: Final = b"SELECT taken FROM reading WHERE taken < $1 ORDER BY taken DESC LIMIT 1"
 _NUMBERS: Final = "UPDATE numbering SET last = last + ?1 RETURNING last - ?1 + 1"
 
 
@@ -135,19 +143,26 @@ def translated(statement: str) -> Translated:
     return Translated(text.encode(), tuple(names) if names else None, tuple(asked))
 
 
+def _day(moment: int) -> int:
+    """Give the number of a day as the index has it: the server's division cuts off, also below 0."""
+    return moment // DAY if moment >= 0 else -(-moment // DAY)
+
+
 def _in_days(column: str, first: int, last: int) -> str:
     """Say it so that partitions and the index by day are found by it."""
     day = f"({column} / {DAY})::integer"
     return (
-        f"{day} >= ${first} AND {day} <= ${last} AND {column} >= ${first} * {DAY}::bigint"
+        f"{day} >= ${first} AND {day} <= ${last} + CASE WHEN ${last} < 0 THEN 1 ELSE 0 END"
+        f" AND {column} >= ${first} * {DAY}::bigint"
         f" AND {column} < (${last} + 1) * {DAY}::bigint"
     )
 
 
 def _member(found: re.Match[str]) -> str:
+    # The server reads nothing at all from an object that has NUL in any of its texts.
     path = ",".join(found[3].split("."))
     kind = "bigint" if found[1] == "number" else 'text COLLATE "C"'
-    return f"({found[2]}::json #>> '{{{path}}}')::{kind}"
+    return f"(replace({found[2]}, '\\u0000', '\\ufffd')::json #>> '{{{path}}}')::{kind}"
 
 
 def _keyed(found: re.Match[str]) -> str:
@@ -197,21 +212,34 @@ class PostgresConnection:
     ) -> Iterator[Row]:
         """See the protocol. The index by meter begins with the day: some days are looked at by one statement."""
         first, last = self._days(max(since, after[0]) if after else since, until)
-        for begin in range(first, last + 1, _DAYS):
-            end = min(begin + _DAYS - 1, last)
-            days = (last - (begin - first), last - (end - first)) if backwards else (begin, end)
-            statement = _BACKWARDS if backwards else _FORWARDS
-            cursor = self._cursor().execute(statement, (meter, since, until, *days), binary=True)
+        step, statement = (-1, _BACKWARDS) if backwards else (1, _FORWARDS)
+        day, end = (last, first) if backwards else (first, last)
+        while first <= day <= last:
+            until_day = day + step * min(_DAYS - 1, abs(end - day))
+            cursor = self._cursor().execute(statement, (meter, since, until, day, until_day), binary=True)
+            is_empty = True
             for row in cursor:
+                is_empty = False
                 if after is None or (row["taken"], row["number"]) > after:
                     yield row
+            day = until_day + step
+            if is_empty:
+                day = self._day_of_any(day, backwards=backwards)
 
     def _days(self, since: int, until: int) -> tuple[int, int]:
         """Give the first and the last day in which there can be anything."""
         lowest, highest = (self.raw.execute(statement).fetchone() for statement in _ENDS)
         if lowest is None or highest is None:
             return 0, -1
-        return max(lowest[0], since) // DAY, min(highest[0], until - 1) // DAY
+        return _day(max(lowest[0], since)), _day(min(highest[0], until - 1))
+
+    def _day_of_any(self, day: int, *, backwards: bool) -> int:
+        """Give the next day from one on that has a reading of any meter: one wrong clock is centuries away from the others."""
+        if backwards:
+            row = self.raw.execute(_LAST, ((day + 1) * DAY,)).fetchone()
+            return _NEVER if row is None else min(day, _day(row[0]))
+        row = self.raw.execute(_NEXT, ((day - (day <= 0)) * DAY,)).fetchone()
+        return _NEVER if row is None else max(day, _day(row[0]))
 
     def _cursor(self) -> RawCursor[PostgresRow]:
         return RawCursor(self.raw, row_factory=rows_of)

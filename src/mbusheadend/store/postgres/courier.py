@@ -9,7 +9,6 @@ import base64
 import binascii
 import contextlib
 import os
-import select
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable
@@ -22,7 +21,7 @@ from psycopg import sql
 
 from mbusheadend.courier import MAX_MESSAGE, MAX_TOPIC, CourierLostError, Mailbox, Subscription
 from mbusheadend.store.postgres.connection import Raw
-from mbusheadend.store.postgres.server import Server
+from mbusheadend.store.postgres.server import Server, readable
 
 PREFIX: Final = "c."
 """Of channels: with a topic behind it, no longer than a name may be."""
@@ -120,7 +119,7 @@ class CourierBetween:
             self._hear(raw)
             if self._tasks:
                 continue
-            ready, _, _ = select.select([raw.fileno(), self._wake], [], [], KEEPALIVE)
+            ready = readable(KEEPALIVE, raw.fileno(), self._wake)
             if self._wake in ready:
                 os.read(self._wake, 4096)
             if not ready:

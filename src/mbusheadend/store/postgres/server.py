@@ -1,5 +1,6 @@
 """A server of PostgreSQL: how it is reached, and what went wrong in a person's words."""
 
+import select
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -133,6 +134,17 @@ class Server:
 class _Context:
     adapters = _ADAPTERS
     connection = None
+
+
+def readable(seconds: float, *descriptors: int) -> tuple[int, ...]:
+    """Wait so long, or until something can be read of one of these; give which.
+
+    Descriptors have any number, as they do with thousands of masters connected: `select.select` takes none above 1023.
+    """
+    waiting = select.poll()
+    for descriptor in descriptors:
+        waiting.register(descriptor, select.POLLIN)
+    return tuple(descriptor for descriptor, _ in waiting.poll(1000 * seconds))
 
 
 def _words(error: psycopg.Error) -> str:
