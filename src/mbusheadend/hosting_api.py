@@ -19,6 +19,7 @@ from mbusheadend.peers import Gate, Peer
 from mbusheadend.presence import Presence
 from mbusheadend.store import Store, StoreError
 from mbusheadend.turnstile import Turnstile, urgency_of
+from mbusheadend.waits import first
 from mbushosting.contact import CONTACT, LONGEST_WAIT, MAX_CONTACT, Contact, Orders, RefusalCode
 from mbushosting.parts import Message
 from mbushosting.readings import MAX_BODY, MAX_PACKED, READINGS, Batch, Receipt
@@ -132,7 +133,7 @@ class HostingApi:
                     await self._gate.check(peer)
                     self._told.note(peer.serial, connection, contact, orders)
                     return orders.model_copy(update={"time": self._now()})
-                await _first(min(left, RECHECK_SECONDS), news, self._closing, gone)
+                await first(min(left, RECHECK_SECONDS), news, self._closing, gone)
                 if gone.is_set():
                     raise ClientDisconnect
                 await self._gate.check(peer)
@@ -243,13 +244,3 @@ def _watching(request: Request) -> Iterator[asyncio.Event]:
         yield gone
     finally:
         task.cancel()
-
-
-async def _first(seconds: float, *events: asyncio.Event) -> None:
-    """Wait until one of the events is set, or for so long."""
-    tasks = [asyncio.ensure_future(event.wait()) for event in events]
-    try:
-        await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()

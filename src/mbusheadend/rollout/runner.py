@@ -16,6 +16,7 @@ from mbusheadend.rollout.rings import dealt
 from mbusheadend.rollout.state import Member, MemberState, Rollout, RolloutState
 from mbusheadend.rollout.step import Facts, Step, step, wants_shares
 from mbusheadend.store import ChangedError, Store, UnknownError
+from mbusheadend.waits import first
 from mbushosting.contact import Command, CommandKind
 from mbushosting.firmware import UpdateOrder
 from mbushosting.fleet_settings import Willing
@@ -62,7 +63,7 @@ class RolloutRunner:
                 while lease:
                     self._wake.clear()
                     await self.tick()
-                    await _first(LOOK_SECONDS, self._wake, lease.lost)
+                    await first(LOOK_SECONDS, self._wake, lease.lost)
             await asyncio.sleep(LOOK_SECONDS)
 
     async def tick(self) -> None:
@@ -177,13 +178,3 @@ def alarm_of(rollout: Rollout) -> AlarmKey:
 async def calling(store: Store) -> dict[str, frozenset[str]]:
     """Give the masters that call, with their groups."""
     return {one.serial: one.groups for one in await store.masters() if one.local is None}
-
-
-async def _first(seconds: float, *events: asyncio.Event) -> None:
-    """Wait until one of the events is set, or for so long."""
-    tasks = [asyncio.ensure_future(event.wait()) for event in events]
-    try:
-        await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()

@@ -30,6 +30,7 @@ from mbusheadend.stream.lanes import Lanes
 from mbusheadend.stream.layout import ACK_SECONDS, stream_of_dead, stream_of_readings, writer_of
 from mbusheadend.stream.link import Link
 from mbusheadend.stream.settings import StreamSettings
+from mbusheadend.waits import first
 from mbushosting.readings import Batch
 
 PULL_SECONDS: Final = 5.0
@@ -270,9 +271,7 @@ class Writer:
         """Wait so long, or until this ends or an event is set."""
         if seconds <= 0:
             return
-        waits = [asyncio.create_task(event.wait()) for event in (self._closing, *events)]
-        await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        await _ended(waits, 0)
+        await first(seconds, self._closing, *events)
 
 
 class _StoppedError(Exception):
