@@ -14,11 +14,14 @@ from mbusheadend.fleet.settings_order import SettingsForFleet
 from mbusheadend.store import CommandState, Store, StoredCommand, StoreRefusedError, UnknownError
 from mbushosting.contact import Command, CommandKind
 from mbushosting.fleet_settings import SettingsAnswer, SettingsOrder, Value, Willing
+from mbusweb.texts import mark
 
 LAPSE: Final = timedelta(days=1)
 """After which a master that did not call is not asked any more."""
-NOBODY: Final = "choose at least one master that calls here"
-WRONG: Final = "the settings cannot be read: {why}"
+NOBODY: Final = mark("choose at least one master that calls here")
+WRONG: Final = mark(
+    "these settings cannot be set: write names such as log.level, short values, and not too many"
+)
 
 
 class Progress(StrEnum):
@@ -96,8 +99,8 @@ class SettingsDesk:
                 who=who,
                 made=self.now(),
             )
-        except ValidationError as error:
-            raise StoreRefusedError(WRONG.format(why=error.errors()[0]["msg"])) from None
+        except ValidationError:
+            raise StoreRefusedError(WRONG) from None
         await self.store.put_fleet_settings(order)
         for master in await self.store.masters():
             able = master.contact is None or master.contact.settings == Willing.ON

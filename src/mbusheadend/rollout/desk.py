@@ -24,7 +24,14 @@ NOT_HELD: Final = mark("There is no release %(release)s here that masters take: 
 IN_ANOTHER: Final = mark("There is a rollout of release %(release)s already: finish or cancel that first.")
 NO_ZONE: Final = mark("There is no time zone %(zone)s here.")
 NOBODY: Final = mark("Ring %(ring)d has no master.")
-NOT_NOW: Final = mark("The rollout is %(state)s now: this cannot be done.")
+NOT_NOW: Final = {
+    RolloutState.DRAFT: mark("The rollout has not begun: this cannot be done now."),
+    RolloutState.RUNNING: mark("The rollout is running: this cannot be done now."),
+    RolloutState.PAUSED: mark("The rollout is paused: this cannot be done now."),
+    RolloutState.STOPPED: mark("The rollout has stopped: this cannot be done now."),
+    RolloutState.FINISHED: mark("The rollout is finished: this cannot be done any more."),
+    RolloutState.CANCELLED: mark("The rollout was cancelled: this cannot be done any more."),
+}
 BY_HAND: Final = mark("Stopped by %(who)s.")
 ONLY_NOTE: Final = "rollouts only"
 _ATTEMPTS: Final = 5
@@ -75,7 +82,7 @@ class RolloutDesk:
         """Begin with the first ring. Raise `RolloutError`."""
         rollout = await self.store.rollout(id)
         if rollout.state is not RolloutState.DRAFT:
-            raise RolloutError(NOT_NOW, state=rollout.state.value)
+            raise RolloutError(NOT_NOW[rollout.state])
         await self._check(rollout.plan, rollout.id)
         members = await self.deal(rollout.plan, id)
         now = self.now()
@@ -110,7 +117,7 @@ class RolloutDesk:
         for _ in range(_ATTEMPTS):
             rollout = await self.store.rollout(id)
             if rollout.state is not RolloutState.STOPPED:
-                raise RolloutError(NOT_NOW, state=rollout.state.value)
+                raise RolloutError(NOT_NOW[rollout.state])
             await self._check(rollout.plan, rollout.id)
             members = await self.store.rollout_members(id, rollout.ring)
             changed = [_excused(one, retry=retry) for one in members if one.ring == rollout.ring]
@@ -135,7 +142,7 @@ class RolloutDesk:
         """Forget one that has not begun or is over: its release is offered as if it had not been. Raise `RolloutError`."""
         rollout = await self.store.rollout(id)
         if not (rollout.state.is_over or rollout.state is RolloutState.DRAFT):
-            raise RolloutError(NOT_NOW, state=rollout.state.value)
+            raise RolloutError(NOT_NOW[rollout.state])
         await self.store.delete_rollout(id)
 
     async def rollouts_only(self) -> bool:
@@ -192,7 +199,7 @@ class RolloutDesk:
             rollout = await self.store.rollout(id)
             legal = (only,) if only is not None else _LEGAL[state]
             if rollout.state not in legal:
-                raise RolloutError(NOT_NOW, state=rollout.state.value)
+                raise RolloutError(NOT_NOW[rollout.state])
             told: tuple[Member, ...] = ()
             after: dict[str, Member] = {}
             if state in (RolloutState.STOPPED, RolloutState.CANCELLED):

@@ -18,8 +18,8 @@ from mbushosting.fleet_settings import Willing
 from mbusweb.texts import mark
 
 NOT_OFFERED: Final = mark("Release %(release)s is not on the shelf any more, or its signatures have expired.")
-UNWILLING: Final = "installs no releases when the head-end says so"
-OLDER_AGAIN: Final = "runs release %d again"
+UNWILLING: Final = mark("installs no releases when the head-end says so")
+OLDER_AGAIN: Final = mark("runs an older release again")
 SAME_START: Final = timedelta(seconds=10)
 """Two times of a start that differ by less are one: the clock was set."""
 
@@ -126,7 +126,7 @@ def _looked_at(member: Member, rollout: Rollout, facts: Facts) -> Member:
     if member.state is MemberState.UPDATED:
         if not seen.release:
             return member
-        return _into(member, MemberState.FAILED, OLDER_AGAIN % seen.release)
+        return _into(member, MemberState.FAILED, OLDER_AGAIN)
     if member.state is MemberState.ASKED:
         return _asked(member, seen, rollout.plan, facts.now)
     is_silent = seen.is_silent(facts.now, rollout.plan.gate.silent_minutes)

@@ -64,9 +64,46 @@ def plan_of(form: Mapping[str, str]) -> Plan:
             }
         )
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise ValueError(f"{place}: {first['msg']}") from None
+        raise ValueError(_problem(error.errors()[0]["loc"])) from None
+
+
+def _problem(place: tuple[int | str, ...]) -> str:
+    """Say what is wrong with the field of a place in a plan or its parts."""
+    match place:
+        case ("rings", int(index), "soak_hours", *_rest):
+            ring = _("Ring %(number)s") % {"number": index + 1}
+            return _unusable(f"{ring}, {_('Watched for [hours]')}")
+        case ("rings", int(index), *_rest):
+            return _("Ring %(ring)s: give names of groups, how many masters, or a percentage up to 100.") % {
+                "ring": index + 1
+            }
+        case ("rings", *_rest):
+            return _("Give at least one ring.")
+    return _unusable(next((label for name, label in _labels().items() if name in place), _("Rollout")))
+
+
+def _unusable(field: str) -> str:
+    return _("%(field)s: this value cannot be used.") % {"field": field}
+
+
+def _labels() -> dict[str, str]:
+    """Give what the fields are called in the form."""
+    return {
+        "release": _("Release"),
+        "title": _("Title"),
+        "groups": _("Only masters of these groups"),
+        "reported_percent": _("Masters that run it, and are well [%%]") % {},
+        "report_hours": _("Within [hours]"),
+        "silent_minutes": _("Longest silence [minutes]"),
+        "completeness_points": _("Share of readings falls by at most [points]"),
+        "most_alarms": _("Masters that may have such"),
+        "most_restarts": _("Restarts of a master"),
+        "begin": _("From"),
+        "end": _("Until"),
+        "zone": _("Time zone"),
+        "weekdays": _("Only on these weekdays"),
+        "most_at_once": _("Masters at once"),
+    }
 
 
 def _ring(form: Mapping[str, str], row: int) -> dict[str, Any] | None:

@@ -6,7 +6,7 @@ from typing import Final
 from mbusheadend.fleet.schedule_words import weekday_names
 from mbusheadend.fleet.settings_desk import Progress
 from mbusheadend.rollout.plan import LAST_MINUTE, Hours, Ring
-from mbusheadend.rollout.state import MemberState, Rollout, RolloutState
+from mbusheadend.rollout.state import Member, MemberState, Rollout, RolloutState
 from mbusheadend.rollout.window import open_until, opens_at
 from mbusheadend.web.fleet_texts import Sign
 from mbusweb.locale import format_datetime, ngettext
@@ -53,6 +53,12 @@ def state_sign(state: RolloutState) -> Sign:
 def member_sign(state: MemberState) -> Sign:
     """Say how a master stands in it."""
     return _sign(_MEMBERS[state])
+
+
+def detail_of(member: Member) -> tuple[str, str]:
+    """Give what is said of a master in it, and in which language: "en" as masters say it, empty for the visitor's own."""
+    text = _(member.detail) if member.detail else ""
+    return text, "en" if text == member.detail else ""
 
 
 def progress_sign(progress: Progress) -> Sign:

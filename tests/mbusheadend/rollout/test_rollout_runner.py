@@ -233,8 +233,8 @@ async def test_there_is_one_rollout_of_a_release_and_its_first_ring_has_masters(
     first = await utility.desk.make(plan(), "anna")
     for change, why in (
         (lambda: utility.desk.make(plan(), "anna"), IN_ANOTHER),
-        (lambda: utility.desk.resume(first.id), NOT_NOW),
-        (lambda: utility.desk.go_on(first.id, retry=False), NOT_NOW),
+        (lambda: utility.desk.resume(first.id), NOT_NOW[first.state]),
+        (lambda: utility.desk.go_on(first.id, retry=False), NOT_NOW[first.state]),
         (lambda: utility.desk.deal(plan(rings=(Ring(groups=("nobody",)),))), NOBODY),
     ):
         asked: Callable[[], Any] = change

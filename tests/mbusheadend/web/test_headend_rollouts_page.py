@@ -82,12 +82,13 @@ async def test_a_rollout_is_made_started_watched_paused_stopped_and_cancelled(tm
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"value-1": "", "value-2": ""}, "rings"),
+        ({"value-1": "", "value-2": ""}, "Give at least one ring"),
         ({"release": "0043"}, "There is no release 0043 here"),
         ({"begin": "soon"}, "written as 22:00"),
         ({"zone": "Europe/Nowhere"}, "There is no time zone Europe/Nowhere here"),
-        ({"reported_percent": "200"}, "reported_percent"),
-        ({"value-2": "many"}, "rings"),
+        ({"reported_percent": "200"}, "are well [%]: this value cannot be used"),
+        ({"value-2": "many"}, "Ring 2: give names of groups"),
+        ({"soak-2": "long"}, "Ring 2, Watched for [hours]: this value cannot be used"),
     ],
 )
 async def test_a_form_that_is_wrong_says_what_and_is_kept(
@@ -206,8 +207,8 @@ async def test_settings_are_tried_shown_as_a_table_and_set(tmp_path: Path) -> No
     ("form", "words"),
     [
         ({"values": "log.level", "everybody": "true"}, "Each line is a setting"),
-        ({"values": "LOG LEVEL = 1", "everybody": "true"}, "cannot be read"),
-        ({"values": "log.level = debug"}, "choose at least one master"),
+        ({"values": "LOG LEVEL = 1", "everybody": "true"}, "These settings cannot be set"),
+        ({"values": "log.level = debug"}, "Choose at least one master"),
     ],
 )
 async def test_settings_that_cannot_be_tried_are_said(

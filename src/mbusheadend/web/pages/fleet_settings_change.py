@@ -11,6 +11,7 @@ from mbusheadend.store import StoreRefusedError
 from mbusheadend.store.browsing import GroupKind
 from mbusheadend.web.door import ADMIN
 from mbusheadend.web.pages.fleet_settings import ORDER, PATH
+from mbusheadend.web.problem_texts import refusal_text
 from mbusheadend.web.rollout_deeds import set_settings, try_settings
 from mbusheadend.web.services import Services
 from mbushosting.fleet_settings import KNOWN, Value
@@ -47,7 +48,9 @@ def router(services: Services) -> APIRouter:
                 restart=form.get("restart") == "true",
                 title=form.get("title", "")[:128],
             )
-        except (StoreRefusedError, ValueError) as error:
+        except StoreRefusedError as error:
+            return await _form(request, services, form, refusal_text(error))
+        except ValueError as error:
             return await _form(request, services, form, str(error))
         return go_to(request, ORDER.format(id=order.id))
 

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from mbusheadend.rollout.state import MemberState, Rollout
 from mbusheadend.web.door import READER
-from mbusheadend.web.rollout_texts import hours_text, member_sign, now_text, ring_text, state_sign
+from mbusheadend.web.rollout_texts import detail_of, hours_text, member_sign, now_text, ring_text, state_sign
 from mbusheadend.web.services import Services
 from mbusweb.events import Event, event_stream
 from mbusweb.guard import Asking
@@ -53,7 +53,10 @@ def router(services: Services) -> APIRouter:
             request,
             "rollout.html",
             members=shown,
-            rows=[(one, names.get(one.serial, ""), member_sign(one.state)) for one in shown.rows],
+            rows=[
+                (one, names.get(one.serial, ""), member_sign(one.state), *detail_of(one))
+                for one in shown.rows
+            ],
             state=state,
             states=[("", ""), *((str(one), member_sign(one).text) for one in MemberState)],
             **await _shown(services, who, rollout),
