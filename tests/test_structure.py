@@ -1,5 +1,7 @@
 """The cut of the project: who may import whom, and what a user relies on."""
 
+import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -7,6 +9,19 @@ from pathlib import Path
 import pytest
 
 from support.needs import PROJECT
+
+SOURCE = PROJECT / "src"
+NEEDS_NO_WORD = {"__init__.py", "__main__.py", "errors.py"}
+
+
+def test_a_package_that_lists_its_modules_lists_all_of_them_and_no_others() -> None:
+    wrong = {}
+    for package in SOURCE.rglob("__init__.py"):
+        listed = set(re.findall(r"\b(\w+\.py)\b", ast.get_docstring(ast.parse(package.read_text())) or ""))
+        there = {file.name for file in package.parent.glob("*.py")}
+        if listed and listed - there | there - listed - NEEDS_NO_WORD:
+            wrong[str(package.parent.relative_to(SOURCE))] = (listed - there, there - listed - NEEDS_NO_WORD)
+    assert not wrong, "(not there, not listed)"
 
 
 def test_no_import_points_up_or_across() -> None:

@@ -13,5 +13,6 @@ enrolment.py       the token with which a master is taken in
 firmware.py        where releases for masters are, and the order to take one
 fleet_settings.py  settings that are set from the head-end, and what a master answers
 tunnel.py          letting somebody read a bus by way of the head-end
+parts.py           what messages are made of
 =================  ==================================================================================================
 """

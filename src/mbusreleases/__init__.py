@@ -17,5 +17,6 @@ verify.py         whether a repository offers a release that this machine may in
 keys.py           the keys of those who make releases
 repository.py     metadata: signed by the keys
 wheels.py         from the lock file to the wheels of a release
+making.py         what those who make releases do
 ================  ==================================================================================================
 """

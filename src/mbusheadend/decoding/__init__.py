@@ -11,5 +11,6 @@ telegrams.py     a raw telegram decoded to what is kept of it, and the version o
 picking.py       few values out of a reading
 raw.py           raw telegrams as what differs from an earlier one of the same meter
 keys.py          keys of encrypted meters, themselves encrypted
+errors.py        what is wrong with packed data
 ===============  ========================================================================================
 """

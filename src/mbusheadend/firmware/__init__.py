@@ -3,6 +3,7 @@
 =============  ====================================================================================================
 releases.py    what is known of a release that is kept here
 shelf.py       the folder: takes releases in, gives their files, forgets them
+shared.py      the same where several processes share it by the store
 offering.py    which release a master is offered
 overview.py    which masters run which release, and what each is offered
 serving.py     what masters ask, and get

@@ -1,4 +1,16 @@
-"""The store of the head-end: masters, meters, schedules, commands, and what was read."""
+"""The store of the head-end: masters, meters, schedules, commands, and what was read.
+
+=============================================  =======================================================================
+protocol.py                                    what a store does: the contract, with those of the next three lines
+enrolling.py, fleet.py, readings.py, local.py  what it knows: tokens, masters, meters, readings, masters read here
+browsing.py, viewing.py, watching.py           what lists, plots and the watch ask of it
+archiving.py, rollouts.py, shared.py           what the archive, rollouts and other processes ask of it
+changes.py, leases.py                          news for whoever waits; work that one of several processes does
+settings.py, late.py                           where it is; one that may come later
+sql/                                           the parts that SQLite and PostgreSQL have in common
+sqlite/, postgres/                             what is each one's own; imported only where a store is opened
+=============================================  =======================================================================
+"""
 
 from mbusheadend.store.changes import Changes, ChangesHere
 from mbusheadend.store.enrolling import StoredCertificate, StoredToken

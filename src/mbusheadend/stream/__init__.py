@@ -12,6 +12,7 @@ lanes.py      batches of one master go to the store one after the other
 keeping.py    gives up what is written and old enough; nothing else is ever given up
 dead.py       dead letters: what cannot be stored, with why; looked at and tried again
 service.py    all of it, for whoever runs it
+figures.py    how it is: for Prometheus and for pages
 ============  =======================================================================================================
 
 Nothing is imported here: settings are read also where the stream's client is not installed.

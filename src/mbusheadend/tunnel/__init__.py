@@ -4,7 +4,6 @@
 tunnels.py            ordering one from a master, listing, ending; the operator's half
 master_api.py         where masters dial; their half
 relay.py, wire.py     a half: frames from a connection to the other half and back, looked at as they pass
-courier.py            small messages between the processes of a head-end, with its contract
 envelope.py           what the halves say to each other through it
 errors.py             why there is none
 figures.py            for Prometheus

@@ -3,7 +3,6 @@
 =====================  ==========================================================================================
 plan.py                what is wanted, checked; which devices may be changed
 arp.py                 is an address free, does the gateway answer
-here.py                addresses of a device now
 backend.py             what a manager of the network must be able to do
 networkmanager.py      the first of two: NetworkManager
 networkd.py            the second: systemd-networkd
@@ -13,7 +12,6 @@ memory.py              what is still known when the helper was killed
 trial.py               the trial itself
 deeds.py               its verbs
 phrases.py             what is said to people
-files.py               files that are whole after a power cut
 =====================  ==========================================================================================
 """
 

@@ -9,12 +9,13 @@
         a.new/ a.old/ work/         of an installation under way; removed by the next one
         trust/                      what is trusted of signatures (mbusreleases.verify)
 
-==========  ======================================================================================================
-layout.py   the folders, and what lies in them
-state.py    what should run, in one file that is replaced as a whole
-begin.py    before each start of the gateway: counts, falls back, makes the link
-install.py  from a release file to the other slot, in steps
-rauc.py     devices whose whole system is an image
-deeds.py    the verbs of the helper
-==========  ======================================================================================================
+===========  =====================================================================================================
+layout.py    the folders, and what lies in them
+state.py     what should run, in one file that is replaced as a whole
+begin.py     before each start of the gateway: counts, falls back, makes the link
+install.py   from a release file to the other slot, in steps
+checking.py  a release file, copied and checked
+rauc.py      devices whose whole system is an image
+deeds.py     the verbs of the helper
+===========  =====================================================================================================
 """
