@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -31,7 +31,7 @@ from support.netfault import Way
 
 PROCESSES: Final = 2
 """Of masters."""
-MASTERS: Final = 4
+MASTERS: Final = 6
 """In each of them."""
 OPEN_COMMANDS: Final = 20
 """Of each master at a time."""
@@ -40,6 +40,7 @@ SHORTEST, LONGEST = 0.05, 5.0
 LONGEST_DOWN: Final = 3.0
 """Seconds until what was killed is started again."""
 SETTLE_SECONDS: Final = 150.0
+WAYS: Final = (*[Way.OPEN] * 5, Way.CUT, Way.SLOW, Way.DEAF)
 EVERY_MINUTE: Final = "every-minute"
 
 
@@ -86,7 +87,8 @@ class Figures:
 class Campaign:
     """Kills, and all that goes on meanwhile."""
 
-    def __init__(self, site: Installation, seed: int) -> None:
+    def __init__(self, site: Installation, seed: int, *, ways: Sequence[Way] = WAYS) -> None:
+        self._ways = ways
         self.figures = Figures()
         self._site = site
         self._chance = random.Random(seed)
@@ -100,7 +102,7 @@ class Campaign:
         try:
             for _ in range(kills):
                 for some in self._site.masters:
-                    way = self._chance.choice([*[Way.OPEN] * 5, Way.CUT, Way.SLOW, Way.DEAF])
+                    way = self._chance.choice(self._ways)
                     some.network.turn(way)
                     self.figures.ways[way.name.lower()] += 1
                 await asyncio.sleep(self._chance.uniform(SHORTEST, LONGEST))
@@ -277,11 +279,16 @@ class Campaign:
         return ""
 
 
-async def play(folder: Path, kills: int, seed: int, *, with_stream: bool = True) -> Figures:
-    """Disturb so many times, settle, compare."""
+async def play(
+    folder: Path, kills: int, seed: int, *, with_stream: bool = True, ways: Sequence[Way] = WAYS
+) -> Figures:
+    """Disturb so many times, settle, compare.
+
+    :param ways: of the network between masters and balancer, by chance.
+    """
     began = time.monotonic()
     async with installation(folder, PROCESSES, MASTERS, with_stream=with_stream) as site:
-        campaign = Campaign(site, seed)
+        campaign = Campaign(site, seed, ways=ways)
         await campaign.disturb(kills)
         await campaign.settle()
         await campaign.judge()
@@ -305,11 +312,14 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=30)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--no-stream", action="store_true", help="head-ends write straight to the store")
+    parser.add_argument("--good-network", action="store_true", help="between masters and balancer")
     parser.add_argument("--folder", type=Path, help="an empty one that stays, with all logs")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="kills-") as temporary:
         folder = options.folder or Path(temporary)
-        figures = asyncio.run(play(folder, options.kills, options.seed, with_stream=not options.no_stream))
+        ways = (Way.OPEN,) if options.good_network else WAYS
+        campaign = play(folder, options.kills, options.seed, with_stream=not options.no_stream, ways=ways)
+        figures = asyncio.run(campaign)
     for fault in figures.faults[:50]:
         print(fault)
     for name, value in vars(figures).items():
