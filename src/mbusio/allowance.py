@@ -49,11 +49,6 @@ class Allowance:
             self._forget()
         return self._seconds
 
-    @property
-    def is_generous(self) -> bool:
-        """Whether nothing has been taken off yet."""
-        return self._seconds >= self._generous
-
     def answered(self, delay: float, window: float, now: float) -> None:
         """Learn from an answer whose first byte came `delay` seconds after the request where the standard allows `window`."""
         self._answers.append((delay, max(0.0, delay - window)))

@@ -92,11 +92,6 @@ class ScheduleForm:
             meters=_words(values.get("meter", ())),
         )
 
-    @property
-    def has_problems(self) -> bool:
-        """Whether anything is wrong."""
-        return bool(self.problems)
-
 
 class ScheduleFormError(ValueError):
     """A form that makes no schedule.

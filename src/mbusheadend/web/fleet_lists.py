@@ -17,8 +17,6 @@ MAX_PAGES: Final = 10_000
 LONGEST_TEXT: Final = 100
 MASTERS: Final = "/masters"
 METERS: Final = "/meters"
-_MASTER_SHOWS: Final = ("", "overdue", "alarms")
-_METER_SHOWS: Final = ("", "unread", "alarms", "keys")
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,7 @@ from mbusmaster.bus.traffic import Entry
 from mbusmaster.bus.writes import is_write, what_is_written
 
 _HEAD: Final = 7
-_TAIL: Final = 2
-"""Bytes of a long frame in front of its data, and behind them."""
+"""Bytes of a long frame in front of its data."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,6 @@ from mbusheadend.store.sql.places import identity_at, is_exact, meter_of_identit
 from mbushosting.readings import Reading
 
 KEPT: Final = 65536
-_LONG_HEADER: Final = 0x72
 _CI: Final = 6
 _IDENTITY: Final = slice(7, 15)
 
