@@ -51,9 +51,14 @@ class Authority:
         key = HKDF(hashes.SHA256(), 32, None, purpose.encode()).derive(self._pair.to_pem())
         return base64.urlsafe_b64encode(key).decode().rstrip("=")
 
-    def sign(self, key: ClientKey, serial: str, now: datetime, days: float) -> x509.Certificate:
-        """Make the certificate of a master."""
-        return sign_client(self._pair, key, serial, now, days)
+    def sign(
+        self, key: ClientKey, serial: str, now: datetime, days: float, organization: str = ""
+    ) -> x509.Certificate:
+        """Make the certificate of a master.
+
+        :param organization: says whose master it is, where it is not the main tenant's (`mbusheadend.tenants.tenant`).
+        """
+        return sign_client(self._pair, key, serial, now, days, organization)
 
     def server_context(self, names: ServerNames, now: datetime) -> ssl.SSLContext:
         """Make the context of the server: TLS 1.3; a certificate is not demanded, but one that is shown must be from here.

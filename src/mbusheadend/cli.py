@@ -69,6 +69,8 @@ def _run(options: argparse.Namespace) -> int:
         stream=getattr(options, "stream", None),
         store=_store_of(options.store) or os.environ.get(STORE_VARIABLE),
     )
+    if options.tenant:
+        settings = commands.settings_of_tenant(settings, options.tenant, serves=options.command == "serve")
     work: Coroutine[Any, Any, None]
     match options.command:
         case "serve":
@@ -223,6 +225,11 @@ def _parser() -> argparse.ArgumentParser:
             type=Path,
             metavar="DIR",
             help=f"folder for what it keeps (default ${STATE_VARIABLE} or the file's)",
+        )
+        one.add_argument(
+            "--tenant",
+            metavar="NAME",
+            help="whose it is, where a head-end has several tenants (default: main, the one that is always there)",
         )
         one.add_argument(
             "--store",

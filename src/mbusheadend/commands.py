@@ -15,6 +15,7 @@ from mbusheadend.settings import Settings, load_settings, url_of
 from mbusheadend.state import authority_of, see_that_it_is_ours, served_from, stored_in, utc_now
 from mbusheadend.store import StoreError
 from mbusheadend.stream.settings import servers_of
+from mbusheadend.tenants.registry import named, registry_of, settings_of
 from mbusheadend.tokens import make_token
 
 
@@ -51,6 +52,13 @@ def settings_for(
         raise HeadEndError(f"--{option}{given}: {first['msg']}") from error
 
 
+def settings_of_tenant(settings: Settings, name: str, *, serves: bool) -> Settings:
+    """Give the settings of a tenant for a command. Raise `HeadEndError`."""
+    if serves:
+        raise HeadEndError("a head-end serves all its tenants: --tenant is for the other commands")
+    return settings_of(settings, named(registry_of(settings).all(), name))
+
+
 def _stream_facts(settings: Settings) -> dict[str, Any]:
     return {} if settings.stream is None else settings.stream.model_dump()
 
@@ -66,7 +74,7 @@ async def serve(
     from mbusheadend.service import HeadEnd
 
     async with served_from(settings) as store:
-        authority = authority_of(settings.state_folder)
+        authority = authority_of(settings.keys_folder)
         if settings.store is not None:
             try:
                 await see_that_it_is_ours(store, authority)
@@ -99,7 +107,7 @@ async def write(
 async def token(settings: Settings, days: int, note: str, *, as_json: bool) -> None:
     """Make a token and print it."""
     async with stored_in(settings) as store:
-        made = str(await make_token(store, authority_of(settings.state_folder), utc_now(), days, note))
+        made = str(await make_token(store, authority_of(settings.keys_folder), utc_now(), days, note))
     url = url_of(settings, settings.places[0][1])
     if as_json:
         print(json.dumps({"token": made, "url": url, "days": days}))

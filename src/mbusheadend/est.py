@@ -33,6 +33,7 @@ from mbusheadend.bodies import Room
 from mbusheadend.errors import RefusedError
 from mbusheadend.peers import Gate
 from mbusheadend.store import Store
+from mbusheadend.tenants.limits import Limits
 from mbusheadend.tokens import secret_of, token_hash
 from mbushosting.contact import RefusalCode
 from mbushosting.enrolment import EST
@@ -52,6 +53,8 @@ class Est:
     """The endpoints of EST.
 
     :param days: that a master's certificate is valid.
+    :param organization: that certificates name, see `Authority.sign`.
+    :param limits: of the tenant.
     """
 
     def __init__(
@@ -61,12 +64,16 @@ class Est:
         now: Callable[[], datetime],
         room: Room,
         days: float = MASTER_DAYS,
+        organization: str = "",
+        limits: Limits | None = None,
     ) -> None:
         self._authority = authority
         self._store = store
         self._now = now
         self._room = room
         self._days = days
+        self._organization = organization
+        self._limits = limits
         self._gate = Gate(store, now)
 
     def routes(self) -> list[Route]:
@@ -85,7 +92,9 @@ class Est:
         # A request that is no good must not use up the token.
         key = await self._key(request, serial)
         now = self._now()
-        certificate = self._authority.sign(key, serial, now, self._days)
+        if self._limits is not None:
+            await self._limits.see_room_for_master(serial)
+        certificate = self._authority.sign(key, serial, now, self._days, self._organization)
         if not await self._store.use_token(token_hash(secret), serial, now):
             raise _no_token()
         # Whoever had the number before, perhaps a machine that was replaced, is this master no more.
@@ -99,7 +108,7 @@ class Est:
         peer = await self._gate.admit(request)
         key = await self._key(request, peer.serial)
         now = self._now()
-        certificate = self._authority.sign(key, peer.serial, now, self._days)
+        certificate = self._authority.sign(key, peer.serial, now, self._days, self._organization)
         await self._issued(certificate, peer.serial, now)
         try:
             # A request may take its time: who was revoked meanwhile must not go on with what was issued after that.
@@ -155,6 +164,14 @@ def _is_strong(key: object) -> bool:
     if isinstance(key, ec.EllipticCurvePublicKey):
         return isinstance(key.curve, CURVES)
     return isinstance(key, rsa.RSAPublicKey) and RSA_BITS[0] <= key.key_size <= RSA_BITS[1]
+
+
+def token_of(request: Request) -> bytes | None:
+    """Give the hash of the token that a request shows; None where it shows none."""
+    try:
+        return token_hash(_login(request)[1])
+    except RefusedError:
+        return None
 
 
 def _login(request: Request) -> tuple[str, bytes]:

@@ -18,6 +18,7 @@ from mbusheadend.errors import RefusedError
 from mbusheadend.peers import Gate, Peer
 from mbusheadend.presence import Presence
 from mbusheadend.store import Store, StoreError
+from mbusheadend.tenants.limits import Limits
 from mbusheadend.turnstile import Turnstile, urgency_of
 from mbusheadend.waits import first
 from mbushosting.contact import CONTACT, LONGEST_WAIT, MAX_CONTACT, Contact, Orders, RefusalCode
@@ -62,6 +63,7 @@ class HostingApi:
     :param stored: is called when readings were stored.
     :param took: is told what a master delivered, when it is stored.
     :param stream: takes readings in the place of the store, also while that cannot be asked.
+    :param limits: of the tenant.
     """
 
     def __init__(
@@ -74,9 +76,11 @@ class HostingApi:
         stored: Callable[[], None] = lambda: None,
         took: Callable[[Batch], None] = lambda batch: None,
         stream: LateIntake | None = None,
+        limits: Limits | None = None,
     ) -> None:
         self._store = store
         self._stream = stream
+        self._limits = limits
         self._stored = stored
         self._took = took
         self._now = now
@@ -108,6 +112,8 @@ class HostingApi:
         # A body may take its time, and who was revoked meanwhile has nothing to say.
         await self._gate.check(peer)
         _see_that_it_is(peer, contact.serial_number)
+        if self._limits is not None:
+            contact = await self._limits.without_too_many_meters(contact)
         with self.presence.calling(peer.serial), self._store.changes.watch(peer.serial) as news:
             with self.calls.let_in(peer.serial, CALL_URGENCY) as place:
                 async with self.calls.turn(place):
@@ -154,6 +160,8 @@ class HostingApi:
         return _answer(receipt)
 
     async def _take(self, peer: Peer, batch: Batch, doubt: int | None) -> Receipt:
+        if self._limits is not None:
+            await self._limits.count(batch)
         if self._stream is not None:
             return await self._stream.take(peer.serial, batch, self._now(), certificate=doubt)
         receipt = await self._store.take(peer.serial, batch, self._now())

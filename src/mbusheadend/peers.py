@@ -10,6 +10,7 @@ from starlette.requests import Request
 
 from mbusheadend.errors import RefusedError
 from mbusheadend.store import Enrolment
+from mbusheadend.tenants.tenant import MAIN_ID, tenant_of
 from mbushosting.contact import RefusalCode
 from mbusweb.connections import Connection
 
@@ -22,11 +23,13 @@ class Peer:
     """A master that showed a certificate of ours.
 
     :ivar number: of the certificate.
+    :ivar tenant: number of the tenant whose master it is.
     """
 
     serial: str
     number: int
     expires: datetime
+    tenant: int = MAIN_ID
 
 
 class MasterConnection(Connection):
@@ -84,8 +87,10 @@ def _peer(connection: ssl.SSLObject | None) -> Peer | None:
     certificate: Any = connection.getpeercert() if connection is not None else None
     if not certificate:
         return None
-    names = [value for part in certificate["subject"] for key, value in part if key == "commonName"]
-    if len(names) != 1:
+    facts = [fact for part in certificate["subject"] for fact in part]
+    names = [value for key, value in facts if key == "commonName"]
+    tenant = tenant_of([value for key, value in facts if key == "organizationName"])
+    if len(names) != 1 or tenant is None:
         return None
     expires = datetime.fromtimestamp(ssl.cert_time_to_seconds(certificate["notAfter"]), UTC)
-    return Peer(names[0], int(certificate["serialNumber"], 16), expires)
+    return Peer(names[0], int(certificate["serialNumber"], 16), expires, tenant)

@@ -21,9 +21,12 @@ from mbusheadend.metrics import Metrics
 from mbusheadend.rollout.runner import RolloutRunner
 from mbusheadend.server import Server
 from mbusheadend.settings import Settings, url_of
-from mbusheadend.state import utc_now
+from mbusheadend.state import store_of, utc_now
 from mbusheadend.store import Store, StoreError
+from mbusheadend.tenants.house import House, MastersOfAll
+from mbusheadend.tenants.registry import registry_of, settings_of
 from mbusheadend.tenants.running import Ground, Running
+from mbusheadend.tenants.tenant import THE_ONLY_ONE, Tenant
 from mbusheadend.tunnel import Tunnels
 from mbusheadend.upkeep import Upkeep
 from mbusheadend.watch.watcher import Watcher
@@ -43,7 +46,7 @@ _log = logging.getLogger(__name__)
 class HeadEnd:
     """A running head-end; construct it in the event loop. Raise `HeadEndError`.
 
-    :ivar main: the tenant that is always there.
+    :ivar main: the tenant that is always there; `house` has all.
     :param now: gives the time.
     :param settings_file: goes into backups where there is such a file.
     """
@@ -63,18 +66,23 @@ class HeadEnd:
         self._names = server_names(settings.web_names_all)
         self._between = _between(settings)
         ground = Ground(authority, now, settings_file, Room(), lambda: self.url, self._between)
-        self.main = Running(ground, settings, store)
+        self._ground = ground
+        tenant = THE_ONLY_ONE
+        if settings.store is not None:
+            tenant = tenant.model_copy(update={"id": settings.store.tenant})
+        self.main = Running(ground, settings, store, tenant)
+        self.house = House(self.main, registry_of(settings), self._open, self._close)
         self._context = authority.server_context(self._names, now())
         health = Health(store, self.main.stream)
         self._server = Server(
-            create_app([*self.main.routes(), *health.routes()]),
+            MastersOfAll(self.house, create_app([*self.main.routes(), *health.routes()])),
             self._context,
-            self.main.close_calls,
+            self._close_calls,
             most=settings.most_connections,
             most_per_source=settings.most_per_source,
         )
         self._pages: Pages | None = None
-        self._certificates: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     @property
     def api(self) -> HostingApi:
@@ -148,23 +156,28 @@ class HeadEnd:
         _log.info("masters call %s", self.url)
         if self._settings.web_listen:
             # The pages say what masters call, which has a port only now.
-            self._pages = Pages(self._settings, self._authority, self.main.services())
+            self._pages = Pages(self._settings, self._authority, self.house, self._now)
             self._pages.start()
             _log.info("the web pages are at %s", self.web_url)
         self.main.start()
-        self._certificates = asyncio.create_task(kept_up(self._keep_certificates))
+        works = [self._keep_certificates]
+        if self.main.tenant.is_main:
+            works.append(self.house.run)
+        self._tasks = [asyncio.create_task(kept_up(work)) for work in works]
 
     async def stop(self) -> None:
         """End; the store is left open."""
-        await self.main.close_tunnels()
+        for task in self._tasks:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        for one in self.house.all():
+            await one.close_tunnels()
         if self._pages is not None:
             await self._pages.stop()
         await self.main.stop()
-        if self._certificates is not None:
-            self._certificates.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._certificates
         await self._server.stop()
+        await self.house.stop()
         await self.main.close()
         if self._between is not None:
             self._between.close()
@@ -178,6 +191,29 @@ class HeadEnd:
                 self._pages.refresh()
         except HeadEndError as error:
             _log.error("%s", error)
+
+    def _close_calls(self) -> None:
+        for one in self.house.all():
+            one.close_calls()
+
+    async def _open(self, tenant: Tenant) -> Running:
+        settings = settings_of(self._settings, tenant)
+        store = await asyncio.to_thread(store_of, settings)
+        try:
+            there = Running(self._ground, settings, store, tenant)
+        except BaseException:
+            store.close()
+            raise
+        there.access.open()
+        there.start()
+        return there
+
+    async def _close(self, there: Running) -> None:
+        there.close_calls()
+        await there.close_tunnels()
+        await there.stop()
+        await there.close()
+        await asyncio.to_thread(there.store.close)
 
     async def _keep_certificates(self) -> None:
         while True:

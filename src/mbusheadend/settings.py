@@ -123,6 +123,7 @@ class Settings(BaseModel):
     :ivar web_key: file with its key.
     :ivar web_idle_minutes: after so long without use a login ends.
     :ivar web_longest_hours: so long a login lasts at the most.
+    :ivar installation: folder with the keys of the head-end, where these are the settings of one of its tenants; in no file.
     :ivar store: a server that keeps what was read; None for a file in the state folder.
     :ivar stream: acknowledges uploads in the place of the store; None for none.
     """
@@ -153,6 +154,12 @@ class Settings(BaseModel):
     stream: StreamSettings | None = None
     archive: ArchiveSettings = ArchiveSettings()
     tunnel: TunnelSettings = TunnelSettings()
+    installation: Path | None = None
+
+    @property
+    def keys_folder(self) -> Path:
+        """State folder with the authority, and with the key file of a store on a server."""
+        return self.installation or self.state_folder
 
     @property
     def places(self) -> tuple[tuple[str, int], ...]:

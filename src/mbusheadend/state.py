@@ -44,6 +44,16 @@ def open_store(state: Path, server: StoreSettings | None = None) -> Store:
         raise HeadEndError(str(error)) from error
 
 
+def store_of(settings: Settings) -> Store:
+    """Open the store of the settings. Raise `HeadEndError`."""
+    folder = settings.state_folder if settings.store is None else settings.keys_folder
+    try:
+        settings.state_folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+    except OSError as error:
+        raise HeadEndError(f"cannot use {settings.state_folder}: {error.strerror or error}") from error
+    return open_store(folder, settings.store)
+
+
 def _file(state: Path, vault: Vault) -> Store:
     # Only here and below it is named which store this is.
     from mbusheadend.store.sqlite.store import SqliteStore
@@ -67,7 +77,7 @@ def _server(server: StoreSettings, vault: Vault) -> Store:
 @asynccontextmanager
 async def stored_in(settings: Settings) -> AsyncIterator[Store]:
     """Open the store of the settings, and close it at the end. Raise `HeadEndError`."""
-    store = open_store(settings.state_folder, settings.store)
+    store = store_of(settings)
     try:
         yield store
     finally:
@@ -84,7 +94,7 @@ async def served_from(settings: Settings) -> AsyncIterator[Store]:
         async with stored_in(settings) as store:
             yield store
         return
-    late = LateStore(lambda: open_store(settings.state_folder, settings.store), (HeadEndError,))
+    late = LateStore(lambda: store_of(settings), (HeadEndError,))
     await late.try_to_open()
     trying = asyncio.create_task(late.keep_trying())
     try:

@@ -1,10 +1,11 @@
 """The rules of the head-end for its users, for `mbusweb.access`."""
 
+import re
 from dataclasses import replace
 from typing import Final
 
 from mbusheadend.roles import ROLES
-from mbusheadend.tenants.tenant import Tenant
+from mbusheadend.tenants.tenant import MAIN_ID, Tenant
 from mbusweb.access import Rules
 
 RULES: Final = Rules(
@@ -26,3 +27,9 @@ def rules_of(tenant: Tenant) -> Rules:
 def token_prefix(tenant: int) -> str:
     """Give what API tokens of a tenant begin with, of one that is not the main one."""
     return f"{RULES.token_prefix.removesuffix('_')}{tenant}_"
+
+
+def tenant_of_token(token: str) -> int:
+    """Tell which tenant an API token is of, by how it begins; the main one where that says nothing."""
+    found = re.match(rf"{RULES.token_prefix.removesuffix('_')}([1-9][0-9]{{0,9}})_", token)
+    return MAIN_ID if found is None else int(found[1])

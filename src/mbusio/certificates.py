@@ -136,12 +136,16 @@ def make_client(authority: Pair, name: str, now: datetime.datetime, days: int) -
 
 
 def sign_client(
-    authority: Pair, key: ClientKey, name: str, now: datetime.datetime, days: float
+    authority: Pair, key: ClientKey, name: str, now: datetime.datetime, days: float, organization: str = ""
 ) -> x509.Certificate:
-    """Sign the key of a client; the certificate ends no later than its authority."""
+    """Sign the key of a client; the certificate ends no later than its authority.
+
+    :param organization: stands in the certificate beside the name; empty for none.
+    """
     end = max(now, FLOOR) + datetime.timedelta(days)
     end = min(end, authority.certificate.not_valid_after_utc)
-    return _leaf(authority, _name(name), key, (FLOOR, end), ExtendedKeyUsageOID.CLIENT_AUTH)
+    subject = _name(name, organization=organization)
+    return _leaf(authority, subject, key, (FLOOR, end), ExtendedKeyUsageOID.CLIENT_AUTH)
 
 
 def alternative_names(names: ServerNames) -> list[x509.GeneralName]:
@@ -168,10 +172,12 @@ def _server_name(names: ServerNames) -> str:
     return next((name for name in names.names if _HOST_NAME.fullmatch(name)), names.serial or "M-Bus master")
 
 
-def _name(common: str, serial: str = "") -> x509.Name:
+def _name(common: str, serial: str = "", organization: str = "") -> x509.Name:
     parts = [x509.NameAttribute(NameOID.COMMON_NAME, common.encode()[:64].decode(errors="ignore"))]
     if serial:
         parts.append(x509.NameAttribute(NameOID.SERIAL_NUMBER, serial[:64]))
+    if organization:
+        parts.append(x509.NameAttribute(NameOID.ORGANIZATION_NAME, organization[:64]))
     return x509.Name(parts)
 
 

@@ -115,7 +115,7 @@ class Reception:
             self._access.session(session_id, is_use=is_use) if 0 < len(session_id) <= MAX_SESSION_ID else None
         )
         source = scope["client"][0] if scope.get("client") else "unknown"
-        token = _token(headers) if scope["path"].startswith(API_PREFIX) else ""
+        token = bearer_of(headers) if scope["path"].startswith(API_PREFIX) else ""
         owner = self._access.token(token, source=source) if token else None
         visit = cookies.get(cookie_name(self._product.visit_cookie, secure=secure), "")
         known = len(visit) == VISIT_LENGTH and visit.isascii()
@@ -256,8 +256,8 @@ class _TooLongError(BaseException):
     """Passes through everything that catches errors of pages."""
 
 
-def _token(headers: Headers) -> str:
-    """Give the bearer token (RFC 6750, 2.1) of a program."""
+def bearer_of(headers: Headers) -> str:
+    """Give the bearer token (RFC 6750, 2.1) of a program; empty where there is none."""
     scheme, _blank, token = headers.get("authorization", "").partition(" ")
     return (token.strip() or "none") if scheme.lower() == "bearer" else ""
 

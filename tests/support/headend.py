@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from mbusheadend.authority import Authority
 from mbusheadend.service import HeadEnd
 from mbusheadend.settings import Settings
-from mbusheadend.state import authority_of, open_store
+from mbusheadend.state import authority_of, store_of
 from mbusheadend.store import Store
 from mbusheadend.tokens import make_token
 from mbushosting.contact import Contact
@@ -120,8 +120,6 @@ class Site:
 async def running(folder: Path, **settings: Any) -> AsyncIterator[Site]:
     """Run a head-end on a free port of loopback."""
     state = folder / "head-end"
-    store, clock = open_store(state), Clock()
-    authority = authority_of(state)
     values = {
         "listen": ("127.0.0.1:0",),
         "web_listen": (),
@@ -129,7 +127,10 @@ async def running(folder: Path, **settings: Any) -> AsyncIterator[Site]:
         "state_folder": state,
         **settings,
     }
-    head_end = HeadEnd(Settings.model_validate(values), authority, store, clock)
+    chosen = Settings.model_validate(values)
+    store, clock = store_of(chosen), Clock()
+    authority = authority_of(state)
+    head_end = HeadEnd(chosen, authority, store, clock)
     try:
         head_end.start()
         yield Site(folder, store, authority, head_end, clock)

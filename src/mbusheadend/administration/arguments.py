@@ -76,6 +76,13 @@ examples:
   mbusheadend authority export keys.sealed                  on the first machine
   mbusheadend authority import keys.sealed                  on each other one, before its first start
 """
+TENANT_EXAMPLES: Final = """\
+examples:
+  mbusheadend tenant add stadtwerke
+  mbusheadend user add anna --role admin --tenant stadtwerke
+  mbusheadend token --tenant stadtwerke
+  mbusheadend tenant quota stadtwerke --masters 200 --readings-per-day 500000
+"""
 PASSPHRASE_VARIABLE: Final = "MBUSHEADEND_PASSPHRASE"  # noqa: S105 - its name
 
 
@@ -90,6 +97,7 @@ def add_parsers(commands: Subparsers) -> Iterator[argparse.ArgumentParser]:
     yield _time(commands)
     yield from _firmware(commands)
     yield from _users(commands)
+    yield from _tenants(commands)
 
 
 def _command(parent: Subparsers, name: str, module: str, help: str, **texts: str) -> argparse.ArgumentParser:
@@ -382,6 +390,29 @@ def _moment(text: str) -> datetime:
             f"a time is like 2026-11-23 or 2026-11-23T04:05:06+01:00, not {text!r}"
         ) from None
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+
+
+def _tenants(commands: Subparsers) -> Iterator[argparse.ArgumentParser]:
+    tenants = _group(commands, "tenant", "customers of this head-end that never see each other")
+    listing = _command(tenants, "list", "tenants", "list the tenants, and what they have")
+    listing.add_argument("--json", action="store_true", help="as one line of JSON")
+    add = _command(tenants, "add", "tenants", "add a tenant", epilog=TENANT_EXAMPLES)
+    rename = _command(tenants, "rename", "tenants", "give a tenant another name")
+    quota = _command(tenants, "quota", "tenants", "say how much a tenant may have")
+    for name in ("masters", "meters", "readings-per-day", "users"):
+        quota.add_argument(f"--{name}", type=_count, metavar="N", help="at most; 0 for any number")
+    delete = _command(tenants, "delete", "tenants", "delete a tenant with all that it has; asks twice")
+    delete.add_argument("--sure", metavar="NAME", help="the name again, where nobody can be asked")
+    for one in (add, rename, quota, delete):
+        one.add_argument("name", metavar="NAME", help="of the tenant")
+    rename.add_argument("new", metavar="NEW", help="its new name")
+    yield from (listing, add, rename, quota, delete)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) > 1_000_000_000:
+        raise argparse.ArgumentTypeError(f"a number, not {text!r}")
+    return int(text)
 
 
 def _users(commands: Subparsers) -> Iterator[argparse.ArgumentParser]:

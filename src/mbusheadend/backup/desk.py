@@ -12,7 +12,7 @@ from typing import Final
 
 from mbusheadend.authority import Authority
 from mbusheadend.backup.making import make_backup
-from mbusheadend.jobs import Job, Jobs
+from mbusheadend.jobs import Job, JobError, Jobs
 from mbusheadend.store import Store
 from mbusweb.texts import Text, mark
 
@@ -21,6 +21,7 @@ FOLDER: Final = "backups"
 """In the state folder; what is in there is forgotten when the head-end starts."""
 KEPT_SECONDS: Final = 3600.0
 _TITLE: Final = mark("Back the head-end up")
+_NOT_HERE: Final = mark("Backups are made by whoever runs the installation")
 _COPYING: Final = mark("Copying the store, users and the authority")
 _DONE: Final = mark("The backup is ready to be downloaded for an hour")
 
@@ -43,6 +44,7 @@ class BackupDesk:
     """Makes backups and keeps the last one for a while; construct it in the event loop.
 
     :param settings_file: is added where there is such a file.
+    :param is_allowed: a backup has the authority's key: only the main tenant may have that.
     """
 
     def __init__(
@@ -52,12 +54,15 @@ class BackupDesk:
         state: Path,
         now: Callable[[], datetime],
         settings_file: Path | None = None,
+        *,
+        is_allowed: bool = True,
     ) -> None:
         self._store = store
         self._authority = authority
         self._state = state
         self._now = now
         self._settings_file = settings_file
+        self._is_allowed = is_allowed
         self._ready: Ready | None = None
         self._end: asyncio.TimerHandle | None = None
         self._clear()
@@ -69,6 +74,8 @@ class BackupDesk:
 
     def start(self, jobs: Jobs, who: str, passphrase: str | None) -> Job:
         """Begin to make one, in the place of the last one; raise `JobError` where one is being made."""
+        if not self._is_allowed:
+            raise JobError(Text(_NOT_HERE))
 
         async def work(job: Job) -> Text:
             self.forget()

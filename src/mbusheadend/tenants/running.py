@@ -5,12 +5,15 @@ import contextlib
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from prometheus_client.core import Metric
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
+from mbusheadend.app import create_app
 from mbusheadend.archive.opening import open_archive
 from mbusheadend.audit_kinds import AuditKind
 from mbusheadend.authority import Authority
@@ -39,13 +42,15 @@ from mbusheadend.rollout.desk import RolloutDesk
 from mbusheadend.rollout.runner import RolloutRunner
 from mbusheadend.settings import Settings
 from mbusheadend.store import Store
+from mbusheadend.tenants.limits import Limits
+from mbusheadend.tenants.people import access_of
 from mbusheadend.tenants.tenant import THE_ONLY_ONE, Tenant
 from mbusheadend.tunnel import CourierHere, TunnelApi, Tunnels
 from mbusheadend.upkeep import Upkeep
+from mbusheadend.users import rules_of
 from mbusheadend.watch.watcher import News, Watcher
 from mbusheadend.web.first_admin import FirstAdmin
 from mbusheadend.web.services import Services
-from mbusheadend.web.wiring import access_of
 
 if TYPE_CHECKING:
     from mbusheadend.between import Between
@@ -81,6 +86,7 @@ class Running:
 
     :param settings: with the state folder of this tenant.
     :ivar access: its users.
+    :ivar limits: how much it may have.
     :ivar jobs: of people, that take longer than a moment.
     :ivar watcher: looks after masters, meters and readings; `upkeep` looks after the store.
     :ivar api: what masters call; `presence` of it knows who is there.
@@ -101,6 +107,7 @@ class Running:
         self._now = now
         self._loop = asyncio.get_running_loop()
         self.access = access_of(settings, now, ground.between, tenant)
+        self.limits = Limits(store, lambda: self.tenant, now)
         self.jobs = Jobs(now)
         self._nudges: Nudges | None = None
         self.watcher = Watcher(
@@ -118,8 +125,17 @@ class Running:
             stored=self.watcher.readings_came,
             took=lambda batch: self.metrics.took(batch),
             stream=None if self.stream is None else self.stream.intake,
+            limits=self.limits,
         )
-        self._est = Est(authority, store, now, ground.room, settings.master_days)
+        self._est = Est(
+            authority,
+            store,
+            now,
+            ground.room,
+            settings.master_days,
+            tenant.organization,
+            self.limits,
+        )
         self._shared_shelf = (
             None
             if ground.between is None
@@ -160,6 +176,17 @@ class Running:
             self._meet(courier)
         self._tasks: list[asyncio.Task[None]] = []
 
+    @cached_property
+    def masters_app(self) -> ASGIApp:
+        """What masters call, as an application of its own."""
+        return create_app(self.routes())
+
+    def change(self, tenant: Tenant) -> None:
+        """Take over what a command has changed."""
+        if tenant != self.tenant:
+            self.tenant = tenant
+            self.access.rules = rules_of(tenant)
+
     @property
     def desk(self) -> Desk:
         """What the actions of the fleet work with; there once the doors are open."""
@@ -187,8 +214,15 @@ class Running:
             presence=self.api.presence,
             desk=self.desk,
             backups=BackupDesk(
-                self.store, self._ground.authority, settings.state_folder, now, self._ground.settings_file
+                self.store,
+                self._ground.authority,
+                settings.state_folder,
+                now,
+                self._ground.settings_file,
+                is_allowed=self.tenant.is_main,
             ),
+            limits=self.limits,
+            is_of_installation=self.tenant.is_main,
             metrics=self.metrics,
             watcher=self.watcher,
             upkeep=self.upkeep,

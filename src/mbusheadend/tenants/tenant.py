@@ -1,6 +1,7 @@
 """A tenant: a customer whose masters, meters, readings and users nobody else sees."""
 
 import re
+from collections.abc import Sequence
 from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -8,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 MAIN_ID: Final = 1
 """Of the tenant that is always there: the head-end of whoever has no others."""
 MAIN: Final = "main"
+_ORGANIZATION: Final = "tenant "
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 TenantName = Annotated[str, StringConstraints(pattern=rf"^{NAME.pattern}$")]
 Count = Annotated[int, Field(ge=0, le=1_000_000_000)]
@@ -49,6 +51,21 @@ class Tenant(BaseModel):
     def is_main(self) -> bool:
         """Whether it is the one that is always there."""
         return self.id == MAIN_ID
+
+    @property
+    def organization(self) -> str:
+        """What certificates of its masters say; empty for the main one's."""
+        return "" if self.is_main else f"{_ORGANIZATION}{self.id}"
+
+
+def tenant_of(organizations: Sequence[str]) -> int | None:
+    """Give the number of the tenant that a certificate of ours names, None for what is none."""
+    if not organizations:
+        return MAIN_ID
+    number = organizations[0].removeprefix(_ORGANIZATION)
+    if len(organizations) > 1 or f"{_ORGANIZATION}{number}" != organizations[0] or not number.isdecimal():
+        return None
+    return int(number[:10])
 
 
 THE_ONLY_ONE: Final = Tenant(id=MAIN_ID, name=MAIN)

@@ -1,12 +1,14 @@
 """The web application of the head-end."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from functools import partial
+from types import ModuleType
 from typing import Final
 
 from fastapi import FastAPI
 
 from mbusheadend.web import api, pages
+from mbusheadend.web.customer import CUSTOMER
 from mbusheadend.web.found import modules_of
 from mbusheadend.web.product import PRODUCT
 from mbusheadend.web.services import Services
@@ -37,11 +39,11 @@ def create_pages(services: Services, names: Collection[str]) -> FastAPI:
         PRODUCT,
         services,
         Parts(
-            pages=(login, languages, *modules_of(pages)),
+            pages=(login, languages, *_pages_for(services)),
             api=partial(api.create_api, services, of_api),
             api_uploads=uploads,
             is_own=own.__contains__,
-            context=lambda: {"device": ""},
+            context=lambda: {"device": "", "customer": CUSTOMER.get()},
             carried=CarriedFlashes(services.shared_secret.encode(), FLASHES)
             if services.shared_secret
             else None,
@@ -49,3 +51,9 @@ def create_pages(services: Services, names: Collection[str]) -> FastAPI:
     )
     handle_store_errors(app)
     return app
+
+
+def _pages_for(services: Services) -> Iterable[ModuleType]:
+    """Give the pages of a tenant: what is about the machine, and all that is on it, only the main one has."""
+    found = modules_of(pages)
+    return [one for one in found if services.is_of_installation or not getattr(one, "OF_INSTALLATION", False)]

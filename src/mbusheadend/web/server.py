@@ -4,10 +4,10 @@ import asyncio
 import logging
 import socket
 import ssl
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 from uvicorn.server import ServerState
 
 from mbusheadend.errors import HeadEndError
@@ -27,10 +27,11 @@ class WebServer:
     """The doors of the pages.
 
     :param context: of TLS; its certificate may be changed while it is in use.
+    :param closing: is called when it begins to stop, so that streams of events end.
     """
 
-    def __init__(self, app: FastAPI, context: ssl.SSLContext) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, context: ssl.SSLContext, closing: Callable[[], None]) -> None:
+        self._closing = closing
         self._config = configure(app)
         self._context = context
         self._state = ServerState()
@@ -66,7 +67,7 @@ class WebServer:
 
     async def stop(self) -> None:
         """Take nobody more, let answers under way end, and cut off what does not."""
-        self._app.state.streams.close()
+        self._closing()
         for task in self._plain:
             (await task).close()
         for door in self._doors:

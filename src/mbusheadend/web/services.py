@@ -15,6 +15,7 @@ from mbusheadend.presence import Presence
 from mbusheadend.rollout.desk import RolloutDesk
 from mbusheadend.settings import Settings
 from mbusheadend.store import Store
+from mbusheadend.tenants.limits import Limits
 from mbusheadend.tunnel import Tunnels
 from mbusheadend.upkeep import Upkeep
 from mbusheadend.watch.watcher import Watcher
@@ -34,6 +35,8 @@ class Services:
     :ivar firmware: releases for masters; its calls block.
     :ivar rollouts: bring releases to the fleet in rings; `fleet_settings` tries and sets settings of many masters.
     :ivar tunnels: through which operators read the buses of masters.
+    :ivar limits: how much the tenant may have; None for whatever it wants.
+    :ivar is_of_installation: whether who may all here may all on this machine; other tenants have no part in that.
     :ivar shared_secret: that all processes know, and nobody else; empty where there is but one.
     :ivar label: what names of downloads have of this head-end.
     """
@@ -56,5 +59,7 @@ class Services:
     fleet_settings: SettingsDesk
     tunnels: Tunnels
     now: Callable[[], datetime]
+    limits: Limits | None = None
+    is_of_installation: bool = True
     shared_secret: str = ""
     label: str = "head-end"

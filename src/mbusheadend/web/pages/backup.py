@@ -21,6 +21,7 @@ from mbusweb.own_password import OWN, own_password_problem
 from mbusweb.render import flash, go_to, page, renderer_of
 
 DOOR: Final = ADMIN
+OF_INSTALLATION: Final = True
 PATH: Final = "/backup"
 FILE: Final = f"{PATH}/file"
 DELETE: Final = f"{PATH}/delete"

@@ -15,6 +15,7 @@ from mbusweb.locale import gettext as _
 from mbusweb.render import page
 
 DOOR: Final = ADMIN
+OF_INSTALLATION: Final = True
 PATH: Final = "/time-service"
 _LONGEST: Final = 500
 _HERE: Final = ("localhost", "127.0.0.1", "::1")
