@@ -123,10 +123,12 @@ def ask(
     yes: str,
     path_yes: str,
     path_no: str,
+    no: str = "",
     values: dict[str, str] | None = None,
 ) -> HTMLResponse:
     """Answer with a question; "yes" sends a form, also without JavaScript. All texts are translated already.
 
+    :param no: where "Cancel" could be taken for what is asked about.
     :param values: what the form sends along.
     """
     return page(
@@ -137,6 +139,7 @@ def ask(
         yes=yes,
         path_yes=path_yes,
         path_no=path_no,
+        no=no,
         values=values or {},
     )
 

@@ -85,6 +85,7 @@ def _add_rest(routes: APIRouter, services: Services) -> None:
             yes=_("Cancel the rollout"),
             path_yes=f"{ROLLOUT.format(id=id)}/cancel",
             path_no=ROLLOUT.format(id=id),
+            no=_("Back"),
         )
 
     @routes.post(f"{ROLLOUT}/cancel")
