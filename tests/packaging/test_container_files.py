@@ -1,15 +1,18 @@
 """The files for containers; nothing is built here."""
 
 import json
+import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml  # type: ignore[import-untyped]
 
-from mbusheadend.settings import PORT, WEB_PORT
+from mbusheadend.settings import PORT, WEB_PORT, Settings
 from mbusmaster.settings import Store
 from support.needs import PROJECT, program
 
@@ -32,15 +35,56 @@ def test_hadolint_finds_nothing() -> None:
 
 
 @pytest.mark.peers
-def test_compose_understands_its_file() -> None:
+@pytest.mark.parametrize("file", ["compose.yaml", "compose-big.yaml"])
+def test_compose_understands_its_file(file: str, tmp_path: Path) -> None:
     compose = program("docker-compose", "docker-compose")
+    for secret in ("pgpass", "postgres-password"):
+        (tmp_path / secret).touch()
     done = subprocess.run(
-        [compose, "--file", DOCKER / "compose.yaml", "config", "--quiet"],
+        [compose, "--file", DOCKER / file, "config", "--quiet"],
         capture_output=True,
         text=True,
         check=False,
+        env={**os.environ, "SECRETS": str(tmp_path)},
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_big_head_end_has_what_its_files_name() -> None:
+    services = yaml.safe_load((DOCKER / "compose-big.yaml").read_text())["services"]
+    settings = Settings.model_validate(tomllib.loads((DOCKER / "headend-big.toml").read_text()))
+    assert settings.stream is not None
+    assert {urlsplit(one).hostname for one in settings.stream.servers} < set(services)
+    assert settings.store is not None
+    assert urlsplit(settings.store.url).hostname in services
+    balancer = services["balancer"]["environment"]
+    assert {balancer["HEADEND_1"], balancer["HEADEND_2"]} < set(services)
+    for one in services.values():
+        for volume in one["volumes"]:
+            source = str(volume).partition(":")[0]
+            assert not source.startswith(".") or (DOCKER / source).exists(), source
+    for name in ("headend-1", "headend-2", "balancer", "nats-1"):
+        assert (services[name]["read_only"], services[name]["cap_drop"]) == (True, ["ALL"])
+        assert name == "balancer" or "ports" not in services[name]
+    assert "--extra postgres --extra stream" in DOCKERFILE.read_text()
+
+
+@pytest.mark.peers
+def test_the_nodes_of_the_stream_and_the_balancer_understand_their_settings() -> None:
+    for command, more in (
+        (
+            [str(Path(sys.executable).with_name("nats-server")), "-t", "-c", str(DOCKER / "nats.conf")],
+            {"NODE": "nats-1"},
+        ),
+        (
+            [program("haproxy", "haproxy"), "-c", "-f", str(PROJECT / "packaging/headend/haproxy.cfg")],
+            {"HEADEND_1": "127.0.0.1", "HEADEND_2": "127.0.0.1"},
+        ),
+    ):
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, env={**os.environ, **more}
+        )
+        assert done.returncode == 0, done.stderr
 
 
 def test_the_gateway_is_no_root_and_writes_only_where_it_must() -> None:

@@ -13,6 +13,7 @@ from mbusio.notify import READY, VARIABLE
 from support.needs import PROJECT, program
 
 UNIT = PROJECT / "packaging" / "headend" / "mbusheadend.service"
+SEVERAL = UNIT.with_name("mbusheadend@.service")
 pytestmark = pytest.mark.process
 
 
@@ -22,6 +23,16 @@ def test_it_is_exposed_little() -> None:
     found = re.search(r"exposure level for mbusheadend.service: ([0-9.]+)", said)
     assert found is not None, said
     assert float(found[1]) <= 3.0
+
+
+def test_the_unit_of_each_of_several_processes_differs_only_in_where_its_things_are() -> None:
+    one, several = (path.read_text().splitlines() for path in (UNIT, SEVERAL))
+    assert [line for line in several if line not in one] == [
+        "Description=M-Bus head-end, process %i",
+        "ExecStart=/opt/mbusheadend/bin/mbusheadend serve --config /etc/mbusheadend/%i.toml --state /var/lib/mbusheadend/%i",
+        "StateDirectory=mbusheadend/%i",
+    ]
+    assert len(one) == len(several)
 
 
 def test_the_service_manager_hears_when_it_is_ready_and_when_it_ends(tmp_path: Path) -> None:

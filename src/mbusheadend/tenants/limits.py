@@ -60,7 +60,7 @@ class Limits:
         try:
             await self.see_room_for_local_master(serial)
         except StoreRefusedError as error:
-            raise RefusedError(403, RefusalCode.TOKEN, str(error)) from None
+            raise RefusedError(403, RefusalCode.BUSY, str(error)) from None
 
     async def see_room_for_local_master(self, serial: str) -> None:
         """The same, for people. Raise `StoreRefusedError`, `StoreError`."""

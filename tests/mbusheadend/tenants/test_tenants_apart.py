@@ -20,6 +20,8 @@ from mbusheadend.tokens import make_token
 from mbushosting.contact import CONTACT
 from mbushosting.readings import READINGS
 from mbushosting.schedules import Every, Schedule
+from mbusmaster.hosting.link import HeadEndRefusedError
+from mbusweb.access import UserError
 from mbusweb.api import PREFIX
 from support.headend import Site, call, running
 from support.headend_messages import listed
@@ -216,9 +218,9 @@ async def test_quotas_are_kept_to(two: Two) -> None:
     registry = registry_of(two.head_end._settings)
     registry.set_quota(two.other.tenant.id, Quota(masters=1, meters=1, readings_per_day=6, users=1))
     await two.head_end.house.look()
-    with pytest.raises(Exception, match="quota of 1 masters"):
+    with pytest.raises(HeadEndRefusedError, match="quota of 1 masters"):
         await taken_in(two, two.other.store, "X2")
-    with pytest.raises(Exception, match="1"):
+    with pytest.raises(UserError):
         await two.other.access.add_user("more", PASSWORD, role=ADMIN)
     async with two.site.client("X1") as master:
         contact = call("X1", meter_list="1", meters=listed(str(METER), str(OTHER)))

@@ -13,7 +13,10 @@ from mbusheadend.store.leases import Lease
 from mbusheadend.store.postgres.connection import Raw
 from mbusheadend.store.postgres.server import Server
 
-_SETTINGS: Final = "SET idle_session_timeout = 0; SET tcp_keepalives_idle = 15; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3"
+_SETTINGS: Final = (
+    "SET idle_session_timeout = 0; SET tcp_keepalives_idle = 15; SET tcp_keepalives_interval = 5;"
+    " SET tcp_keepalives_count = 3"
+)
 """The server looks whether the process is there: one whose machine lost its power must not hold a lease for hours."""
 
 
