@@ -145,5 +145,7 @@ async def test_readings_of_clocks_that_are_centuries_wrong_are_found(store: Stor
     assert [one.taken for one in (await store.readings(meter.id, first, last)).readings] == taken
     page = await store.readings(meter.id, taken[3] - HOUR, taken[3] + HOUR)
     assert [one.taken for one in page.readings] == [taken[3]]
+    page = await store.readings(meter.id, taken[3] - HOUR, taken[3] + timedelta(minutes=1))
+    assert [one.taken for one in page.readings] == [taken[3]]
     await store.delete_meter(meter.id)
     assert (await store.extent()).newest is None

@@ -9,7 +9,7 @@ import psycopg
 from psycopg.raw_cursor import RawCursor
 
 from mbusheadend.store.sql.connection import Cursor, Parameters, Row
-from mbusheadend.store.sql.found import DAY
+from mbusheadend.store.sql.found import DAY, day_of
 
 OVER_ALL: Final = frozenset({"serial"})
 """Keys that are given once over all tenants: a statement that names one names it alone."""
@@ -19,10 +19,14 @@ _PLACEHOLDERS: Final = re.compile(
     r"|(?:\?(?P<number>\d*)|(?<![:\w]):(?P<name>\w+))(?P<asked> IS (?:NOT )?NULL)?"
 )
 _WORDS: Final = (
-    (r"\bIN numbers\(([^)]+)\)", r"IN (SELECT value::bigint FROM json_array_elements_text(\1::json))"),
+    # Arrays are looked up in an index; a subquery is joined, which reads a small table whole.
+    (
+        r"\bIN numbers\(([^)]+)\)",
+        r"= ANY (ARRAY(SELECT value::bigint FROM json_array_elements_text(\1::json)))",
+    ),
     (
         r"\bIN texts\(([^)]+)\)",
-        r"IN (SELECT value FROM json_array_elements_text(replace(\1::text, '\\u0000', '\\ufffd')::json))",
+        r"= ANY (ARRAY(SELECT value FROM json_array_elements_text(replace(\1::text, '\\u0000', '\\ufffd')::json)))",
     ),
     (r"\bjoined\(", "string_agg("),
     (r"\binstr\(", "strpos("),
@@ -35,14 +39,14 @@ _NEVER: Final = 1 << 40
 _DAYS: Final = 64
 """That one statement looks through for the readings of a meter."""
 _READINGS: Final = f"""
-SELECT found.* FROM generate_series($4::bigint, $5::bigint, {{step}}) AS day CROSS JOIN LATERAL (
-    SELECT * FROM reading WHERE (taken / {DAY})::integer = day AND meter = $1
-        AND taken >= greatest($2, day * {DAY} - CASE WHEN day > 0 THEN 0 ELSE {DAY} END)
-        AND taken < least($3, day * {DAY} + CASE WHEN day < 0 THEN 1 ELSE {DAY} END)
+SELECT found.* FROM generate_series($4::integer, $5::integer, {{step}}) AS days (day) CROSS JOIN LATERAL (
+    SELECT * FROM reading WHERE reading.day = days.day AND meter = $1
+        AND taken >= greatest($2, days.day * {DAY}::bigint - CASE WHEN days.day > 0 THEN 0 ELSE {DAY} END)
+        AND taken < least($3, days.day * {DAY}::bigint + CASE WHEN days.day < 0 THEN 1 ELSE {DAY} END)
     ORDER BY taken {{order}}, number {{order}}
 ) AS found
 """  # noqa: S608 - constants
-"""Days as the index has them (`_day`): that of 1970-01-01 has two."""
+"""Days as the index has them (`day_of`): that of 1970-01-01 has two."""
 _FORWARDS: Final = _READINGS.format(step=1, order="ASC").encode()
 _BACKWARDS: Final = _READINGS.format(step=-1, order="DESC").encode()
 _ENDS: Final = (
@@ -143,11 +147,6 @@ def translated(statement: str) -> Translated:
     return Translated(text.encode(), tuple(names) if names else None, tuple(asked))
 
 
-def _day(moment: int) -> int:
-    """Give the number of a day as the index has it: the server's division cuts off, also below 0."""
-    return moment // DAY if moment >= 0 else -(-moment // DAY)
-
-
 def _in_days(column: str, first: int, last: int) -> str:
     """Say it so that partitions and the index by day are found by it."""
     day = f"({column} / {DAY})::integer"
@@ -231,15 +230,15 @@ class PostgresConnection:
         lowest, highest = (self.raw.execute(statement).fetchone() for statement in _ENDS)
         if lowest is None or highest is None:
             return 0, -1
-        return _day(max(lowest[0], since)), _day(min(highest[0], until - 1))
+        return day_of(max(lowest[0], since)), day_of(min(highest[0], until - 1))
 
     def _day_of_any(self, day: int, *, backwards: bool) -> int:
         """Give the next day from one on that has a reading of any meter: one wrong clock is centuries away from the others."""
         if backwards:
             row = self.raw.execute(_LAST, ((day + 1) * DAY,)).fetchone()
-            return _NEVER if row is None else min(day, _day(row[0]))
+            return _NEVER if row is None else min(day, day_of(row[0]))
         row = self.raw.execute(_NEXT, ((day - (day <= 0)) * DAY,)).fetchone()
-        return _NEVER if row is None else max(day, _day(row[0]))
+        return _NEVER if row is None else max(day, day_of(row[0]))
 
     def _cursor(self) -> RawCursor[PostgresRow]:
         return RawCursor(self.raw, row_factory=rows_of)

@@ -13,6 +13,11 @@ from mbusheadend.store.sql.moments import moment_of
 DAY: Final = 86_400_000
 
 
+def day_of(moment: int) -> int:
+    """Give the number of a day as the indexes have it: databases cut a division off, also below 0."""
+    return moment // DAY if moment >= 0 else -(-moment // DAY)
+
+
 class Reader:
     """Reads rows, within one transaction."""
 
