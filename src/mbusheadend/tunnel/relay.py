@@ -6,6 +6,7 @@ never reads costs no more than a window of memory, and the tunnel.
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
@@ -30,6 +31,8 @@ LOOK_SECONDS: Final = 15.0
 GOODBYE_SECONDS: Final = 2.0
 _PINGS: Final = 60
 """That may come at once, and so many more each `LOOK_SECONDS`."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,8 @@ class Half:
     async def run(self) -> Ended:
         """Pass frames until it has ended; say why."""
         tasks = [asyncio.create_task(work()) for work in (self._from_wire, self._from_other, self._watch)]
+        for task in tasks:
+            task.add_done_callback(self._see_that_it_worked)
         try:
             # By itself: a reader of the wire may never come to an end.
             ended, tell_wire, tell_other = await asyncio.shield(self._ended)
@@ -114,6 +119,13 @@ class Half:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _see_that_it_worked(self, task: "asyncio.Task[None]") -> None:
+        """End it where a part of it is gone: without `_watch`, such as, it would have no time limit."""
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            _log.error("an error in a tunnel", exc_info=error)
+            self._end(EndCode.LOST, "an error in the head-end; its log says more")
 
     async def _from_wire(self) -> None:
         decoder = Decoder()

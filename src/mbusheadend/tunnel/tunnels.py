@@ -154,12 +154,11 @@ class Tunnels:
         self._empty.clear()
         context = AsyncExitStack()
         try:
-            if len(await self.list(asked.serial)) >= self._settings.most_per_master:
-                text = f"{self._settings.most_per_master} tunnels to this master are open already: end one"
-                raise TunnelError(Why.TOO_MANY, text)
+            await self._see_that_there_is_room(asked.serial)
             limits = self._limits(asked)
             heard = await context.enter_async_context(self._courier.subscribe(to_operator(id)))
             await self._order(id, asked, limits)
+            await self._see_that_there_is_room(asked.serial, 1)
             await self._joined(id, asked.serial, heard)
         except BaseException as error:
             await context.aclose()
@@ -169,6 +168,15 @@ class Tunnels:
                 raise TunnelError(Why.SILENT, f"the head-end cannot carry it now: {error}") from error
             raise
         return Opened(self, id, asked, limits, heard, context, objection)
+
+    async def _see_that_there_is_room(self, serial: str, taken: int = 0) -> None:
+        """See that there are not too many to a master. Raise `TunnelError`.
+
+        :param taken: by this one; of some that ask at once perhaps none gets one then, but never one too many.
+        """
+        most = self._settings.most_per_master
+        if len(await self.list(serial)) - taken >= most:
+            raise TunnelError(Why.TOO_MANY, f"{most} tunnels to this master are open already: end one")
 
     def _limits(self, asked: Asked) -> Limits:
         longest = 60.0 * min(asked.minutes or self._settings.longest_minutes, self._settings.longest_minutes)

@@ -28,6 +28,7 @@ MOST: Final = 4
 IDLE_MORE: Final = 60.0
 """Seconds that a tunnel may be idle beyond what the head-end lets it: so its reason is heard."""
 READ_SIZE: Final = 4096
+SWITCHED_OFF: Final = "hosting.allow_tunnel is off in the settings of the master"
 
 _log = logging.getLogger(__name__)
 
@@ -67,6 +68,7 @@ class Tunnels:
         self._way = way
         self._changed = changed
         self._open: dict[str, _Tunnel] = {}
+        self._dialling = 0
 
     @property
     def offer(self) -> TunnelOffer:
@@ -107,10 +109,10 @@ class Tunnels:
         if order is None:
             return "the order says nothing of a tunnel"
         if self.offer is not TunnelOffer.ON:
-            return "hosting.allow_tunnel is off in the settings of the master"
+            return SWITCHED_OFF
         if not self._way.clients.bus(order.bus):
             return f"there is no bus {order.bus} here"
-        if len(self._open) >= MOST:
+        if len(self._open) + self._dialling >= MOST:
             return f"{MOST} tunnels are open already"
         return ""
 
@@ -119,7 +121,14 @@ class Tunnels:
         from mbusio.tunnel.end import TunnelEnd
 
         seconds = min(order.seconds, 60 * self._way.settings().tunnel_minutes)
-        streaming = await self._way.dial(id)
+        self._dialling += 1
+        try:
+            streaming = await self._way.dial(id)
+        finally:
+            self._dialling -= 1
+        if self.offer is not TunnelOffer.ON:
+            await streaming.close()
+            return Done("refused", SWITCHED_OFF)
         tunnel = _Tunnel(
             TunnelSeen(
                 id,

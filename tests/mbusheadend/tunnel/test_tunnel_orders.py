@@ -160,6 +160,25 @@ async def test_there_are_no_more_than_the_settings_allow(tmp_path: Path) -> None
             await asking(site)
 
 
+async def test_of_many_that_ask_at_once_no_more_get_one_than_the_settings_allow(tmp_path: Path) -> None:
+    async with head_end(tmp_path, tunnel={"most_per_master": 1}) as site:
+        await calls(site)
+        opening = [asking(site) for _ in range(6)]
+        waiting = set(opening)
+        async with asyncio.timeout(20):
+            while len(waiting) > 1:
+                _, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            while waiting and not any(one.done() for one in waiting):
+                stored = await site.store.commands("M1")
+                if any(one.state.is_open for one in stored):
+                    break
+        refused = [str(one.exception()) for one in opening if one not in waiting]
+        assert all("1 tunnels to this master" in one for one in refused)
+        for one in waiting:
+            one.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+
+
 async def test_tunnels_are_listed_and_ended_over_the_api(tmp_path: Path) -> None:
     async with head_end(tmp_path) as site:
         await calls(site)

@@ -160,6 +160,15 @@ async def test_who_is_trusted_no_more_must_go_at_once() -> None:
         assert await hand.ended() == Ended(EndCode.REVOKED, "the token was revoked")
 
 
+async def test_it_does_not_outlive_what_looks_after_it() -> None:
+    async def objection() -> str:
+        raise ValueError("nobody thought of that")
+
+    async with half(objection=objection) as hand:
+        hand.half.look()
+        assert (await hand.ended()).code is EndCode.LOST
+
+
 async def test_a_connection_that_is_gone_ends_it_and_the_other_hears_of_it() -> None:
     async with half() as hand:
         await hand.came.put({"type": "http.disconnect"})
