@@ -76,7 +76,7 @@ class SqlAlarms:
     async def clear_alarms_of_others(self, masters: Iterable[str], now: datetime) -> int:
         """See the protocol."""
         return await self._clear_where(
-            "master != '' AND master NOT IN texts(?)",
+            "master != '' AND NOT master IN texts(?)",
             (texts(masters),),
             stored(now),
         )
