@@ -36,6 +36,8 @@ async def save_master(
     if serial:
         await change_master(store, state, serial, name=name, url=url, patience=patience, credentials=files)
     else:
+        if services.limits is not None:
+            await services.limits.see_room_for_local_master(serial)
         serial = await add_master(
             store, state, name=name, url=url, now=services.now(), patience=patience, credentials=files
         )

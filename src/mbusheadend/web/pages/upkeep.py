@@ -31,6 +31,7 @@ def router(services: Services) -> APIRouter:
                 (_("Raw telegrams"), _months(keep.raw_months)),
                 (_("Readings"), _years(keep.reading_years)),
             ],
+            quota=await _quota(services),
             report=report,
             step=said(report.step) if report is not None else "",
             did=[] if report is None else _did(services),
@@ -44,6 +45,25 @@ def router(services: Services) -> APIRouter:
         return go_to(request, PATH)
 
     return routes
+
+
+async def _quota(services: Services) -> list[tuple[str, str]]:
+    """Give what the tenant has of what it may have at most."""
+    if services.limits is None or services.limits.quota.is_empty:
+        return []
+    quota, use = services.limits.quota, await services.limits.use()
+    users = len(services.access.users())
+    rows = (
+        (_("Masters"), use.masters, quota.masters),
+        (_("Meters"), use.meters, quota.meters),
+        (_("Readings of today"), use.readings_today, quota.readings_per_day),
+        (_("Users"), users, quota.users),
+    )
+    return [
+        (text, _("%(count)s of %(most)s") % {"count": format_number(count), "most": format_number(most)})
+        for text, count, most in rows
+        if most is not None
+    ]
 
 
 def _months(count: int) -> str:
