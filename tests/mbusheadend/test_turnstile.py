@@ -9,20 +9,15 @@ from hypothesis import strategies as st
 
 from mbusheadend.errors import RefusedError
 from mbusheadend.turnstile import Turnstile, urgency_of
+from support.clocks import SetClock
 from support.virtual_time import VirtualTimeLoop
 
-
-class Clock:
-    def __init__(self) -> None:
-        self.time = 0.0
-
-    def __call__(self) -> float:
-        return self.time
+Clock = SetClock[float]
 
 
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(0.0)
 
 
 class Visitor:
@@ -173,7 +168,7 @@ async def test_one_who_hangs_up_in_the_moment_of_its_turn_leaves_it_to_the_next(
 @given(st.lists(st.tuples(st.integers(0, 7), st.sampled_from(["come", "leave", "cancel"])), max_size=60))
 def test_whatever_happens_no_place_is_lost(steps: list[tuple[int, str]]) -> None:
     async def play() -> None:
-        clock = Clock()
+        clock = Clock(0.0)
         turnstile = Turnstile(2, 5, clock)
         visitors: list[Visitor] = []
         for number, (urgency, step) in enumerate(steps):

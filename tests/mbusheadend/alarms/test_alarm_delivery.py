@@ -19,32 +19,20 @@ from mbusheadend.alarms.sending import NotDeliveredError
 from mbusheadend.alarms.webhook import signature_of
 from mbusheadend.store import Store, StoreError, UnknownError
 from mbusweb.texts import Text
+from support.clocks import SetClock
 from support.headend_messages import SERIAL, enrol
-from support.headend_store import KINDS
 from support.receivers import DEAF, PASSWORD, USER, Mailbox, Receiver, https_receiver, mail_server
 
 SECRET: Final = "a secret of the webhook"
 SILENT: Final = AlarmKey(AlarmKind.MASTER_SILENT, SERIAL)
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.time = datetime(2026, 11, 23, 12, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        return self.time
+Clock = SetClock[datetime]
 
 
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture(params=KINDS)
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    store = KINDS[request.param](tmp_path)
-    yield store
-    store.close()
+    return Clock(datetime(2026, 11, 23, 12, tzinfo=UTC))
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Stores for tests of the archive, of every kind."""
+"""A second store for tests of the archive, of every kind."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,15 +7,6 @@ import pytest
 
 from mbusheadend.store import Store
 from support.headend_store import KINDS
-
-
-@pytest.fixture(params=sorted(KINDS))
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    folder = tmp_path / "store"
-    folder.mkdir()
-    store = KINDS[request.param](folder)
-    yield store
-    store.close()
 
 
 @pytest.fixture(params=sorted(KINDS))

@@ -1,6 +1,5 @@
 """Gaps and what closes them: the master's history, reading again, the meter's memory."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -21,7 +20,6 @@ from mbushosting.readings import Outcome, Reading
 from mbushosting.schedules import Every, Missed, Schedule
 from support.headend_messages import SERIAL, START, batch, contact, enrol, listed, reading
 from support.headend_meters import ENERGY, telegram
-from support.headend_store import KINDS
 
 HOUR: Final = timedelta(hours=1)
 MINUTE: Final = timedelta(minutes=1)
@@ -92,11 +90,9 @@ class Fleet:
         return await self.store.completeness(START, self.time - SETTLE)
 
 
-@pytest.fixture(params=KINDS)
-def fleet(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Fleet]:
-    store = KINDS[request.param](tmp_path)
-    yield Fleet(store)
-    store.close()
+@pytest.fixture
+def fleet(store: Store) -> Fleet:
+    return Fleet(store)
 
 
 async def test_where_nothing_is_missing_nothing_is_done(fleet: Fleet, tmp_path: Path) -> None:

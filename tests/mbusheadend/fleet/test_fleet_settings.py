@@ -1,6 +1,5 @@
 """Settings of many masters: tried, then set where they are still the same."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,17 +10,9 @@ from mbusheadend.store import Store, StoreRefusedError
 from mbushosting.contact import CommandKind, CommandResult
 from mbushosting.fleet_settings import SettingChange, SettingsAnswer
 from support.headend_messages import LATER, START, contact, enrol
-from support.headend_store import KINDS
 
 LEVEL = {"log.level": "debug"}
 CHANGE = SettingChange(path="log.level", old="info", new="debug", needs_restart=True)
-
-
-@pytest.fixture(params=KINDS)
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
-    opened = KINDS[request.param](tmp_path)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

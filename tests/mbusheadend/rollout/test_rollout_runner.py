@@ -19,7 +19,6 @@ from mbusheadend.rollout.state import MemberState, Rollout, RolloutState
 from mbusheadend.store import CommandState, Store
 from mbushosting.contact import CommandResult
 from support.headend_messages import contact
-from support.headend_store import KINDS
 from support.releases import NOW, ReleaseMaker
 
 RINGS = (Ring(groups=("test",), soak_hours=1), Ring(percent=100, soak_hours=0))
@@ -86,13 +85,6 @@ class Utility:
     def restart(self) -> None:
         """All that is in the memory of the process is gone."""
         self.runner = RolloutRunner(self.store, self.shelf, lambda: self.now)
-
-
-@pytest.fixture(params=KINDS)
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
-    opened = KINDS[request.param](tmp_path)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

@@ -1,9 +1,7 @@
 """Consumption beside that of an earlier time."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
@@ -12,17 +10,9 @@ from mbusheadend.store import Store
 from mbusheadend.views.consumed import Compared, consumed
 from support.headend_messages import batch, enrol, reading
 from support.headend_meters import ADDRESS, ENERGY, number_of, telegram
-from support.headend_store import KINDS
 
 DAY = timedelta(days=1)
 MONDAY = datetime(2026, 11, 2, tzinfo=UTC)
-
-
-@pytest.fixture(params=KINDS)
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    store = KINDS[request.param](tmp_path)
-    yield store
-    store.close()
 
 
 async def counted(store: Store, *counters: tuple[datetime, int]) -> int:

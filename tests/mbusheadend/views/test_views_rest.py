@@ -1,8 +1,6 @@
 """The newest reading of each meter, completeness, tables, raw telegrams."""
 
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -18,17 +16,9 @@ from mbusheadend.views.registers import named, shown_first
 from mbusheadend.views.table import cursor_of, cursor_text, readings_table
 from support.headend_messages import START, batch, enrol, reading
 from support.headend_meters import ADDRESS, ENERGY, KEY, METER, encrypted, number_of, telegram
-from support.headend_store import KINDS
 from support.headend_year import fill
 
 DAY = timedelta(days=1)
-
-
-@pytest.fixture(params=KINDS)
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    store = KINDS[request.param](tmp_path)
-    yield store
-    store.close()
 
 
 async def test_the_newest_reading_says_its_age_and_what_matters_most(store: Store) -> None:

@@ -1,10 +1,8 @@
 """Plots get few values, and lose no peak and no gap."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
-from pathlib import Path
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,16 +12,8 @@ from mbusheadend.views.series import Mark, Sample, gaps_in, series_of
 from mbushosting.readings import Outcome
 from support.headend_messages import START, batch, enrol, reading
 from support.headend_meters import ADDRESS, ENERGY, number_of, telegram
-from support.headend_store import KINDS
 
 HOUR = timedelta(hours=1)
-
-
-@pytest.fixture(params=KINDS)
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    store = KINDS[request.param](tmp_path)
-    yield store
-    store.close()
 
 
 async def read(store: Store, count: int, energy: Callable[[int], int], left_out: Collection[int] = ()) -> int:

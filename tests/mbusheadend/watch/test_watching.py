@@ -4,7 +4,6 @@ import asyncio
 import base64
 import json
 from collections import namedtuple
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -30,10 +29,10 @@ from mbushosting.contact import BusReport, OutboxReport
 from mbushosting.readings import READINGS, Outcome
 from mbushosting.schedules import Every, Schedule
 from mbusio.listreading import Patience
+from support.clocks import SetClock
 from support.headend import packed, running
 from support.headend_messages import SERIAL, START, batch, contact, enrol, listed, reading
 from support.headend_meters import ADDRESS, METER, OTHER, number_of, telegram
-from support.headend_store import KINDS
 from support.receivers import https_receiver
 from support.releases import ReleaseMaker
 from support.settled import settled
@@ -44,24 +43,12 @@ DAY: Final = timedelta(days=1)
 SECRET: Final = "a secret of the webhook"
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.time = START
-
-    def __call__(self) -> datetime:
-        return self.time
+Clock = SetClock[datetime]
 
 
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture(params=KINDS)
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    store = KINDS[request.param](tmp_path)
-    yield store
-    store.close()
+    return Clock(START)
 
 
 @pytest.fixture
