@@ -6,7 +6,7 @@ Small on purpose: no bits, no time, no code of the simulator, so that it judges 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from random import Random
-from typing import Literal, TypeVar
+from typing import Final, Literal, TypeVar
 
 from mbus.addressing import SecondaryAddress
 from mbus.link.fields import REQ_UD2, SND_NKE, function_of
@@ -17,11 +17,16 @@ from mbus.procedures.steps import Note, Procedure, Request
 
 Collisions = Literal["clean", "garbled", "filtered"]
 T = TypeVar("T")
+SHORT: Final = 27
+"""Bytes of the shortest reading."""
+USUAL: Final = 100
+"""Bytes of the readings for which what a search costs is promised."""
 
 
-def response(secondary: SecondaryAddress, primary: int = 0) -> LongFrame:
-    """Give a short reading with a long header."""
-    return LongFrame(0x08, primary, 0x72, secondary.to_bytes() + bytes.fromhex("010000000C1378563412"))
+def response(secondary: SecondaryAddress, primary: int = 0, reply_bytes: int = SHORT) -> LongFrame:
+    """Give a reading with a long header; what is longer than its one volume is filled up."""
+    data = secondary.to_bytes() + bytes.fromhex("010000000C1378563412")
+    return LongFrame(0x08, primary, 0x72, data + b"\x2f" * (reply_bytes - SHORT))
 
 
 def care(address: SecondaryAddress) -> tuple[int, int]:
@@ -43,6 +48,7 @@ class SelectBus:
     :ivar collisions: several answers at once are a clean E5 and a garbled reply; garbled both; or a clean E5 and no reply.
     :ivar loss: probability that an answer which a single meter gives is lost.
     :ivar collided_loss: probability that an acknowledgement of several meters is lost.
+    :ivar reply_bytes: length of a reading.
     :ivar frames: replies of particular meters where the ordinary one will not do.
     """
 
@@ -51,6 +57,7 @@ class SelectBus:
     loss: float = 0.0
     collided_loss: float = 0.0
     seed: int = 0
+    reply_bytes: int = USUAL
     frames: dict[int, LongFrame] = field(default_factory=dict)
     trace: Callable[[Request, Outcome], None] | None = None
     _values: list[int] = field(default_factory=list)
@@ -62,7 +69,7 @@ class SelectBus:
         self._random = Random(self.seed)
         for index, meter in enumerate(self.meters):
             self._values.append(care(meter)[1])
-            self._replies.append(self.frames.get(index, response(meter, index % 251)))
+            self._replies.append(self.frames.get(index, response(meter, index % 251, self.reply_bytes)))
 
     def answer(self, request: Request) -> Outcome:
         """Carry out one transaction."""

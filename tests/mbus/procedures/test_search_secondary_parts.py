@@ -11,7 +11,7 @@ from mbus.link.transaction import Ack, Fault, Garbled, Outcome, Reply, Silence
 from mbus.procedures.found import FoundMeter
 from mbus.procedures.search_secondary import masks
 from mbus.procedures.search_secondary.costs import Outlook, Prices, cells, offer, offer_beside, prices
-from mbus.procedures.search_secondary.deliveries import deliveries, neighbours, telling
+from mbus.procedures.search_secondary.deliveries import credit, deliveries, neighbours, telling
 from mbus.procedures.search_secondary.facts import Cell, Facts
 from mbus.procedures.search_secondary.masks import covers, fix, mask_of, matches, text_of
 from mbus.procedures.search_secondary.model import Model
@@ -175,6 +175,27 @@ def test_numbers_far_apart_are_of_different_deliveries() -> None:
     assert deliveries([5, 6, 900, 1_000_000, 1_000_001]) == [[5, 6, 900], [1_000_000, 1_000_001]]
 
 
+def credited(part: list[int], trust: float, closed: set[int] = frozenset()) -> float:  # type: ignore[assignment]
+    """Believe in a delivery on a bus with 250 meters from anywhere."""
+    shut = set(part) | set(closed)
+    return credit(part, trust, 250e-8, lambda number: number not in shut)
+
+
+def test_two_numbers_are_the_more_surely_of_one_delivery_the_closer_they_are() -> None:
+    assert credited([5000, 5003], 0.5) > credited([5000, 5100], 0.5) > credited([5000, 6000], 0.5) > 0.98
+
+
+def test_among_many_meters_from_anywhere_two_may_be_close_by_chance() -> None:
+    assert credited([5000, 6000], 0.002) < 0.2
+    assert credited([5000, 5003], 0.002) > 0.9
+    assert credited([5000, 6000, 6900], 0.002) > 0.8
+
+
+def test_an_empty_number_beside_either_speaks_against_a_delivery() -> None:
+    assert credited([5000, 5100], 0.01, {5001}) < credited([5000, 5100], 0.01)
+    assert credited([5000, 5100], 0.01, {5001, 5099}) < credited([5000, 5100], 0.01, {5001})
+
+
 def chances(delivery: list[int], closed: set[int] = frozenset(), trust: float = 1.0) -> dict[int, float]:  # type: ignore[assignment]
     shut = set(delivery) | set(closed)
     return dict(neighbours(delivery, trust, lambda number: number not in shut))
@@ -196,14 +217,18 @@ def test_what_lies_before_an_empty_number_is_less_likely_too() -> None:
     assert chances([1000, 1100], {1110, 1111, 1112})[1105] < chances([1000, 1100], {1110})[1105]
 
 
-def told(delivery: list[int], closed: set[int] = frozenset()) -> list[int]:  # type: ignore[assignment]
+def told(delivery: list[int], closed: set[int] = frozenset(), trust: float = 1.0) -> list[int]:  # type: ignore[assignment]
     shut = set(delivery) | set(closed)
-    return list(telling(delivery, lambda number: number not in shut))
+    return list(telling(delivery, trust, lambda number: number not in shut))
 
 
 def test_the_next_number_tells_whether_a_lone_meter_is_of_a_delivery() -> None:
     assert told([5000]) == [5001]
     assert told([5000], {4999}) == []
+
+
+def test_where_a_delivery_is_not_sure_the_number_behind_its_first_one_is_asked_for() -> None:
+    assert told([5000, 5100], trust=0.7) == [5001]
 
 
 def test_the_number_that_may_as_well_be_a_meter_as_not_tells_where_a_delivery_ends() -> None:

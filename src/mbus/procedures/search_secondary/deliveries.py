@@ -5,7 +5,9 @@ meters as often as in that delivery so far; beyond its ends the hope fades with 
 and drops behind every number that is known to be empty.
 """
 
+import math
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Final
 
 from mbus.addressing import ID_DIGITS
@@ -24,6 +26,10 @@ SHORTEST: Final = 10
 """Numbers that a delivery is taken to span at least."""
 ROW: Final = 3
 """So many empty numbers in a row are no gap."""
+EVIDENCE: Final = 1e6
+"""Odds above are as good as certain."""
+SURE: Final = 0.98
+"""Numbers that are a delivery with this probability need no test of that."""
 UNSURE: Final = 5
 """Numbers beyond an end that may well be meters or not; where they are fewer, each is asked for soon anyway."""
 
@@ -42,6 +48,22 @@ def deliveries(numbers: list[int]) -> list[list[int]]:
     return parts
 
 
+def credit(part: list[int], trust: float, density: float, is_open: IsOpen) -> float:
+    """Give the probability that numbers which lie close together are a delivery, and not where they are by chance.
+
+    :param part: two different numbers or more.
+    :param trust: probability that a meter is of a delivery, when nothing is known of the numbers around it.
+    :param density: meters from anywhere per number.
+    """
+    odds = trust / (1 - trust)
+    for one, other in pairwise(part):
+        # In a delivery any order of magnitude of a distance is as likely as another.
+        odds = min(EVIDENCE, odds / (math.log(REACH) * (other - one) * density))
+    inner = {part[0] + 1, part[-1] - 1}.difference(part)
+    odds *= (1 - FILL) ** sum(1 for number in inner if not is_open(number))
+    return odds / (odds + 1)
+
+
 def neighbours(delivery: list[int], trust: float, is_open: IsOpen) -> Iterator[Chance]:
     """Give the open numbers in and around a delivery, each with the probability that it is a meter.
 
@@ -56,22 +78,25 @@ def neighbours(delivery: list[int], trust: float, is_open: IsOpen) -> Iterator[C
     open_inside = [number for number in inside if is_open(number)]
     ruled_out = len(inside) - len(open_inside)
     fill = (len(delivery) + WEIGHT * FILL) / (len(delivery) + ruled_out + WEIGHT)
-    yield from ((number, fill) for number in open_inside)
+    yield from ((number, trust * fill) for number in open_inside)
     span = _span(delivery)
     yield from _beyond(last, 1, span, trust * fill, is_open)
     yield from _beyond(first, -1, span, trust * fill, is_open)
 
 
-def telling(delivery: list[int], is_open: IsOpen) -> Iterator[int]:
+def telling(delivery: list[int], trust: float, is_open: IsOpen) -> Iterator[int]:
     """Give the numbers whose answer tells most about a delivery, where much is unsure.
 
-    For a lone number it is the next one: are they of a delivery at all? Beyond either end it is the number that is a meter as
-    likely as not: what is found there is not lost, and what lies before it and behind it is known much better then.
+    Where it is not `SURE` that there is a delivery it is the number behind the first one. Beyond either end it is the number that
+    is a meter as likely as not: what is found there is not lost, and what lies before it and behind it is known much better then.
     """
     first, last = delivery[0], delivery[-1]
     if first == last:
         if is_open(first - 1) and is_open(last + 1):
             yield last + 1
+        return
+    if trust < SURE and is_open(first + 1):
+        yield first + 1
         return
     for end, step in ((last, 1), (first, -1)):
         chances = _beyond(end, step, _span(delivery), FILL, is_open)

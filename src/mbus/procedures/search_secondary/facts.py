@@ -81,13 +81,14 @@ class Facts:
 
     def cell_at(self, identification: int) -> Cell | None:
         """Give the open cell in which an identification lies, None where it is settled."""
-        for care, values in self._settled.items():
-            if identification & care in values:
-                return None
         node: Group | Cell | None = self._root
         while isinstance(node, Group):
             node = node.children.get(identification >> node.shift & 15)
-        return node if node is not None and node.mask in self.open else None
+        if node is None or node.mask not in self.open:
+            return None
+        if any(identification & care in values for care, values in self._settled.items()):
+            return None
+        return node
 
     def known_in(self, mask: Mask) -> int:
         """Count the known meters under a mask."""

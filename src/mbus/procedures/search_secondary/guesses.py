@@ -5,11 +5,13 @@ from collections import defaultdict
 from typing import Final
 
 from mbus.addressing import ID_DIGITS
-from mbus.procedures.search_secondary.deliveries import deliveries, neighbours, telling
+from mbus.procedures.search_secondary.deliveries import credit, deliveries, neighbours, telling
 from mbus.procedures.search_secondary.facts import Cell, Facts
 from mbus.procedures.search_secondary.masks import identification_of, number_of
 from mbus.procedures.search_secondary.region import Region
 
+PROBABLE: Final = 0.5
+"""Numbers that lie close together are taken for a delivery from this probability on."""
 WORTH_TRYING: Final = 0.2
 """Where a lone meter is less likely to be of a delivery, its neighbours are not asked for on their own account."""
 
@@ -35,24 +37,26 @@ class Guesses:
         self.isolated = 0
         self.seen = 0
 
-    def refresh(self) -> None:
-        """Guess anew."""
+    def refresh(self, density: float) -> None:
+        """Guess anew.
+
+        :param density: meters from anywhere per number, as far as that is known.
+        """
         self._learn_numbers()
-        parts = deliveries(self._numbers)
-        lone = [part[0] for part in parts if len(part) == 1]
-        self.isolated = len(lone) + self.seen - len(self._numbers)
         self._cells.clear()
+        lone, several = self._part(density)
+        self.isolated = len(lone) + self.seen - len(self._numbers)
         self._inside.clear()
         self.chances.clear()
         self.by_cell.clear()
         self.telling.clear()
-        trust = self._trust(lone, len(parts) - len(lone))
-        for part in parts:
-            of_delivery = 1.0 if len(part) > 1 else trust
+        trust = self._trust(lone, len(several))
+        parts = [*several, *(([number], trust) for number in lone)]
+        for part, of_delivery in sorted(parts):
             for number, chance in neighbours(part, of_delivery, self._is_open):
                 self._place(number, chance)
             if of_delivery > WORTH_TRYING:
-                self.telling += map(identification_of, telling(part, self._is_open))
+                self.telling += map(identification_of, telling(part, of_delivery, self._is_open))
 
     def inside(self, cell: Cell, least: float) -> list[int]:
         """Give the guesses in a cell that are more probable than `least`."""
@@ -77,6 +81,22 @@ class Guesses:
             if number is not None:
                 insort(self._numbers, number)
         self.seen = len(self._facts.known)
+
+    def _part(self, density: float) -> tuple[list[int], list[tuple[list[int], float]]]:
+        """Tell lone numbers, and those that are close by chance, from probable deliveries; these with their probability."""
+        # Two meters with one number are no delivery.
+        parts = deliveries(list(dict.fromkeys(self._numbers)))
+        lone = [part[0] for part in parts if len(part) == 1]
+        trust = self._trust(lone, sum(1 for part in parts if len(part) > 2))
+        several = []
+        for part in parts:
+            if len(part) > 1:
+                of_delivery = credit(part, trust, density, self._is_open)
+                if of_delivery > PROBABLE:
+                    several.append((part, of_delivery))
+                else:
+                    lone += part
+        return lone, several
 
     def _trust(self, lone: list[int], several: int) -> float:
         """Give the probability that a lone meter is of a delivery, by what became of those whose neighbours are known."""

@@ -10,9 +10,10 @@ import math
 from collections.abc import Iterable
 from typing import Final
 
+from mbus.addressing import ID_DIGITS
 from mbus.procedures.search_secondary.facts import Cell, Facts
 from mbus.procedures.search_secondary.guesses import Guesses
-from mbus.procedures.search_secondary.masks import Mask, wider
+from mbus.procedures.search_secondary.masks import Mask, volume
 from mbus.procedures.search_secondary.needs import Needs
 from mbus.procedures.search_secondary.region import Region
 
@@ -27,8 +28,6 @@ REPEATS: Final = 15
 """Rounds after which an estimate that feeds on itself has settled at the latest."""
 CLOSE: Final = 1e-3
 """Change of such an estimate, as a share of it, that shows that it has settled."""
-FEW_NEEDS: Final = 8
-"""So many masks are gone through faster than all that are wider than a cell."""
 SELDOM: Final = 8
 """Steps between two looks at expectations that change little."""
 
@@ -45,18 +44,19 @@ class Model:
         self._needs = Needs(facts)
         self._steps = 0
         self._wholes: dict[Mask, Region] = {}
-        self._tightest: dict[Cell, Mask | None] = {}
+        self._tightest: dict[Cell, Mask] | None = None
         self._open_volume = 1.0
+        self._numbers = 10**ID_DIGITS * volume(facts.base[0])
 
     def refresh(self) -> None:
         """Learn from the facts as they are now; small changes may wait for a few steps."""
         self._steps += 1
         self._wholes.clear()
-        self._tightest.clear()
+        self._tightest = None
         self._needs.refresh()
         is_due = self.guesses.seen < MANY or self._steps % SELDOM == 0
         if is_due or self.guesses.is_told or self._is_surprised():
-            self.guesses.refresh()
+            self.guesses.refresh(self.meters / self.exposure / self._numbers)
         if is_due:
             self._learn_rate()
 
@@ -64,7 +64,7 @@ class Model:
         """Go on with the children of a cell that was split."""
         self.guesses.follow(split)
         self._wholes.clear()
-        self._tightest.clear()
+        self._tightest = None
 
     def transactions_left(self) -> int:
         """Estimate what settling everything open will cost: meters from anywhere take 4.5 each, those of deliveries 2.2."""
@@ -94,15 +94,15 @@ class Model:
         ]
         rate, certain = counted / exposure, counted
         for _ in range(REPEATS if needy else 0):
-            meters, certain, volume = counted, counted, exposure
+            meters, certain, weight = counted, counted, exposure
             for missing, whole, region in needy:
                 around = rate * whole.volume + whole.odds
                 mean, surprise = _given_at_least(around, missing)
                 mean *= rate * region.volume / around
                 meters += mean
                 certain += surprise * mean
-                volume += region.volume
-            before, rate = rate, meters / volume
+                weight += region.volume
+            before, rate = rate, meters / weight
             if abs(rate - before) < CLOSE * rate:
                 break
         self.meters = certain
@@ -110,14 +110,14 @@ class Model:
 
     def region(self, cells: Iterable[Cell]) -> Region:
         """Sum up the expectations about some cells."""
-        volume = rate = odds = 0.0
+        anywhere = rate = odds = 0.0
         for cell in cells:
-            volume += cell.volume
+            anywhere += cell.volume
             guessed = self.guesses.by_cell.get(cell)
             if guessed is not None:
                 rate += guessed.rate
                 odds += guessed.odds
-        return Region(volume, rate, odds)
+        return Region(anywhere, rate, odds)
 
     def outlook(self, cells: Iterable[Cell]) -> tuple[float, float]:
         """Give the probabilities that some cells together hold no meter, and exactly one."""
@@ -131,24 +131,21 @@ class Model:
 
     def _by_need(self, cells: Iterable[Cell]) -> dict[Mask | None, list[Cell]]:
         """Part cells by the tightest mask around them that is proven to hold more meters than are known."""
+        if self._tightest is None:
+            self._tightest = self._tightest_around()
         parts: dict[Mask | None, list[Cell]] = {}
         for cell in cells:
-            if cell not in self._tightest:
-                self._tightest[cell] = self._tightest_around(cell)
-            parts.setdefault(self._tightest[cell], []).append(cell)
+            parts.setdefault(self._tightest.get(cell), []).append(cell)
         return parts
 
-    def _tightest_around(self, cell: Cell) -> Mask | None:
-        """Give the mask whose missing meters make one in this cell the more likely, the fewer are expected there otherwise."""
+    def _tightest_around(self) -> dict[Cell, Mask]:
+        """Give for cells the mask whose missing meters make one there the more likely, the fewer are expected otherwise."""
         missing = self._needs.missing
-        care, value = cell.mask
-        if len(missing) < FEW_NEEDS:
-            needy = [mask for mask in missing if mask[0] & care == mask[0] and value & mask[0] == mask[1]]
-        else:
-            needy = [mask for mask in wider(cell.mask, self._facts.base[0]) if mask in missing]
-        if not needy:
-            return None
-        return min(needy, key=lambda mask: self._expected(self._whole(mask)) / missing[mask])
+        tightest: dict[Cell, Mask] = {}
+        for mask in sorted(missing, key=lambda mask: self._expected(self._whole(mask)) / missing[mask]):
+            for cell in self._facts.cells(mask):
+                tightest.setdefault(cell, mask)
+        return tightest
 
     def _expected(self, region: Region) -> float:
         return self.meters / self.exposure * region.volume + region.rate
