@@ -168,7 +168,9 @@ class Turnstile:
         pace = self._takes / self._most
         soon = now + pace * len(self._here)
         if not is_next:
-            self._next = soon = max(self._next + pace, soon)
+            # What was promised while the work was slow does not hold anybody up when it is quick again.
+            latest = soon + pace * (len(self._asked) + 1)
+            self._next = soon = min(max(self._next + pace, soon), latest)
         self._asked[place.who] = place.asked
         while len(self._asked) > MOST_APPOINTMENTS:
             self._asked.popitem(last=False)
