@@ -20,13 +20,12 @@ _PLACEHOLDERS: Final = re.compile(
 )
 _WORDS: Final = (
     # Arrays are looked up in an index; a subquery is joined, which reads a small table whole.
+    (r"\bNOT IN (numbers|texts)\(", r"<> ALL \1("),
+    (r"\bIN (numbers|texts)\(", r"= ANY \1("),
+    (r"\bnumbers\(([^)]+)\)", r"(ARRAY(SELECT value::bigint FROM json_array_elements_text(\1::json)))"),
     (
-        r"\bIN numbers\(([^)]+)\)",
-        r"= ANY (ARRAY(SELECT value::bigint FROM json_array_elements_text(\1::json)))",
-    ),
-    (
-        r"\bIN texts\(([^)]+)\)",
-        r"= ANY (ARRAY(SELECT value FROM json_array_elements_text(replace(\1::text, '\\u0000', '\\ufffd')::json)))",
+        r"\btexts\(([^)]+)\)",
+        r"(ARRAY(SELECT value FROM json_array_elements_text(replace(\1::text, '\\u0000', '\\ufffd')::json)))",
     ),
     (r"\bjoined\(", "string_agg("),
     (r"\binstr\(", "strpos("),
