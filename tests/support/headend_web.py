@@ -3,7 +3,7 @@
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -37,6 +37,7 @@ from mbusheadend.web.first_admin import FirstAdmin
 from mbusheadend.web.services import Services
 from mbusweb.access import Access, Hasher
 from support.access import QUICK
+from support.plain_browser import PlainBrowser
 
 NOW = datetime(2026, 11, 22, 9, 8, 7, tzinfo=UTC)
 USER, PASSWORD = "anna", "a long passphrase"
@@ -44,34 +45,14 @@ HOST = "headend.example"
 DOCUMENT = "/api/v1/openapi.json"
 
 
-class WebClient(httpx.AsyncClient):
-    """A browser without scripts: keeps cookies, and sends with each form the token of the last page."""
+class WebClient(PlainBrowser):
+    """A browser without scripts, and what is behind the pages."""
 
     def __init__(self, app: FastAPI, services: Services) -> None:
-        transport = httpx.ASGITransport(app, raise_app_exceptions=False, client=("192.0.2.7", 50000))
-        super().__init__(transport=transport, base_url=f"https://{HOST}")
+        super().__init__(app, f"https://{HOST}")
         self.app = app
         self.services = services
-        self.csrf = ""
         self._schema: Any = None
-
-    async def show(self, path: str) -> httpx.Response:
-        """Get a page, following redirects, and keep the token of its forms."""
-        answer = await self.get(path, follow_redirects=True)
-        self._keep_token(answer)
-        return answer
-
-    async def submit(
-        self, path: str, fields: Mapping[str, str] | None = None, *, follow: bool = True, **values: str
-    ) -> httpx.Response:
-        """Send a form, and follow where it leads.
-
-        :param fields: those whose names are no words of Python.
-        """
-        form = {"csrf": self.csrf, **(fields or {}), **values}
-        answer = await self.post(path, data=form, follow_redirects=follow)
-        self._keep_token(answer)
-        return answer
 
     async def log_in(self, name: str = USER, password: str = PASSWORD) -> httpx.Response:
         await self.show("/login")
@@ -99,11 +80,6 @@ class WebClient(httpx.AsyncClient):
     def audited(self, kind: str) -> list[str]:
         """Give the details of entries of a kind, newest first."""
         return [entry.detail for entry in self.services.audit.entries(kind=kind)]
-
-    def _keep_token(self, answer: httpx.Response) -> None:
-        found = re.search(r'name="csrf" value="([^"]+)"|X-CSRF-Token": "([^"]+)"', answer.text)
-        if found:
-            self.csrf = found[1] or found[2]
 
 
 @asynccontextmanager

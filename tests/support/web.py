@@ -1,8 +1,7 @@
 """The web application with real parts in a scratch folder, and a client that speaks to it in process."""
 
-import re
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -26,6 +25,7 @@ from mbusmaster.web.app import create_app
 from mbusmaster.web.services import Services
 from mbusweb.access import Access, Hasher
 from mbusweb.visitor import INTERFACE
+from support.plain_browser import PlainBrowser
 
 NOW = datetime(2026, 11, 22, 9, 8, 7, tzinfo=UTC)
 CHEAP = Parameters(Type.ID, 19, 16, 32, 1, 8, 1)
@@ -86,39 +86,17 @@ def web_services(folder: Path, settings: Settings | None = None, **parts: Any) -
         made.close()
 
 
-class WebClient(httpx.AsyncClient):
-    """A browser without scripts: keeps cookies, and sends with each form the token of the last page."""
+class WebClient(PlainBrowser):
+    """A browser without scripts, and what is behind the pages."""
 
     def __init__(self, app: FastAPI, services: Services, *, interface: str, base_url: str) -> None:
         async def from_interface(scope: Any, receive: Any, send: Any) -> None:
             scope[INTERFACE] = interface
             await app(scope, receive, send)
 
-        transport = httpx.ASGITransport(
-            from_interface, raise_app_exceptions=False, client=("192.0.2.7", 50000)
-        )
-        super().__init__(transport=transport, base_url=base_url)
+        super().__init__(from_interface, base_url)
         self.app = app
         self.services = services
-        self.csrf = ""
-
-    async def show(self, path: str) -> httpx.Response:
-        """Get a page, following redirects, and keep the token of its forms."""
-        answer = await self.get(path, follow_redirects=True)
-        self._keep_token(answer)
-        return answer
-
-    async def submit(
-        self, path: str, fields: Mapping[str, str] | None = None, *, follow: bool = True, **values: str
-    ) -> httpx.Response:
-        """Send a form, and follow where it leads.
-
-        :param fields: those whose names are no words of Python.
-        """
-        form = {"csrf": self.csrf, **(fields or {}), **values}
-        answer = await self.post(path, data=form, follow_redirects=follow)
-        self._keep_token(answer)
-        return answer
 
     async def log_in(self, name: str = "anna", password: str = "a long passphrase") -> httpx.Response:
         """Log in, as a user that is made before where there is none."""
@@ -126,11 +104,6 @@ class WebClient(httpx.AsyncClient):
             await self.services.access.add_user(name, password)
         await self.show("/login")
         return await self.submit("/login", name=name, password=password)
-
-    def _keep_token(self, answer: httpx.Response) -> None:
-        found = re.search(r'name="csrf" value="([^"]+)"|X-CSRF-Token": "([^"]+)"', answer.text)
-        if found:
-            self.csrf = found[1] or found[2]
 
 
 @asynccontextmanager
