@@ -31,9 +31,9 @@ from support.netfault import Way
 
 PROCESSES: Final = 2
 """Of masters."""
-MASTERS: Final = 6
+MASTERS: Final = 4
 """In each of them."""
-OPEN_COMMANDS: Final = 20
+OPEN_COMMANDS: Final = 15
 """Of each master at a time."""
 SHORTEST, LONGEST = 0.05, 5.0
 """Seconds from one kill to the next."""

@@ -9,7 +9,7 @@ KILLS = 30
 KILLS_WITHOUT_STREAM = 8
 OUTAGE_SECONDS = 30.0
 
-pytestmark = [pytest.mark.process, pytest.mark.peers, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.process, pytest.mark.peers, pytest.mark.timeout(480)]
 
 
 def check(figures: Figures, kinds: set[Victim], kills: int) -> None:
