@@ -155,13 +155,35 @@ def _parser() -> argparse.ArgumentParser:
         prog="mbusheadend", description="The head-end: takes masters in, and keeps what they read."
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    raw = argparse.RawDescriptionHelpFormatter
+    serve, token = _add_serve(commands), _add_token(commands)
+    masters = commands.add_parser("masters", help="list the masters")
+    masters.add_argument("--json", action="store_true", help="as one line of JSON")
+    revoke = commands.add_parser(
+        "revoke",
+        help="trust a master no more",
+        description="Trust no certificate of a master any more; a running head-end knows it at once.",
+    )
+    revoke.add_argument("serial", metavar="SERIAL", help="serial number of the master")
+    for one in (
+        serve,
+        token,
+        masters,
+        revoke,
+        *schedule_options.add_parser(commands),
+        *stream_options.add_parsers(commands),
+        *administration.add_parsers(commands),
+    ):
+        _add_places(one)
+    return parser
+
+
+def _add_serve(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> argparse.ArgumentParser:
     serve = commands.add_parser(
         "serve",
         help="run the head-end",
         description="Run the head-end until Ctrl-C or SIGTERM.",
         epilog=SERVE_EXAMPLES,
-        formatter_class=raw,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     serve.add_argument(
         "--listen",
@@ -179,65 +201,59 @@ def _parser() -> argparse.ArgumentParser:
     stream_options.add_stream(serve)
     serve.add_argument("--quiet", action="store_true", help="log warnings and errors only")
     serve.add_argument("--json", action="store_true", help="print one line of JSON when all is ready")
+    _add_name(serve)
+    return serve
+
+
+def _add_token(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> argparse.ArgumentParser:
     token = commands.add_parser(
         "token",
         help="make a token that takes one master in",
         description="Make a token that takes one master in; a running head-end knows it at once.",
         epilog=ENROLMENT_EXAMPLES,
-        formatter_class=raw,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     token.add_argument("--days", type=_days, default=7, metavar="N", help="for how long (default 7)")
     token.add_argument("--note", type=_note, default="", metavar="TEXT", help="what it is for")
     token.add_argument("--json", action="store_true", help="as one line of JSON")
-    masters = commands.add_parser("masters", help="list the masters")
-    masters.add_argument("--json", action="store_true", help="as one line of JSON")
-    revoke = commands.add_parser(
-        "revoke",
-        help="trust a master no more",
-        description="Trust no certificate of a master any more; a running head-end knows it at once.",
+    _add_name(token)
+    return token
+
+
+def _add_name(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--name",
+        action="append",
+        dest="names",
+        metavar="NAME",
+        help="DNS name or address under which masters call, also more than once",
     )
-    revoke.add_argument("serial", metavar="SERIAL", help="serial number of the master")
-    for one in (serve, token):
-        one.add_argument(
-            "--name",
-            action="append",
-            dest="names",
-            metavar="NAME",
-            help="DNS name or address under which masters call, also more than once",
-        )
-    for one in (
-        serve,
-        token,
-        masters,
-        revoke,
-        *schedule_options.add_parser(commands),
-        *stream_options.add_parsers(commands),
-        *administration.add_parsers(commands),
-    ):
-        one.add_argument(
-            "--config",
-            type=Path,
-            metavar="FILE",
-            help=f"settings (default ${CONFIG_VARIABLE} or {DEFAULT_CONFIG})",
-        )
-        one.add_argument(
-            "--state",
-            type=Path,
-            metavar="DIR",
-            help=f"folder for what it keeps (default ${STATE_VARIABLE} or the file's)",
-        )
-        one.add_argument(
-            "--tenant",
-            metavar="NAME",
-            help="whose it is, where a head-end has several tenants (default: main, the one that is always there)",
-        )
-        one.add_argument(
-            "--store",
-            metavar="URL",
-            help="PostgreSQL that keeps what was read: postgresql://USER@HOST/DATABASE, without a password "
-            f"(default ${STORE_VARIABLE}, the file's, or a file in the state folder)",
-        )
-    return parser
+
+
+def _add_places(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help=f"settings (default ${CONFIG_VARIABLE} or {DEFAULT_CONFIG})",
+    )
+    parser.add_argument(
+        "--state",
+        type=Path,
+        metavar="DIR",
+        help=f"folder for what it keeps (default ${STATE_VARIABLE} or the file's)",
+    )
+    parser.add_argument(
+        "--tenant",
+        metavar="NAME",
+        help="whose it is, where a head-end has several tenants (default: main, the one that is always there)",
+    )
+    parser.add_argument(
+        "--store",
+        metavar="URL",
+        help="PostgreSQL that keeps what was read: postgresql://USER@HOST/DATABASE, without a password "
+        f"(default ${STORE_VARIABLE}, the file's, or a file in the state folder)",
+    )
 
 
 def _store_of(url: str | None) -> str | None:
