@@ -16,7 +16,7 @@ from nats.js import JetStreamContext
 
 from mbusheadend.store import Store, StoreError, StoreRefusedError
 from mbusheadend.stream.calls import bounded
-from mbusheadend.stream.errors import FormatError, StreamError
+from mbusheadend.stream.errors import FormatError, StreamError, StreamFullError
 from mbusheadend.stream.figures import Deed, Figures
 from mbusheadend.stream.format import (
     Delivered,
@@ -37,6 +37,8 @@ PULL_SECONDS: Final = 5.0
 """A request for a message is made anew after that, as a node may have died with it."""
 CALL_SECONDS: Final = 5.0
 AGAIN_SECONDS: Final = 1.0
+FULL_SECONDS: Final = 300.0
+"""After which a message whose dead letter found no room comes again."""
 LONGEST_PAUSE: Final = 30.0
 ATTEMPTS: Final = 3
 """Of a message that fails with an error that nobody thought of."""
@@ -234,7 +236,7 @@ class Writer:
             pause = min(2 * pause, LONGEST_PAUSE)
 
     async def _bury(self, message: Msg, headers: dict[str, str], body: bytes, reason: str) -> bool:
-        """Write a dead letter; false where this has to end before it is there."""
+        """Write a dead letter; false where this has to end before it is there. Raise `StreamFullError`: it comes again later."""
         serial = message.subject.rpartition(".")[2]
         subject = f"{dead_subject(self._settings.name, self._settings.tenant, '*').removesuffix('*')}{serial}"
         parcel = dead_letter(headers, body, subject, reason)
@@ -244,6 +246,12 @@ class Writer:
             try:
                 if not await self._link.publish(parcel, stream_of_dead(self._settings)):
                     self._figures.count(Deed.DEAD)
+            except StreamFullError:
+                # Who fills the dead letters must not hold up what can be written.
+                _log.error("a dead letter cannot be written: too many are kept; see `stream dead`")
+                with contextlib.suppress(Error, OSError, TimeoutError):
+                    await bounded(message.nak(FULL_SECONDS), CALL_SECONDS)
+                raise
             except StreamError as error:
                 _log.error("a dead letter cannot be written yet: %s", error)
                 await self._pause(pause)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -133,6 +134,25 @@ async def test_a_changed_password_ends_all_sessions_everywhere_but_the_one_that_
     assert one.session(elsewhere.id) is None
     assert other.session(mine.id) is not None
     assert one.session(mine.id) is not None
+
+
+async def test_who_comes_again_and_again_with_an_id_of_no_session_costs_one_question(
+    both: tuple[Access, Access], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, _ = both
+    keeper = one._database
+    questions = 0
+    read = keeper.read
+
+    def counted(job: Any) -> Any:
+        nonlocal questions
+        questions += 1
+        return read(job)
+
+    monkeypatch.setattr(keeper, "read", counted)
+    for _ in range(50):
+        assert one.session("nobody's") is None
+    assert questions == 1
 
 
 async def test_sessions_of_a_deleted_user_and_all_of_one_user_end(

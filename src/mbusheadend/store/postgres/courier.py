@@ -8,6 +8,7 @@ import asyncio
 import base64
 import binascii
 import contextlib
+import logging
 import os
 import threading
 from collections import deque
@@ -28,6 +29,7 @@ PREFIX: Final = "c."
 MOST_UNSENT: Final = 2000
 """Things that wait for the server; more are refused."""
 KEEPALIVE: Final = 20.0
+_log = logging.getLogger(__name__)
 _Task = tuple[Callable[[Raw], None], "Future[None]"]
 
 
@@ -104,6 +106,9 @@ class CourierBetween:
                     self._carry(raw)
                 except psycopg.Error as error:
                     self._lost(str(self._server.failed(error)))
+                except Exception as error:
+                    _log.exception("messages between processes cannot be carried")
+                    self._lost(f"{type(error).__name__}: {error}")
         self._lost("the head-end ends")
 
     def _carry(self, raw: Raw) -> None:

@@ -185,7 +185,7 @@ class People:
                 # Only now: nobody waits for a server that is not there.
                 self.write(_begin_tenant).result()
             if self._reader is None:
-                reader = self._server.connect(statement=READ_SECONDS)
+                reader = self._server.connect(statement=READ_SECONDS, silence=READ_SECONDS)
                 with self._reading:
                     self._reader = reader
             self._looker.execute(self._begin_reading.encode())

@@ -84,13 +84,15 @@ class Server:
         self.name = f"{host}:{parts.get('port') or 5432}/{parts.get('dbname') or ''}"
         """Address without user and password, for people."""
 
-    def connect(self, *, statement: int = 0) -> Raw:
+    def connect(self, *, statement: int = 0, silence: int | None = None) -> Raw:
         """Open a connection, which commits each statement by itself; raise `psycopg.Error`.
 
         :param statement: seconds that a statement may take, 0 for any time.
+        :param silence: seconds after which a server that acknowledges nothing counts as gone.
         """
+        url = self._url if silence is None else make_conninfo(self._url, tcp_user_timeout=1000 * silence)
         raw: Raw = psycopg.Connection.connect(
-            self._url, autocommit=True, context=_Context(), row_factory=rows_of, cursor_factory=RawCursor
+            url, autocommit=True, context=_Context(), row_factory=rows_of, cursor_factory=RawCursor
         )
         try:
             raw.execute(_SETTINGS.format(lock=LOCK_TIMEOUT, statement=statement).encode())

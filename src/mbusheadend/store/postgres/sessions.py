@@ -17,6 +17,8 @@ from mbusweb.access.sessions import MOST_OF_A_USER, Holder, Session, digest_of, 
 
 REMEMBERED: Final = 2_000
 """Milliseconds; so long a session that another process has ended may go on in this one."""
+MOST_UNKNOWN: Final = 10_000
+"""Ids of no session that are remembered as such."""
 NOTED: Final = 20_000
 """Milliseconds after which another use is written down."""
 SWEPT: Final = 60_000
@@ -63,6 +65,7 @@ class SharedSessions:
         self._longest_hours = longest_hours
         self._most = most
         self._known: dict[bytes, _Held] = {}
+        self._unknown: dict[bytes, int] = {}
         self._noted: dict[bytes, int] = {}
         self._swept = 0
 
@@ -147,6 +150,7 @@ class SharedSessions:
         """See the protocol."""
         now = stored(self._now())
         self._known = {key: held for key, held in self._known.items() if now - held.seen < REMEMBERED}
+        self._unknown = {key: at for key, at in self._unknown.items() if 0 <= now - at < REMEMBERED}
         self._noted = {key: at for key, at in self._noted.items() if now - at < SWEPT}
         if 0 <= now - self._swept < SWEPT:
             return
@@ -160,11 +164,15 @@ class SharedSessions:
         )
 
     def _look(self, digest: bytes, identity: str, now: int) -> _Held | None:
+        if 0 <= now - self._unknown.get(digest, now + 1) < REMEMBERED:
+            return None
         try:
             row = self._keeper.read(lambda connection: connection.execute(_HELD, (digest,)).fetchone())
         except AccessStoreError:
             return None
         if row is None:
+            if len(self._unknown) < MOST_UNKNOWN:
+                self._unknown[digest] = now
             return None
         user, name, epoch, next_epoch, csrf, created, source, began, used = row
         session = Session(identity, name, False, csrf, datetime.fromisoformat(created), source)
