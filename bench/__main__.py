@@ -11,8 +11,9 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
-from bench import archive, decode, gateway, latency, reading, round_, search, store
+from bench import archive, decode, gateway, growth, intake, latency, reading, round_, scale, search, store
 from bench.effort import Effort
 from bench.figure import Figure
 from bench.machine import describe
@@ -27,7 +28,13 @@ TABLES: Mapping[str, Callable[[Effort], list[Figure]]] = {
     "latency": latency.figures,
     "store": store.figures,
     "archive": archive.figures,
+    "intake": intake.figures,
+    "scale": scale.figures,
+    "growth": growth.figures,
 }
+
+ON_DEMAND: Final = frozenset({"scale", "growth"})
+"""Tables that take half an hour and much of a disk; they are measured where they are named."""
 
 
 def main() -> int:
@@ -37,7 +44,7 @@ def main() -> int:
     logging.basicConfig(level=logging.WARNING, force=True)
     tables: dict[str, Table] = {}
     broken = []
-    for name in options.tables or TABLES:
+    for name in options.tables or [name for name in TABLES if name not in ON_DEMAND]:
         machine, began = describe(), time.monotonic()
         try:
             tables[name] = Table(_promised(TABLES[name](options.effort), options.effort), machine)
@@ -76,7 +83,10 @@ def _parser() -> argparse.ArgumentParser:
         prog="bench", description="Measures the figures that the project promises."
     )
     parser.add_argument(
-        "tables", nargs="*", metavar="TABLE", help=f"some of {', '.join(TABLES)} (default all)"
+        "tables",
+        nargs="*",
+        metavar="TABLE",
+        help=f"some of {', '.join(TABLES)} (default all but {', '.join(sorted(ON_DEMAND))})",
     )
     parser.add_argument("--effort", type=Effort, choices=list(Effort), default=Effort.FULL)
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write JSON")

@@ -38,9 +38,9 @@ VARIANTS: Final = 7
 _HANDS: Final = 2
 _OFFSET: Final = 20_000
 """Numbers of bases are written in three bytes, as those of big fleets are."""
-_TEMPLATE: Final = (
-    "CREATE UNLOGGED TABLE template (place integer, variant integer, frame bytea, rest bytea, said bytea, layout bigint)"
-)
+_TEMPLATE: Final = """
+CREATE UNLOGGED TABLE template (place integer, variant integer, frame bytea, rest bytea, said bytea, layout bigint)
+"""
 _FLEET: Final = (
     "INSERT INTO master (id, serial, name, enrolled, last_contact)"
     " SELECT 1000 + n, 'U' || lpad(n::text, 6, '0'), 'House ' || n, $1, $2 FROM generate_series(0, $3 / 250 - 1) AS n",
@@ -97,7 +97,11 @@ class Filled:
 
 
 async def fill(
-    server: Postgres, meters: int, count: int, every: timedelta, told: Callable[[str], None] = lambda text: None
+    server: Postgres,
+    meters: int,
+    count: int,
+    every: timedelta,
+    told: Callable[[str], None] = lambda text: None,
 ) -> Filled:
     """Fill a new database with so many readings of each meter, the last ones by the newest slot.
 
@@ -219,7 +223,8 @@ class _Filler:
         self, boss: psycopg.Connection[Any], rows: list[Any]
     ) -> Iterator[tuple[int, int, bytes, bytes, bytes, int]]:
         bases = {
-            meter: (id, frame) for id, meter, frame in boss.execute(b"SELECT id, meter, frame FROM base").fetchall()
+            meter: (id, frame)
+            for id, meter, frame in boss.execute(b"SELECT id, meter, frame FROM base").fetchall()
         }
         layouts = dict(boss.execute(b"SELECT meter, layout FROM meter_layout").fetchall())
         for index, (meter, _, raw, said, *_) in enumerate(rows[METERS:]):

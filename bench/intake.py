@@ -284,9 +284,8 @@ def _wait_for(url: str, count: int) -> None:
 def _sizes(server: Postgres, url: str, telegrams: int) -> list[Figure]:
     query = """SELECT sum(pg_table_size(oid)), sum(pg_indexes_size(oid)) FROM pg_class
         WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"""
-    with psycopg.connect(url) as connection:
-        row = connection.execute(query).fetchone()
-        empty = psycopg.connect(server.database()).execute(query).fetchone()
+    with psycopg.connect(url) as connection, psycopg.connect(server.database()) as other:
+        row, empty = (one.execute(query).fetchone() for one in (connection, other))
     assert row is not None
     assert empty is not None
     tables, indexes = (int(now - before) / telegrams for now, before in zip(row, empty, strict=True))

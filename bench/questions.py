@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -41,7 +41,7 @@ class Asked:
 
 async def ask(question: Question, most: int = _MOST) -> Asked:
     """Ask some times."""
-    took = []
+    took: list[float] = []
     while len(took) < most and sum(took) < _ENOUGH:
         began = time.perf_counter()
         await question()
@@ -150,9 +150,3 @@ class Questions:
         end = self._filled.slots[-1] + timedelta(hours=1)
         async for _ in await export(Values(self._store, meters, end - timedelta(days=1), end), Form.CSV):
             await asyncio.sleep(0)
-
-
-def pairs(found: Mapping[str, Asked]) -> Iterator[tuple[str, float, float]]:
-    """Give what each took, and its first time, in milliseconds."""
-    for name, asked in found.items():
-        yield name, 1000 * asked.usual, 1000 * asked.first

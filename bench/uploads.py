@@ -55,9 +55,9 @@ class Fleet:
         """How many there are in one hour."""
         return self.masters * METERS
 
-    async def take_in(self, store: Store) -> None:
-        """Let a store know them."""
-        for serial in self.serials:
+    async def take_in(self, store: Store, but: int = 0) -> None:
+        """Let a store know them, all but the first ones."""
+        for serial in self.serials[but:]:
             await store.add_token(serial.encode(), self.start + timedelta(days=1), "", self.start)
             await store.use_token(serial.encode(), serial, self.start)
 
