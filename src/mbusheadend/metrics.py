@@ -81,10 +81,11 @@ class Metrics:
         for at, serial in heard[:MAX_MASTERS]:
             ages.add_metric([serial], max(0.0, (self._now() - at).total_seconds()))
         day = await self._day.glance()
+        counts = await self._store.count_fleet(self._now(), self._now())
         figures: list[Metric] = [
             _gauge("mbusheadend_masters", "Masters that were taken in", len(masters)),
             _gauge("mbusheadend_masters_connected", "Masters that have a call open", self._connected()),
-            _gauge("mbusheadend_meters", "Meters that are known", len(await self._store.meters())),
+            _gauge("mbusheadend_meters", "Meters that are known", counts.meters),
             ages,
             _gauge("mbusheadend_uploads_at_work", "Uploads that are being stored", self._uploads.at_work),
             _gauge("mbusheadend_uploads_waiting", "Uploads that wait in line", self._uploads.waiting),

@@ -38,6 +38,9 @@ _METER_ORDERS: Final = {
     MeterSort.STATUS: ("meter.status", "meter.identity"),
     MeterSort.READ: ("meter.latest_taken", "meter.identity"),
 }
+_MAY_LACK: Final = frozenset(
+    {"last_contact", "meter.latest_taken", "master.serial", "stay.bus", "stay.address"}
+)
 
 
 class SqlBrowsing:
@@ -55,7 +58,8 @@ class SqlBrowsing:
                 f"{MASTERS} AND {where} ORDER BY {order} LIMIT :limit OFFSET :offset",
                 {**values, "limit": min(limit, MAX_PAGE), "offset": offset},
             ).fetchall()
-            total, matching = _counted(connection, "FROM master WHERE removed IS NULL", where, values)
+            every = "FROM master WHERE removed IS NULL"
+            total, matching = _counted(connection, every, f"{every} AND {where}", values)
             return MasterPage(tuple(map(master_of, rows)), matching, total)
 
         return await self._database.read(work)
@@ -72,7 +76,7 @@ class SqlBrowsing:
                 f"{METERS} WHERE meter.id IN ({numbers}) ORDER BY {order}",
                 {**values, "limit": min(limit, MAX_PAGE), "offset": offset},
             ).fetchall()
-            total, matching = _counted(connection, f"{_HERE} WHERE TRUE", where, values)
+            total, matching = _counted(connection, "FROM meter", f"{_HERE} WHERE {where}", values)
             return MeterPage(tuple(map(meter_of, rows)), matching, total)
 
         return await self._database.read(work)
@@ -196,14 +200,24 @@ def _pattern(text: str) -> str | None:
 
 def _order(parts: tuple[str, ...], *, descending: bool) -> str:
     """Turn all round but what puts empty ones at the end; what was never is before everything else."""
-    turned = "DESC NULLS LAST" if descending else "ASC NULLS FIRST"
-    return ", ".join(part if part.endswith(("= ''", "IS NULL")) else f"{part} {turned}" for part in parts)
+    return ", ".join(map(_descending if descending else _ascending, parts))
 
 
-def _counted(connection: Connection, source: str, where: str, values: Mapping[str, Any]) -> tuple[int, int]:
+def _ascending(part: str) -> str:
+    # Only where something can be NULL: an index of PostgreSQL has it at the other end, and would be of no use.
+    return f"{part} ASC NULLS FIRST" if part in _MAY_LACK else part
+
+
+def _descending(part: str) -> str:
+    if part.endswith(("= ''", "IS NULL")):
+        return part
+    return f"{part} DESC NULLS LAST" if part in _MAY_LACK else f"{part} DESC"
+
+
+def _counted(connection: Connection, every: str, wanted: str, values: Mapping[str, Any]) -> tuple[int, int]:
     """Give how many there are, and how many are wanted."""
-    total: int = connection.execute(f"SELECT count(*) {source}").fetchone()[0]
+    total: int = connection.execute(f"SELECT count(*) {every}").fetchone()[0]
     if not values:
         return total, total
-    matching: int = connection.execute(f"SELECT count(*) {source} AND {where}", values).fetchone()[0]
+    matching: int = connection.execute(f"SELECT count(*) {wanted}", values).fetchone()[0]
     return total, matching
