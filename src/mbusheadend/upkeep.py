@@ -71,7 +71,8 @@ class UpkeepReport:
 class Upkeep:
     """Looks after a store.
 
-    :ivar report: of the turn under way, or else of the last one; None before the first.
+    :ivar report: of the turn under way, or else of the last one, of whichever process; None before the first.
+    :ivar told: is called with the report of this process when a step begins and at the end.
     :param now: gives the time.
     :param pause: waits so many seconds.
     :param archive: opens the archive, which may take a moment; None where there is none.
@@ -102,6 +103,8 @@ class Upkeep:
         self._is_decoded = False
         self._wanted = asyncio.Event()
         self.report: UpkeepReport | None = None
+        self.told: Callable[[UpkeepReport], None] = lambda report: None
+        self._is_at_work = False
 
     def stir(self) -> None:
         """Do a turn now, or one more after that which is under way."""
@@ -127,6 +130,18 @@ class Upkeep:
 
     async def turn(self) -> UpkeepReport:
         """Do all that is to be done; what goes wrong stands in the report and in the log."""
+        self._is_at_work = True
+        try:
+            return await self._turn()
+        finally:
+            self._is_at_work = False
+
+    def note_elsewhere(self, report: UpkeepReport) -> None:
+        """Take note of what another process has done."""
+        if not self._is_at_work:
+            self.report = report
+
+    async def _turn(self) -> UpkeepReport:
         report = UpkeepReport(self._now())
         for step, work in (
             (DECODING, self._decode),
@@ -136,6 +151,7 @@ class Upkeep:
             (SHRINKING, self._shrink),
         ):
             self.report = report = replace(report, step=Text(step))
+            self.told(report)
             try:
                 await work()
             except (StoreError, KeyFileError, HeadEndError) as error:
@@ -143,6 +159,7 @@ class Upkeep:
                 self._note(error=str(error))
             report = self.report
         self.report = report = replace(report, step=NO_TEXT, ended=self._now())
+        self.told(report)
         return report
 
     def _note(self, **facts: int | str) -> None:

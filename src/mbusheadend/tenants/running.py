@@ -47,6 +47,8 @@ from mbusheadend.tenants.people import access_of
 from mbusheadend.tenants.tenant import THE_ONLY_ONE, Tenant
 from mbusheadend.tunnel import CourierHere, TunnelApi, Tunnels
 from mbusheadend.upkeep import Upkeep
+from mbusheadend.upkeep_between import TOPIC as UPKEEP
+from mbusheadend.upkeep_between import UpkeepNews
 from mbusheadend.users import rules_of
 from mbusheadend.watch.watcher import News, Watcher
 from mbusheadend.web.first_admin import FirstAdmin
@@ -276,10 +278,12 @@ class Running:
         self._nudges = Nudges(courier, f"nudge.{self.tenant.id}", self._looks())
         jobs, presence = JobNews(self.jobs), PresenceNews(self.api.presence)
         jobs.gossip = Gossip(courier, f"{JOBS}.{self.tenant.id}", jobs)
+        upkeep = UpkeepNews(self.upkeep)
+        upkeep.gossip = Gossip(courier, f"{UPKEEP}.{self.tenant.id}", upkeep)
         presence.gossip = Gossip(courier, f"{PRESENCE}.{self.tenant.id}", presence)
         if self._shared_shelf is not None:
             self._talk.append(self._shared_shelf.run)
-        self._talk += [self._nudges.run, jobs.gossip.run, presence.gossip.run]
+        self._talk += [self._nudges.run, jobs.gossip.run, presence.gossip.run, upkeep.gossip.run]
 
     def _look_at_rollouts(self) -> None:
         self.rollouts.look()
