@@ -83,15 +83,21 @@ class Source:
 
     def number(self) -> int:
         """Read what `append` wrote."""
-        number = shift = 0
-        while True:
-            byte = self.byte()
-            number |= (byte & 0x7F) << shift
-            if byte < 0x80:
-                return number
-            shift += 7
-            if shift > MAX_BITS:
-                raise PackedError("a packed number is longer than any")
+        data, place = self._data, self._position
+        try:
+            byte = data[place]
+            number, shift = byte & 0x7F, 7
+            while byte > 0x7F:
+                if shift > MAX_BITS:
+                    raise PackedError("a packed number is longer than any")
+                place += 1
+                byte = data[place]
+                number |= (byte & 0x7F) << shift
+                shift += 7
+        except IndexError:
+            raise PackedError("the packed data end too early") from None
+        self._position = place + 1
+        return number
 
     def skip_number(self) -> None:
         """Step over what `append` or `append_signed` wrote."""

@@ -24,6 +24,8 @@ READINGS_SECONDS: Final = 300.0
 """Between two looks at the readings of all masters."""
 SHARE: Final = 10
 """A look at the readings of a master is followed by a rest so many times as long."""
+JUDGING_SHARE: Final = 2
+"""While many readings wait to be judged, a step is followed by a rest so many times as long: storing goes first."""
 FORGET_SECONDS: Final = 3600.0
 GATHER_SECONDS: Final = 1.0
 """In which readings that come one after the other are judged together."""
@@ -114,13 +116,15 @@ class Watcher:
 
     async def _judge_all(self) -> float:
         self._arrived.clear()
+        clock = asyncio.get_running_loop().time
+        began = clock()
         count = await self._judge.step()
         if count:
             self._told.set()
         if count < CHUNK:
             await _set_or_over(self._arrived, IDLE_SECONDS)
             return GATHER_SECONDS
-        return 0.0
+        return JUDGING_SHARE * (clock() - began)
 
     async def _look_at_masters(self) -> float:
         await self.look.at_masters()
