@@ -96,8 +96,8 @@ def figures(effort: Effort = Effort.FULL) -> list[Figure]:
             found = asyncio.run(_by_doors(fleet, server, None, count))
         rows += _rows(f"PostgreSQL, HTTPS, {_processes(count)}", found, 7000)
     with tempfile.TemporaryDirectory() as folder, nodes(Path(folder)) as stream, database() as server:
-        found = asyncio.run(_by_doors(fleet, server, stream, 1))
-    rows += _rows(f"JetStream and PostgreSQL, HTTPS, {_processes(1)}", found, 7000)
+        found = asyncio.run(_by_doors(fleet, server, stream, 2))
+    rows += _rows(f"JetStream and PostgreSQL, HTTPS, {_processes(2)}", found, 7000)
     return rows
 
 
