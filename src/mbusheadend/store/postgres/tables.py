@@ -48,9 +48,9 @@ CREATE TABLE reading (
     {", ".join(f"{name} {kind}{'' if name in _MAY_LACK else ' NOT NULL'}" for name, kind in COLUMNS[4:])},
     {_DAY}
 ) PARTITION BY RANGE (taken);
-CREATE UNIQUE INDEX reading_id ON reading (taken, id, tenant);
+CREATE UNIQUE INDEX reading_id ON reading (taken, id, tenant) WITH (fillfactor = 100);
 CREATE INDEX reading_of_meter ON reading (day, meter);
-CREATE INDEX reading_number ON reading (tenant, number);
+CREATE INDEX reading_number ON reading (tenant, number) WITH (fillfactor = 100);
 {";".join(guarded("reading"))};
 CREATE TABLE reading_default PARTITION OF reading DEFAULT;
 {";".join(guarded("reading_default"))};
