@@ -1,6 +1,6 @@
 import io
 import tarfile
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -12,7 +12,7 @@ from mbusheadend.backup.desk import FOLDER, KIND
 from mbusheadend.jobs import JobState
 from support.certificates import Authority
 from support.headend_messages import SERIAL, enrol
-from support.headend_web import HOST, PASSWORD, WebClient, headend_web
+from support.headend_web import HOST, NOW, PASSWORD, WebClient, headend_web
 
 PASSPHRASE = "a backup's passphrase"
 ADMINS = ("/backup", "/backup/file", "/backup/events", "/upkeep", "/time-service")
@@ -102,7 +102,8 @@ async def test_the_store_is_shown_and_looked_after_on_demand(tmp_path: Path) -> 
 
 
 async def test_the_time_service_is_written_for_a_certificate_that_fits(tmp_path: Path) -> None:
-    pem = Authority(tmp_path).issue("time")
+    # Good on the day of the tests, whatever day it is.
+    pem = Authority(tmp_path).issue("time", begin=NOW - datetime.now(UTC) - timedelta(1))
     async with headend_web(tmp_path / "state") as client:
         shown = (await client.show("/time-service")).text
         assert f'value="{HOST}"' in shown
