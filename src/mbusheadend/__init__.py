@@ -21,6 +21,7 @@ web/, users.py, roles.py, audit_kinds.py      pages and API, and who may what
 jobs.py, waits.py                             work that takes longer; waiting for whichever comes first
 between.py, courier.py, gossip.py, nudges.py  what several processes share, and tell each other
 jobs_between.py, presence_between.py, led.py  by that: jobs and connections of all, work of one of them
+upkeep_between.py                             by that too: what was done for the store
 timeservice.py, health.py, metrics.py         time for masters; for load balancers; for Prometheus
 ============================================  ========================================================================
 """

@@ -202,7 +202,8 @@ async def test_raw_statements_of_the_role_stay_within_the_tenant(url: str, store
     with psycopg.connect(url, autocommit=True) as connection:
         named = connection.execute(
             "SELECT relname FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid AND attname = 'tenant'"
-            " WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace AND relname NOT IN ('of_certificate', 'of_token')"
+            " WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace"
+            " AND relname NOT IN ('of_certificate', 'of_token')"
         ).fetchall()
         tables = [row[0] for row in named]
         assert {"reading", "reading_default", "meter", "master", "numbering", "word"} <= set(tables)
