@@ -25,6 +25,7 @@ REACH = [
 REACH_SHORT = [
     ("random", 10, 58),
     ("random", 60, 350),
+    ("random", 250, 1520),
     ("sequential", 10, 24),
     ("sequential", 60, 165),
     ("sequential", 250, 605),
