@@ -8,6 +8,7 @@ which gives the same.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import repeat
 from struct import Struct
 from typing import Final
 
@@ -36,6 +37,7 @@ _LABELLED: Final = frozenset((How.DATE_TIME, How.DATE_TIME_SECONDS, How.DAYLIGHT
 """Values that may bring labels of their own."""
 _new: Final = tuple.__new__
 """Makes records without the check that all fields are named."""
+_RECORDS: Final = repeat(Record)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +181,7 @@ class Plan:
         rows = zip(
             *self._registers, values, statuses, modifiers, *self._blocks, pieces, self._secrets, strict=True
         )
-        return tuple([_new(Record, row) for row in rows])
+        return tuple(map(_new, _RECORDS, rows))
 
 
 def _format(layout: Layout) -> str:
