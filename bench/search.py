@@ -116,7 +116,7 @@ def _minutes(pool: ProcessPoolExecutor, seeds: Sequence[int]) -> list[Figure]:
     rows = []
     for collisions in Collisions:
         runs = list(pool.map(partial(minutes, collisions), seeds))
-        what = f"random ids, 250 meters, 150-byte replies, 30 ms delay, 2400 baud, {collisions} collisions"
+        what = f"random ids, 250, replies of 150 bytes, 30 ms delay, 2400 baud, {collisions} collisions"
         rows.append(
             Figure(what, middle(runs), 8.2, f"bus minutes, median of {len(seeds)} (mean {mean(runs):.3g})")
         )
@@ -125,7 +125,7 @@ def _minutes(pool: ProcessPoolExecutor, seeds: Sequence[int]) -> list[Figure]:
 
 def _losses(pool: ProcessPoolExecutor, seeds: int) -> list[Figure]:
     rows, made_up = [], 0
-    for collided, also in ((0.0, ""), (0.01, " and of collided acknowledgements")):
+    for collided, also in ((0.0, ""), (0.01, " and collided E5s")):
         cost = dict.fromkeys((False, True), 0.0)
         for thorough, reach in ((False, 0.35), (True, 0.005)):
             runs = list(pool.map(partial(with_losses, thorough, collided), range(seeds), chunksize=20))
