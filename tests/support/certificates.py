@@ -11,6 +11,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 DAY = datetime.timedelta(days=1)
+# Valid by the clock of the machine and by the one that tests have written down, whenever they run.
+AGES = datetime.timedelta(days=365 * 20)
 NAMES = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
 
 
@@ -44,8 +46,8 @@ class Authority:
         self,
         name: str,
         *,
-        begin: datetime.timedelta = -DAY,
-        end: datetime.timedelta = DAY,
+        begin: datetime.timedelta = -AGES,
+        end: datetime.timedelta = AGES,
         purpose: x509.ObjectIdentifier | None = None,
     ) -> Pem:
         key = ec.generate_private_key(ec.SECP256R1())
@@ -62,8 +64,8 @@ class Authority:
         self,
         subject: x509.Name,
         key: ec.EllipticCurvePublicKey,
-        begin: datetime.timedelta = -DAY,
-        end: datetime.timedelta = DAY,
+        begin: datetime.timedelta = -AGES,
+        end: datetime.timedelta = AGES,
     ) -> x509.CertificateBuilder:
         now = datetime.datetime.now(datetime.UTC)
         return (
@@ -87,8 +89,8 @@ def self_signed(folder: Path, name: str, *, ca: bool | None = False, signs: bool
         .issuer_name(_name(name))
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - DAY)
-        .not_valid_after(now + DAY)
+        .not_valid_before(now - AGES)
+        .not_valid_after(now + AGES)
     )
     if ca is not None:
         builder = builder.add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
