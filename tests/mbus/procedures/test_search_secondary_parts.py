@@ -324,6 +324,26 @@ def test_the_first_question_is_for_everything_and_with_its_reading() -> None:
     assert (question.mask, question.request) == (ANYTHING, True)
 
 
+@pytest.mark.parametrize(("digits", "goes_on_there"), [((2, 1), False), ((2, 1, 0), True)])
+def test_a_second_meter_is_looked_for_beside_the_first_only_where_that_one_was_far_down(
+    digits: tuple[int, ...], goes_on_there: bool
+) -> None:
+    facts = Facts(ANYTHING)
+    for place in digits:
+        cell = facts.any_cell(widest=False)
+        facts.prove(cell.mask, 2)
+        facts.split(cell, place)
+    alone = facts.any_cell(widest=False)
+    facts.settle(alone.mask)
+    facts.add_known(alone.mask[1] | 0x45678)
+    model = Model(facts)
+    model.refresh()
+    widest = facts.any_cell(widest=True).mask
+    question = Planner(facts, model).next()
+    assert question is not None
+    assert (widest in facts.open and question.mask != widest) == goes_on_there
+
+
 # One mask on the bus
 
 METER = SecondaryAddress("12345678", manufacturer_code("KAM"), 0x35, 0x04)

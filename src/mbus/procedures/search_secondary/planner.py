@@ -23,6 +23,8 @@ from mbus.procedures.search_secondary.model import Model
 
 DIVE: Final = 2
 """Until so many meters are known the narrowest cell is settled first, to learn from them."""
+CROWDED: Final = 25
+"""With fewer open cells after the first of them the bus has few meters: what the second would tell is not worth its way."""
 HOPEFUL: Final = 0.3
 """Guesses above this probability have a say in the digit that a cell is split on."""
 
@@ -65,13 +67,17 @@ class Planner:
 
     def _cell(self) -> Cell:
         """Choose what to settle next: what there is most to learn from, then what is widest."""
-        if len(self._facts.known) < DIVE:
+        if self._is_to_dive():
             return self._facts.any_cell(widest=False)
         for identification in self._model.guesses.telling:
             cell = self._facts.cell_at(identification)
             if cell is not None:
                 return cell
         return self._facts.any_cell(widest=True)
+
+    def _is_to_dive(self) -> bool:
+        known = len(self._facts.known)
+        return known == 0 or (known < DIVE and len(self._facts.open) > CROWDED)
 
     def split(self, cell: Cell) -> None:
         """Replace a cell by its children on the digit that tells most of the likely meters in it apart."""
