@@ -60,7 +60,7 @@ command -v npm >/dev/null || packages+=(npm)
 command -v g++ >/dev/null || packages+=(g++)
 command -v make >/dev/null || packages+=(make)
 [ -e /usr/include/linux/input.h ] || packages+=(linux-libc-dev)
-command -v chromium >/dev/null || packages+=(chromium fonts-dejavu-core)
+command -v chromium-headless-shell >/dev/null || packages+=(chromium-headless-shell fonts-dejavu-core)
 # Clients that others wrote.
 for client in openssl socat stunnel4; do
     command -v "$client" >/dev/null || packages+=("$client")

@@ -16,6 +16,7 @@ from playwright.async_api import (
     ConsoleMessage,
     Locator,
     Page,
+    Playwright,
     Request,
     Response,
     ViewportSize,
@@ -114,18 +115,23 @@ def factory_site(folder: Path) -> Iterator[Site]:
             process.wait()
 
 
+async def launched(playwright: Playwright) -> Browser:
+    """Start Debian's Chromium; it can reach this machine and nothing else."""
+    program("chromium-headless-shell", "chromium-headless-shell")
+    return await playwright.chromium.launch(
+        executable_path=Path(__file__).with_name("chromium.sh"),
+        args=["--no-sandbox", "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"],
+    )
+
+
 @asynccontextmanager
 async def chromium() -> AsyncIterator[Browser]:
-    """Run Debian's Chromium; it can reach this machine and nothing else."""
-    executable = program("chromium", "chromium")
+    """Run a browser in which pages are also looked at for barriers."""
     if not AXE.exists():
         missing("axe-core is not installed: make develop")
     expect.set_options(timeout=WAIT)
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=executable,
-            args=["--no-sandbox", "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"],
-        )
+        browser = await launched(playwright)
         try:
             yield browser
         finally:

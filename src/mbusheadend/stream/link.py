@@ -118,10 +118,7 @@ class Link:
         """Send what is to be sent and end the connection."""
         client, self._client = self._client, None
         if client is not None:
-            with contextlib.suppress(Error, OSError, TimeoutError, StreamError):
-                if client.is_connected:
-                    await bounded(client.flush(timeout=1), CLOSE_SECONDS)
-                await bounded(client.close(), CLOSE_SECONDS)
+            await _close(client)
 
     async def _connect(self, server: str) -> None:
         await self.close()
@@ -157,7 +154,11 @@ class Link:
         except (Error, OSError, ValueError, TimeoutError, StreamError) as error:
             why = wrong[-1] if wrong else error
             raise StreamError(f"{server}: {str(why) or type(why).__name__}") from error
-        self._client = client
+        else:
+            self._client = client
+        finally:
+            if self._client is not client:
+                await _close(client)
 
     async def _until_lost(self) -> None:
         while self.is_up:
@@ -201,6 +202,13 @@ class Link:
         except (Error, OSError, ValueError) as error:
             raise StreamError(f"the stream {stream} cannot be reached: {error}") from error
         return bool(acknowledged.duplicate)
+
+
+async def _close(client: Client) -> None:
+    with contextlib.suppress(Error, OSError, TimeoutError, StreamError):
+        if client.is_connected:
+            await bounded(client.flush(timeout=1), CLOSE_SECONDS)
+        await bounded(client.close(), CLOSE_SECONDS)
 
 
 def _context(settings: StreamSettings) -> ssl.SSLContext:

@@ -12,7 +12,7 @@ from mbusmaster.web.app import create_app
 from mbusmaster.web.server import WebServer
 from mbussim.bus import Bus
 from mbussim.meter import PlainMeter, Traits
-from support.needs import program
+from support.browser import launched
 from support.simulated import clock, simulated_engine
 from support.web import web_services
 
@@ -40,8 +40,7 @@ async def test_two_browsers_see_meters_come_in_and_either_may_cancel(tmp_path: P
 
 async def watch_together(address: str) -> None:
     async with async_playwright() as playwright:
-        path = program("chromium", "chromium")
-        browser = await playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        browser = await launched(playwright)
         one = await browser.new_page(base_url=address)
         other = await (await browser.new_context(viewport={"width": 390, "height": 844})).new_page()
         errors: list[str] = []

@@ -17,7 +17,7 @@ from mbusmaster.settings import BusSettings
 from mbusmaster.settings.schema import WebSettings
 from mbusmaster.web.app import create_app
 from mbusmaster.web.server import WebServer
-from support.needs import program
+from support.browser import launched
 from support.sharedbus import nke
 from support.web import web_services
 
@@ -42,9 +42,7 @@ async def monitor(folder: Path, engine: BusEngine) -> AsyncIterator[tuple[Page, 
         server = WebServer(create_app(services), settings)
         await server.start()
         async with async_playwright() as playwright:
-            browser = await playwright.chromium.launch(
-                executable_path=program("chromium", "chromium"), args=["--no-sandbox"]
-            )
+            browser = await launched(playwright)
             page = await browser.new_page(base_url=server.urls[0])
             errors: list[str] = []
             page.on("pageerror", lambda error: errors.append(str(error)))

@@ -16,7 +16,7 @@ from mbusmaster.system.restart import Restart
 from mbusmaster.system.update import UpdateState, UpdateStatus
 from mbusmaster.web.app import create_app
 from mbusmaster.web.server import WebServer
-from support.needs import program
+from support.browser import launched
 from support.web import NOW, web_services
 
 pytestmark = pytest.mark.process
@@ -75,9 +75,7 @@ async def serving(folder: Path, **parts: Any) -> AsyncIterator[str]:
 async def browser_at(address: str) -> AsyncIterator[Page]:
     """Give a page of a browser whose user is logged in; an error in a script is an error here."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=program("chromium", "chromium"), args=["--no-sandbox"]
-        )
+        browser = await launched(playwright)
         page = await browser.new_page(base_url=address)
         errors: list[str] = []
         page.on("pageerror", lambda error: errors.append(str(error)))

@@ -8,7 +8,7 @@ from playwright.async_api import async_playwright, expect
 from mbusmaster.settings.schema import WebSettings
 from mbusmaster.web.app import create_app
 from mbusmaster.web.server import WebServer
-from support.needs import program
+from support.browser import launched
 from support.web import web_services
 
 pytestmark = pytest.mark.process
@@ -23,9 +23,7 @@ async def test_a_token_is_copied_also_where_the_browser_has_no_clipboard_for_pag
         server = WebServer(create_app(services), web)
         await server.start()
         async with async_playwright() as playwright:
-            browser = await playwright.chromium.launch(
-                executable_path=program("chromium", "chromium"), args=["--no-sandbox"]
-            )
+            browser = await launched(playwright)
             page = await browser.new_page(base_url=server.urls[0])
             await page.add_init_script("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
             await page.goto("/login?next=/tokens")
