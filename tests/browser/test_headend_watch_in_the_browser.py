@@ -58,7 +58,6 @@ async def local_master(head_end: HeadEndSite, bus: ScriptedBus) -> str:
     url = f"tcp://127.0.0.1:{bus.port}?baud=19200&allowance=0.05&gap=0.05"
     serial = await add_master(
         services.store,
-        services.settings.state_folder,
         name="Cellar",
         url=url,
         now=NOW,

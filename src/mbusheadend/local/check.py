@@ -2,15 +2,14 @@
 
 import asyncio
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final
 
 from mbusheadend.jobs import Job, JobError, Jobs
-from mbusheadend.local.credentials import with_credentials
+from mbusheadend.local.credentials import with_keys
 from mbusheadend.local.errors import LocalError
 from mbusheadend.local.places import endpoint_of
 from mbusheadend.local.reading import KIND as READING
-from mbusheadend.store import Master
+from mbusheadend.store import Master, Store
 from mbusio.errors import BusIOError
 from mbusio.transport.base import Transport
 from mbusio.transport.url import Endpoint, open_transport
@@ -28,25 +27,25 @@ _PLAIN: Final = mark("The master takes the connection; it is neither encrypted n
 _SECURE: Final = mark("The master takes the connection; it is encrypted, and its certificate is trusted")
 
 
-def start_check(jobs: Jobs, state: Path, master: Master, who: str) -> Job:
+def start_check(jobs: Jobs, store: Store, master: Master, who: str) -> Job:
     """Begin to see whether a local master can be reached; raise `JobError` where that is being done already."""
 
     async def work(job: Job) -> Text:
         is_read = any(one.is_at_work and one.subject == master.serial for one in jobs.list(READING))
-        return Text(_BUSY) if is_read else await check(state, master, job.progress)
+        return Text(_BUSY) if is_read else await check(store, master, job.progress)
 
     title = Text(_TITLE, {"master": master.name or master.serial})
     return jobs.start(KIND, title, work, who, subject=master.serial)
 
 
-async def check(state: Path, master: Master, progress: Callable[[int, int, Text], None]) -> Text:
-    """Connect and let go again; say what was found. Raise `JobError` where that does not work."""
+async def check(store: Store, master: Master, progress: Callable[[int, int, Text], None]) -> Text:
+    """Connect and let go again; say what was found. Raise `JobError` where that does not work, and `StoreError`."""
     assert master.local is not None, "it is read locally"
     try:
         endpoint = endpoint_of(master.local.url)
         progress(0, 0, Text(_CONNECTING, {"url": master.local.url}))
-        endpoint = await asyncio.to_thread(with_credentials, endpoint, state, master.serial)
-        transport = await open_transport(endpoint)
+        async with with_keys(endpoint, store, master.serial) as known:
+            transport = await open_transport(known)
         try:
             await _last(transport, endpoint)
         finally:

@@ -1,29 +1,31 @@
-"""Whom a local master's TLS trusts and who we are there: files below the state folder that only the head-end reads.
+"""Who we are to local masters behind TLS, and whom we trust there: handed in as files, kept by the store, files for OpenSSL.
 
-``local/SERIAL/client.pem`` holds our key and certificate, ``local/SERIAL/authority.pem`` whom to trust. A passphrase opens the
-key once, when it comes; it is kept nowhere.
+A passphrase opens the key once, when it comes; it is kept nowhere.
 """
 
-import shutil
+import asyncio
+import secrets
 import ssl
 import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
+from cryptography.hazmat.primitives import serialization
+
 from mbusheadend.local.errors import LocalError
+from mbusheadend.store import Store
+from mbusheadend.store.local import LocalKeys
 from mbusio.errors import TransportOpenError
-from mbusio.files import remove_for_good, write_atomically
+from mbusio.files import write_atomically
 from mbusio.transport.bundle import unlocked
 from mbusio.transport.tls import client_context
 from mbusio.transport.url import Endpoint
 from mbusweb.texts import Text, mark
 
-FOLDER: Final = "local"
 MAX_SIZE: Final = 1 << 18
-_CLIENT: Final = "client.pem"
-_AUTHORITY: Final = "authority.pem"
-_FOLDER_MODE: Final = 0o700
 _TOO_LARGE: Final = mark("The file is too large for keys and certificates")
 _NO_AUTHORITY: Final = mark("There is no certificate of an authority in the file; it has to be PEM")
 _UNUSABLE: Final = mark("The key or the certificates cannot be used: %(reason)s")
@@ -46,91 +48,97 @@ class Credentials:
 NO_CREDENTIALS: Final = Credentials()
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """What is there, without anything secret: whether we have a certificate, whether an authority is named."""
-
-    client: bool
-    authority: bool
-
-
-def keep(state: Path, serial: str, credentials: Credentials) -> None:
-    """Store what was handed in, or nothing of it. Blocks. Raise `LocalError` where it is of no use, `OSError` of the disk."""
-    files = _checked(credentials)
-    if not files:
-        return
-    folder = _folder(state, serial)
-    folder.parent.mkdir(mode=_FOLDER_MODE, exist_ok=True)
-    folder.mkdir(mode=_FOLDER_MODE, exist_ok=True)
-    for name, data in files.items():
-        write_atomically(folder / name, data)
-
-
-def forget(state: Path, serial: str) -> None:
-    """Remove all of it. Blocks; raise `OSError`."""
-    folder = _folder(state, serial)
-    if folder.is_dir():
-        for name in (_CLIENT, _AUTHORITY):
-            remove_for_good(folder / name)
-        shutil.rmtree(folder)
-
-
-def kept(state: Path, serial: str) -> Kept:
-    """Tell what is there. Blocks."""
-    folder = _folder(state, serial)
-    return Kept((folder / _CLIENT).is_file(), (folder / _AUTHORITY).is_file())
-
-
-def with_credentials(endpoint: Endpoint, state: Path, serial: str) -> Endpoint:
-    """Give the endpoint of a TLS master with the files that are kept for it; a pinned certificate needs no authority. Blocks."""
-    if endpoint.kind != "tls":
-        return endpoint
-    folder, there = _folder(state, serial), kept(state, serial)
-    return replace(
-        endpoint,
-        cert=str(folder / _CLIENT) if there.client else None,
-        ca=str(folder / _AUTHORITY) if there.authority and endpoint.fingerprint is None else None,
-    )
-
-
-def _folder(state: Path, serial: str) -> Path:
-    return state / FOLDER / serial
-
-
-def _checked(credentials: Credentials) -> dict[str, bytes]:
-    """Give the files to be kept, by name."""
+def checked_keys(credentials: Credentials) -> LocalKeys:
+    """Give what is kept of them. Blocks. Raise `LocalError` where it is of no use."""
     for data in (credentials.bundle, credentials.authority):
         if data is not None and len(data) > MAX_SIZE:
             raise LocalError(Text(_TOO_LARGE))
-    files: dict[str, bytes] = {}
+    client, authority = None, credentials.authority
     if credentials.bundle is not None:
         try:
             key, certificates = unlocked(credentials.bundle, credentials.passphrase)
         except TransportOpenError as error:
             raise LocalError(Text(_UNUSABLE, {"reason": str(error)})) from error
-        files[_CLIENT] = key + b"".join(certificates)
-        if len(certificates) > 1:
-            files[_AUTHORITY] = b"".join(certificates[1:])
-    if credentials.authority is not None:
-        files[_AUTHORITY] = credentials.authority
-    _try_out(files)
-    return files
+        client = key + b"".join(certificates)
+        if authority is None and len(certificates) > 1:
+            authority = b"".join(certificates[1:])
+    keys = LocalKeys(client, authority)
+    _try_out(keys)
+    return keys
 
 
-def _try_out(files: dict[str, bytes]) -> None:
+@asynccontextmanager
+async def with_keys(endpoint: Endpoint, store: Store, serial: str) -> AsyncIterator[Endpoint]:
+    """Give the endpoint of a TLS master with the keys that are kept for it, in files that are there as long as this lasts.
+
+    A pinned certificate needs no authority. Raise `StoreError`, and `LocalError` where the disk takes no files.
+    """
+    if endpoint.kind != "tls":
+        yield endpoint
+        return
+    keys = await store.local_keys(serial)
+    if endpoint.fingerprint is not None:
+        keys = replace(keys, authority=None)
+    files = _in_files(keys)
+    try:
+        paths = await asyncio.to_thread(files.__enter__)
+    except OSError as error:
+        raise LocalError(Text(_UNUSABLE, {"reason": error.strerror or str(error)})) from error
+    try:
+        yield replace(endpoint, cert=paths.cert, ca=paths.ca, passphrase=paths.passphrase)
+    finally:
+        await asyncio.to_thread(files.__exit__, None, None, None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    cert: str | None
+    ca: str | None
+    passphrase: str = field(repr=False)
+
+
+@contextmanager
+def _in_files(keys: LocalKeys) -> Iterator[_Files]:
+    """Write keys where only our user reads, for OpenSSL takes them from files only; the private one under a passphrase for once.
+
+    So what is left by a process that is killed meanwhile opens nothing. Raise `OSError`.
+    """
+    once = secrets.token_urlsafe(32)
+    with tempfile.TemporaryDirectory(prefix="mbusheadend-") as name:
+        client, authority = Path(name) / "client.pem", Path(name) / "authority.pem"
+        if keys.client is not None:
+            write_atomically(client, _locked(keys.client, once))
+        if keys.authority is not None:
+            write_atomically(authority, keys.authority)
+        yield _Files(
+            str(client) if keys.client is not None else None,
+            str(authority) if keys.authority is not None else None,
+            once,
+        )
+
+
+def _locked(client: bytes, passphrase: str) -> bytes:
+    key = serialization.load_pem_private_key(client, None)
+    certificates = client[client.index(b"-----BEGIN CERTIFICATE-----") :]
+    encryption = serialization.BestAvailableEncryption(passphrase.encode())
+    pem, pkcs8 = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    return key.private_bytes(pem, pkcs8, encryption) + certificates
+
+
+def _try_out(keys: LocalKeys) -> None:
     """Refuse what OpenSSL does not take."""
-    if _AUTHORITY in files:
+    if keys.authority is not None:
         try:
-            text = files[_AUTHORITY].decode("ascii")
+            text = keys.authority.decode("ascii")
             ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=text)
         except (ssl.SSLError, ValueError) as error:
             raise LocalError(Text(_NO_AUTHORITY)) from error
-    if _CLIENT in files:
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / _CLIENT
-            path.write_bytes(files[_CLIENT])
-            try:
-                client_context(cert=str(path))
-            except TransportOpenError as error:
-                reason = "the key is not that of the certificate, or one of them is damaged"
-                raise LocalError(Text(_UNUSABLE, {"reason": reason})) from error
+    if keys.client is not None:
+        try:
+            with _in_files(replace(keys, authority=None)) as files:
+                client_context(cert=files.cert, passphrase=files.passphrase)
+        except OSError as error:
+            raise LocalError(Text(_UNUSABLE, {"reason": error.strerror or str(error)})) from error
+        except TransportOpenError as error:
+            reason = "the key is not that of the certificate, or one of them is damaged"
+            raise LocalError(Text(_UNUSABLE, {"reason": reason})) from error

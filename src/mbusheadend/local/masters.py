@@ -4,14 +4,12 @@ import asyncio
 import secrets
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
 from typing import Final
 
-from mbusheadend.local import credentials as files
-from mbusheadend.local.credentials import NO_CREDENTIALS, Credentials, Kept
+from mbusheadend.local.credentials import NO_CREDENTIALS, Credentials, checked_keys
 from mbusheadend.local.errors import LocalError
 from mbusheadend.local.places import checked_name, place_of
-from mbusheadend.store import Store
+from mbusheadend.store import Store, StoreRefusedError
 from mbusio.listreading import Patience
 from mbusio.meterfile import ImportReport
 from mbusio.meterimport import read_meters
@@ -23,7 +21,7 @@ _SEVERAL_BUSES: Final = mark(
     "The list has meters on several buses (%(buses)s), and a local master has one: name it"
 )
 _NO_METER: Final = mark("The list names no meter on the bus %(bus)s")
-_DISK: Final = mark("The keys cannot be stored: %(reason)s")
+_NOT_STORED: Final = mark("The keys cannot be stored: %(reason)s")
 _NOT_LOCAL: Final = mark("The master %(serial)s calls the head-end; it is not read locally")
 
 
@@ -43,7 +41,6 @@ class ListImport:
 
 async def add_master(
     store: Store,
-    state: Path,
     *,
     name: str,
     url: str,
@@ -55,18 +52,16 @@ async def add_master(
     place = place_of(url, patience or Patience())
     serial = PREFIX + secrets.token_hex(4)
     name = checked_name(name)
-    await _keep(state, serial, credentials)
+    keys = await asyncio.to_thread(checked_keys, credentials)
     try:
-        await store.add_local_master(serial, name, place, now)
-    except BaseException:
-        await asyncio.to_thread(files.forget, state, serial)
-        raise
+        await store.add_local_master(serial, name, place, now, keys)
+    except StoreRefusedError as error:
+        raise LocalError(Text(_NOT_STORED, {"reason": str(error)})) from error
     return serial
 
 
 async def change_master(
     store: Store,
-    state: Path,
     serial: str,
     *,
     name: str,
@@ -78,24 +73,18 @@ async def change_master(
     place, name = place_of(url, patience), checked_name(name)
     master = await store.master(serial)
     _check_local(serial, master.local is not None)
-    await _keep(state, serial, credentials)
-    await store.set_local_place(serial, place)
+    keys = await asyncio.to_thread(checked_keys, credentials)
+    try:
+        await store.set_local_place(serial, place, keys)
+    except StoreRefusedError as error:
+        raise LocalError(Text(_NOT_STORED, {"reason": str(error)})) from error
     await store.set_master(serial, name=name, groups=master.groups)
 
 
-async def delete_master(store: Store, state: Path, serial: str, now: datetime) -> None:
+async def delete_master(store: Store, serial: str, now: datetime) -> None:
     """Forget a local master and its keys; its meters and their readings stay. Raise `LocalError` and `UnknownError`."""
     _check_local(serial, (await store.master(serial)).local is not None)
     await store.delete_master(serial, now)
-    try:
-        await asyncio.to_thread(files.forget, state, serial)
-    except OSError as error:
-        raise LocalError(Text(_DISK, {"reason": error.strerror or str(error)})) from error
-
-
-async def credentials_of(state: Path, serial: str) -> Kept:
-    """Tell which keys and certificates are kept for it."""
-    return await asyncio.to_thread(files.kept, state, serial)
 
 
 async def import_list(
@@ -129,10 +118,3 @@ async def import_list(
 def _check_local(serial: str, is_local: bool) -> None:
     if not is_local:
         raise LocalError(Text(_NOT_LOCAL, {"serial": serial}))
-
-
-async def _keep(state: Path, serial: str, credentials: Credentials) -> None:
-    try:
-        await asyncio.to_thread(files.keep, state, serial, credentials)
-    except OSError as error:
-        raise LocalError(Text(_DISK, {"reason": error.strerror or str(error)})) from error

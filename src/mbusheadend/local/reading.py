@@ -5,11 +5,10 @@ from collections.abc import Callable, Collection
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import Final
 
 from mbusheadend.jobs import Job, JobError, Jobs
-from mbusheadend.local.credentials import with_credentials
+from mbusheadend.local.credentials import with_keys
 from mbusheadend.local.errors import LocalError
 from mbusheadend.local.places import endpoint_of
 from mbusheadend.store import Master, Meter, Store
@@ -45,7 +44,6 @@ _SOME: Final = mark(
 def start_reading(
     jobs: Jobs,
     store: Store,
-    state: Path,
     master: Master,
     who: str,
     now: Callable[[], datetime],
@@ -59,14 +57,13 @@ def start_reading(
     title = Text(_TITLE, {"master": master.name or master.serial})
 
     async def work(job: Job) -> Text:
-        return await read_local(store, state, master.serial, job, now, which=which)
+        return await read_local(store, master.serial, job, now, which=which)
 
     return jobs.start(KIND, title, work, who, subject=master.serial)
 
 
 async def read_local(
     store: Store,
-    state: Path,
     serial: str,
     job: Job,
     now: Callable[[], datetime],
@@ -93,7 +90,6 @@ async def read_local(
         # It was checked when it was written down; this version is stricter.
         raise JobError(error.text) from error
     job.progress(0, len(meters), Text(_CONNECTING, {"url": master.local.url}))
-    endpoint = await asyncio.to_thread(with_credentials, endpoint, state, serial)
     try:
         await round.read(endpoint, master.local.patience)
     except asyncio.CancelledError:
@@ -133,7 +129,10 @@ class _Round:
     async def read(self, endpoint: Endpoint, patience: Patience) -> None:
         """Read and store; raise `JobError`."""
         try:
-            transport = await open_transport(endpoint)
+            async with with_keys(endpoint, self.store, self.serial) as known:
+                transport = await open_transport(known)
+        except LocalError as error:
+            raise JobError(error.text) from error
         except BusIOError as error:
             raise JobError(Text(_UNREACHABLE, {"reason": str(error)})) from error
         line = Line(transport)

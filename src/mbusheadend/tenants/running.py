@@ -34,6 +34,7 @@ from mbusheadend.jobs import Jobs
 from mbusheadend.jobs_between import TOPIC as JOBS
 from mbusheadend.jobs_between import JobNews
 from mbusheadend.led import kept_up, led
+from mbusheadend.local import keep_adopting
 from mbusheadend.metrics import Metrics
 from mbusheadend.nudges import Nudges
 from mbusheadend.presence_between import TOPIC as PRESENCE
@@ -243,6 +244,7 @@ class Running:
         if self.stream is not None:
             works.append(self.stream.run)
         self._tasks = [asyncio.create_task(kept_up(work)) for work in works]
+        self._tasks.append(asyncio.create_task(keep_adopting(self.store, self._settings.state_folder)))
 
     def close_calls(self) -> None:
         """Let masters that wait for news have their answers now."""

@@ -32,14 +32,14 @@ async def save_master(
     services: Services, who: Actor, serial: str, name: str, url: str, patience: Patience, files: Credentials
 ) -> str:
     """Add a local master, or change the one of this serial number; give its serial number. Raise `LocalError`, `StoreError`."""
-    store, state = services.store, services.settings.state_folder
+    store = services.store
     if serial:
-        await change_master(store, state, serial, name=name, url=url, patience=patience, credentials=files)
+        await change_master(store, serial, name=name, url=url, patience=patience, credentials=files)
     else:
         if services.limits is not None:
             await services.limits.see_room_for_local_master(serial)
         serial = await add_master(
-            store, state, name=name, url=url, now=services.now(), patience=patience, credentials=files
+            store, name=name, url=url, now=services.now(), patience=patience, credentials=files
         )
     given = [
         word
@@ -53,7 +53,7 @@ async def save_master(
 
 async def delete_local(services: Services, who: Actor, serial: str) -> None:
     """Forget a local master and its keys; what was read there stays. Raise `LocalError`, `StoreError`."""
-    await delete_master(services.store, services.settings.state_folder, serial, services.now())
+    await delete_master(services.store, serial, services.now())
     _record(services, who, AuditKind.MASTER_DELETED, serial)
 
 
@@ -68,8 +68,7 @@ async def take_list(services: Services, who: Actor, serial: str, data: bytes, bu
 
 def begin_reading(services: Services, who: Actor, master: Master, which: Collection[int]) -> Job:
     """Begin to read all meters of a local master, or these. Raise `JobError`."""
-    store, state = services.store, services.settings.state_folder
-    job = start_reading(services.jobs, store, state, master, who.user, services.now, which=which)
+    job = start_reading(services.jobs, services.store, master, who.user, services.now, which=which)
     said = f"{len(which)} meters" if which else "all meters"
     _record(services, who, AuditKind.LOCAL_READING, f"{master.serial}: {said}")
     return job
@@ -77,7 +76,7 @@ def begin_reading(services: Services, who: Actor, master: Master, which: Collect
 
 def begin_check(services: Services, who: Actor, master: Master) -> Job:
     """Begin to see whether a local master can be reached. Raise `JobError`."""
-    return start_check(services.jobs, services.settings.state_folder, master, who.user)
+    return start_check(services.jobs, services.store, master, who.user)
 
 
 def _record(services: Services, who: Actor, kind: str, detail: str) -> None:

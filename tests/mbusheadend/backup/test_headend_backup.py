@@ -14,10 +14,15 @@ import pytest
 
 from mbusheadend.backup import BackupError, inspect, make_backup, restore
 from mbusheadend.state import KEY_FILE, USERS, authority_of, open_store
+from mbusheadend.store import StoreRefusedError
+from mbusheadend.store.local import LocalKeys, LocalPlace
+from mbusio.listreading import Patience
 from support.headend_messages import LATER, SERIAL, START, batch, enrol, reading
 from support.headend_meters import ADDRESS, ENERGY, KEY, encrypted, number_of
 
 WORD = "a long passphrase"
+LOCAL = "local-1"
+KEYS = LocalKeys(b"-----BEGIN PRIVATE KEY-----", b"authority")
 
 
 def nobody() -> str:
@@ -30,6 +35,7 @@ async def filled(state: Path, backup: Path, passphrase: str | None = None) -> Pa
     await enrol(store)
     await store.take(SERIAL, batch(reading(1, ADDRESS, [encrypted(5, 1)])), START)
     await store.set_key(await number_of(store), KEY)
+    await store.add_local_master(LOCAL, "cellar", LocalPlace("tls://192.0.2.7", Patience()), START, KEYS)
     with sqlite3.connect(state / USERS) as users:
         users.execute("CREATE TABLE person (name TEXT)")
         users.execute("INSERT INTO person VALUES ('anna')")
@@ -66,6 +72,7 @@ async def test_under_a_passphrase_all_comes_back_also_the_keys_of_meters(tmp_pat
     meter = await number_of(store)
     await store.redecode_meter(meter)
     assert (await store.latest([meter]))[meter].value(ENERGY) == 5000
+    assert await store.local_keys(LOCAL) == KEYS
     store.close()
     assert not [path.name for path in other.iterdir() if path.name.startswith(".")]
 
@@ -81,6 +88,8 @@ async def test_without_one_the_keys_of_meters_stay_at_home(tmp_path: Path) -> No
     assert not done.has_keys
     store = open_store(tmp_path / "other")
     assert await store.closed_keys() == 1
+    with pytest.raises(StoreRefusedError):
+        await store.local_keys(LOCAL)
     store.close()
     with pytest.raises(BackupError, match="overwrites nothing"):
         await filled(tmp_path / "third", path)

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -21,26 +20,24 @@ async def jobs() -> AsyncIterator[Jobs]:
     await jobs.close()
 
 
-async def outcome(store: Store, state: Path, jobs: Jobs, url: str) -> tuple[JobState, str]:
-    serial = await add_master(store, state, name="cellar", url=url, now=NOW)
-    job = start_check(jobs, state, await store.master(serial), "ann")
+async def outcome(store: Store, jobs: Jobs, url: str) -> tuple[JobState, str]:
+    serial = await add_master(store, name="cellar", url=url, now=NOW)
+    job = start_check(jobs, store, await store.master(serial), "ann")
     await jobs.wait(job.id)
     return job.state, str(job.outcome)
 
 
-async def test_a_master_that_takes_the_connection_can_be_reached(
-    store: Store, state: Path, jobs: Jobs
-) -> None:
+async def test_a_master_that_takes_the_connection_can_be_reached(store: Store, jobs: Jobs) -> None:
     with scripted_bus() as bus:
-        state_of, text = await outcome(store, state, jobs, f"tcp://127.0.0.1:{bus.port}")
+        state_of, text = await outcome(store, jobs, f"tcp://127.0.0.1:{bus.port}")
     assert state_of is JobState.DONE
     assert text.startswith("The master takes the connection; it is neither encrypted")
 
 
-async def test_what_is_not_there_is_said_in_words(store: Store, state: Path, jobs: Jobs) -> None:
+async def test_what_is_not_there_is_said_in_words(store: Store, jobs: Jobs) -> None:
     with scripted_bus() as bus:
         port = bus.port
     for url in (f"tcp://127.0.0.1:{port}", f"tls://127.0.0.1:{port}", "/dev/ttyNOBODY"):
-        state_of, text = await outcome(store, state, jobs, url)
+        state_of, text = await outcome(store, jobs, url)
         assert state_of is JobState.FAILED
         assert text.startswith("The master cannot be reached: ")

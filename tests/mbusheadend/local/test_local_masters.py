@@ -1,6 +1,5 @@
-"""Local masters: what may be written down, where keys are kept, which lists are taken."""
+"""Local masters: what may be written down, which keys and lists are taken."""
 
-import stat
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,15 +10,14 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 
 from mbusheadend.local import (
     Credentials,
-    Kept,
     LocalError,
     add_master,
     change_master,
-    credentials_of,
     delete_master,
     import_list,
 )
 from mbusheadend.store import Store, UnknownError
+from mbusheadend.store.local import Kept
 from mbusio.listreading import Patience
 from support.certificates import Authority, Pem
 from support.headend_messages import SERIAL, enrol
@@ -50,18 +48,18 @@ def pkcs12_bundle(client: Pem, authority: Authority, passphrase: str) -> bytes:
     )
 
 
-async def test_a_master_is_added_changed_and_deleted(store: Store, state: Path) -> None:
-    serial = await add_master(store, state, name=" cellar ", url=" tcp://192.0.2.7 ", now=NOW)
+async def test_a_master_is_added_changed_and_deleted(store: Store) -> None:
+    serial = await add_master(store, name=" cellar ", url=" tcp://192.0.2.7 ", now=NOW)
     assert serial.startswith("local-")
     master = await store.master(serial)
     assert (master.name, master.local and master.local.url) == ("cellar", "tcp://192.0.2.7")
     patience = Patience(2400, 9600, 1.0, 1)
-    await change_master(store, state, serial, name="roof", url="/dev/ttyUSB0?baud=9600", patience=patience)
+    await change_master(store, serial, name="roof", url="/dev/ttyUSB0?baud=9600", patience=patience)
     master = await store.master(serial)
     assert master.name == "roof"
     assert master.local is not None
     assert master.local.patience == patience
-    await delete_master(store, state, serial, NOW)
+    await delete_master(store, serial, NOW)
     with pytest.raises(UnknownError):
         await store.master(serial)
 
@@ -84,25 +82,25 @@ async def test_a_master_is_added_changed_and_deleted(store: Store, state: Path) 
         ("/dev/ttyUSB0?baud=38400", "baud rates must rise"),
     ],
 )
-async def test_what_makes_no_sense_is_refused(store: Store, state: Path, url: str, says: str) -> None:
+async def test_what_makes_no_sense_is_refused(store: Store, url: str, says: str) -> None:
     if not says:
         # Blanks around it are nobody's fault.
-        assert await add_master(store, state, name="cellar", url=url, now=NOW)
+        assert await add_master(store, name="cellar", url=url, now=NOW)
         return
     with pytest.raises(LocalError, match=says):
-        await add_master(store, state, name="cellar", url=url, now=NOW)
+        await add_master(store, name="cellar", url=url, now=NOW)
     assert await store.masters() == ()
 
 
 @pytest.mark.parametrize("name", ["", "  ", "a" * 65, "a\x07b"])
-async def test_a_name_is_printable(store: Store, state: Path, name: str) -> None:
+async def test_a_name_is_printable(store: Store, name: str) -> None:
     with pytest.raises(LocalError, match="1 to 64 printable"):
-        await add_master(store, state, name=name, url="tcp://192.0.2.7", now=NOW)
+        await add_master(store, name=name, url="tcp://192.0.2.7", now=NOW)
 
 
 @pytest.mark.parametrize("passphrase", [None, "a secret"])
-async def test_a_bundle_is_kept_where_only_the_head_end_reads_it(
-    store: Store, state: Path, authority: Authority, passphrase: str | None
+async def test_a_bundle_is_kept_without_its_passphrase_by_the_store_until_the_master_is_deleted(
+    store: Store, authority: Authority, passphrase: str | None
 ) -> None:
     client = authority.issue("client")
     bundle = (
@@ -110,33 +108,33 @@ async def test_a_bundle_is_kept_where_only_the_head_end_reads_it(
     )
     serial = await add_master(
         store,
-        state,
         name="cellar",
         url="tls://192.0.2.7",
         now=NOW,
         credentials=Credentials(bundle, passphrase),
     )
-    assert await credentials_of(state, serial) == Kept(client=True, authority=True)
-    folder = state / "local" / serial
-    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (folder, *folder.iterdir())}
-    assert modes == {serial: 0o700, "client.pem": 0o600, "authority.pem": 0o600}
-    await delete_master(store, state, serial, NOW)
-    assert not folder.exists()
+    assert await store.local_keys_kept(serial) == Kept(client=True, authority=True)
+    keys = await store.local_keys(serial)
+    assert keys.client is not None
+    assert keys.client.startswith(b"-----BEGIN PRIVATE KEY-----")
+    assert keys.client.endswith(authority.pem.read_bytes())
+    assert keys.authority == authority.pem.read_bytes()
+    assert "PRIVATE" not in repr(keys)
+    await delete_master(store, serial, NOW)
+    with pytest.raises(UnknownError):
+        await store.local_keys(serial)
 
 
-async def test_useless_keys_are_refused_and_change_nothing(
-    store: Store, state: Path, authority: Authority
-) -> None:
+async def test_useless_keys_are_refused_and_change_nothing(store: Store, authority: Authority) -> None:
     client, other = authority.issue("client"), authority.issue("other")
     serial = await add_master(
         store,
-        state,
         name="cellar",
         url="tls://192.0.2.7",
         now=NOW,
         credentials=Credentials(pem_bundle(client, authority)),
     )
-    kept = (state / "local" / serial / "client.pem").read_bytes()
+    kept = await store.local_keys(serial)
     mixed = other.key.read_bytes() + client.certificate.read_bytes()
     locked = pkcs12_bundle(client, authority, "a secret")
     for credentials, says in (
@@ -151,19 +149,18 @@ async def test_useless_keys_are_refused_and_change_nothing(
         with pytest.raises(LocalError, match=says):
             await change_master(
                 store,
-                state,
                 serial,
                 name="roof",
                 url="tls://192.0.2.7",
                 patience=Patience(),
                 credentials=credentials,
             )
-    assert (state / "local" / serial / "client.pem").read_bytes() == kept
+    assert await store.local_keys(serial) == kept
     assert (await store.master(serial)).name == "cellar"
 
 
-async def test_a_list_is_imported_whole_or_not_at_all(store: Store, state: Path) -> None:
-    serial = await add_master(store, state, name="cellar", url="tcp://192.0.2.7", now=NOW)
+async def test_a_list_is_imported_whole_or_not_at_all(store: Store) -> None:
+    serial = await add_master(store, name="cellar", url="tcp://192.0.2.7", now=NOW)
     bad = await import_list(store, serial, b"primary_address\n5\n300\n", NOW)
     assert (bad.report.taken, bad.report.problem_count, bad.new) == (False, 1, ())
     assert await store.meters(serial) == ()
@@ -175,8 +172,8 @@ async def test_a_list_is_imported_whole_or_not_at_all(store: Store, state: Path)
     assert (again.report.added, again.report.unchanged, again.new) == (0, 2, ())
 
 
-async def test_of_a_list_with_several_buses_one_is_named(store: Store, state: Path) -> None:
-    serial = await add_master(store, state, name="cellar", url="tcp://192.0.2.7", now=NOW)
+async def test_of_a_list_with_several_buses_one_is_named(store: Store) -> None:
+    serial = await add_master(store, name="cellar", url="tcp://192.0.2.7", now=NOW)
     data = b"primary_address,bus\n5,north\n7,south\n"
     with pytest.raises(LocalError, match="several buses \\(north, south\\)"):
         await import_list(store, serial, data, NOW)
@@ -186,21 +183,21 @@ async def test_of_a_list_with_several_buses_one_is_named(store: Store, state: Pa
     assert taken.report.added == 1
 
 
-async def test_meters_of_a_master_that_calls_stay_there(store: Store, state: Path) -> None:
+async def test_meters_of_a_master_that_calls_stay_there(store: Store) -> None:
     await enrol(store, SERIAL)
     await store.add_meters(SERIAL, [("main", HEAT, None, "")], NOW)
-    serial = await add_master(store, state, name="cellar", url="tcp://192.0.2.7", now=NOW)
+    serial = await add_master(store, name="cellar", url="tcp://192.0.2.7", now=NOW)
     taken = await import_list(store, serial, f"secondary_address\n{HEAT}\n".encode(), NOW)
     assert (taken.elsewhere, taken.new) == ((HEAT,), ())
     assert await store.meters(serial) == ()
 
 
-async def test_a_master_that_calls_is_not_touched_by_local_reading(store: Store, state: Path) -> None:
+async def test_a_master_that_calls_is_not_touched_by_local_reading(store: Store) -> None:
     await enrol(store, SERIAL)
     with pytest.raises(LocalError, match="not read locally"):
         await import_list(store, SERIAL, b"primary_address\n5\n", NOW)
     with pytest.raises(LocalError, match="not read locally"):
-        await delete_master(store, state, SERIAL, NOW)
+        await delete_master(store, SERIAL, NOW)
     with pytest.raises(LocalError, match="not read locally"):
-        await change_master(store, state, SERIAL, name="x", url="tcp://192.0.2.7", patience=Patience())
-    assert not (state / "local").exists()
+        await change_master(store, SERIAL, name="x", url="tcp://192.0.2.7", patience=Patience())
+    assert (await store.master(SERIAL)).local is None

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -41,14 +40,12 @@ async def jobs() -> AsyncIterator[Jobs]:
 class Place:
     """A local master in front of the scripted bus."""
 
-    def __init__(self, store: Store, state: Path, jobs: Jobs, serial: str) -> None:
-        self.store, self.state, self.jobs, self.serial = store, state, jobs, serial
+    def __init__(self, store: Store, jobs: Jobs, serial: str) -> None:
+        self.store, self.jobs, self.serial = store, jobs, serial
 
     async def begin(self, which: tuple[int, ...] = ()) -> Job:
         master = await self.store.master(self.serial)
-        return start_reading(
-            self.jobs, self.store, self.state, master, "ann", lambda: datetime.now(UTC), which=which
-        )
+        return start_reading(self.jobs, self.store, master, "ann", lambda: datetime.now(UTC), which=which)
 
     async def read(self, which: tuple[int, ...] = ()) -> Job:
         job = await self.begin(which)
@@ -64,17 +61,17 @@ class Place:
         return found
 
 
-async def place(store: Store, state: Path, jobs: Jobs, bus: ScriptedBus, meters: str = LIST) -> Place:
+async def place(store: Store, jobs: Jobs, bus: ScriptedBus, meters: str = LIST) -> Place:
     url = f"tcp://127.0.0.1:{bus.port}?baud=19200&allowance=0.05&gap=0.05"
-    serial = await add_master(store, state, name="cellar", url=url, now=NOW, patience=QUICK)
+    serial = await add_master(store, name="cellar", url=url, now=NOW, patience=QUICK)
     await import_list(store, serial, meters.encode(), NOW)
-    return Place(store, state, jobs, serial)
+    return Place(store, jobs, serial)
 
 
 async def test_all_meters_of_a_local_master_are_read_into_the_store(
-    store: Store, state: Path, jobs: Jobs, bus: ScriptedBus
+    store: Store, jobs: Jobs, bus: ScriptedBus
 ) -> None:
-    here = await place(store, state, jobs, bus)
+    here = await place(store, jobs, bus)
     job = await here.read()
     assert (job.state, str(job.outcome)) == (JobState.DONE, "All 2 meters were read")
     assert (str(job.title), job.kind, job.subject, job.who) == (
@@ -94,28 +91,26 @@ async def test_all_meters_of_a_local_master_are_read_into_the_store(
 
 
 async def test_a_silent_meter_is_stored_as_silent_and_the_others_are_read(
-    store: Store, state: Path, jobs: Jobs, bus: ScriptedBus
+    store: Store, jobs: Jobs, bus: ScriptedBus
 ) -> None:
-    here = await place(store, state, jobs, bus, f"secondary_address\n{NOBODY}\n{HEAT}\n")
+    here = await place(store, jobs, bus, f"secondary_address\n{NOBODY}\n{HEAT}\n")
     job = await here.read()
     assert job.state is JobState.DONE
     assert str(job.outcome) == "1 of 2 meters were read; silent: 1, without a whole reading: 0"
     assert sorted(one.outcome.value for one in await here.readings()) == ["ok", "silent"]
 
 
-async def test_only_the_meters_that_were_chosen_are_read(
-    store: Store, state: Path, jobs: Jobs, bus: ScriptedBus
-) -> None:
-    here = await place(store, state, jobs, bus)
+async def test_only_the_meters_that_were_chosen_are_read(store: Store, jobs: Jobs, bus: ScriptedBus) -> None:
+    here = await place(store, jobs, bus)
     heat = next(meter.id for meter in await store.meters(here.serial) if meter.identity == str(HEAT))
     await here.read((heat,))
     assert [one.meter for one in await here.readings()] == [heat]
 
 
 async def test_a_reading_that_is_cancelled_keeps_what_it_has(
-    store: Store, state: Path, jobs: Jobs, bus: ScriptedBus
+    store: Store, jobs: Jobs, bus: ScriptedBus
 ) -> None:
-    here = await place(store, state, jobs, bus)
+    here = await place(store, jobs, bus)
     with jobs.watch() as news:
         job = await here.begin()
         while job.done < 1:
@@ -130,9 +125,9 @@ async def test_a_reading_that_is_cancelled_keeps_what_it_has(
 
 
 async def test_a_master_that_is_lost_on_the_way_leaves_what_was_read(
-    store: Store, state: Path, jobs: Jobs, bus: ScriptedBus
+    store: Store, jobs: Jobs, bus: ScriptedBus
 ) -> None:
-    here = await place(store, state, jobs, bus, f"secondary_address\n{WATER}\n{HEAT}\n")
+    here = await place(store, jobs, bus, f"secondary_address\n{WATER}\n{HEAT}\n")
     order = [meter.identity for meter in await store.meters(here.serial)]
     bus.hangs_up_at = SecondaryAddress.from_text(order[-1]).to_bytes()
     job = await here.read()
@@ -141,10 +136,10 @@ async def test_a_master_that_is_lost_on_the_way_leaves_what_was_read(
     assert len(await here.readings()) == 1
 
 
-async def test_a_master_that_is_not_there_says_so(store: Store, state: Path, jobs: Jobs) -> None:
+async def test_a_master_that_is_not_there_says_so(store: Store, jobs: Jobs) -> None:
     url = "tcp://127.0.0.1:1"
-    serial = await add_master(store, state, name="cellar", url=url, now=NOW)
-    here = Place(store, state, jobs, serial)
+    serial = await add_master(store, name="cellar", url=url, now=NOW)
+    here = Place(store, jobs, serial)
     job = await here.read()
     assert "import the master's list first" in str(job.outcome)
     await import_list(store, serial, LIST.encode(), NOW)
@@ -154,17 +149,15 @@ async def test_a_master_that_is_not_there_says_so(store: Store, state: Path, job
     assert (await store.master(serial)).last_contact is None
 
 
-async def test_nobody_reads_a_master_that_is_being_read(
-    store: Store, state: Path, jobs: Jobs, bus: ScriptedBus
-) -> None:
-    here = await place(store, state, jobs, bus)
+async def test_nobody_reads_a_master_that_is_being_read(store: Store, jobs: Jobs, bus: ScriptedBus) -> None:
+    here = await place(store, jobs, bus)
     job = await here.begin()
     with pytest.raises(JobError, match="being done already"):
         await here.begin()
     await jobs.wait(job.id)
 
 
-async def test_a_master_that_calls_is_not_read_locally(store: Store, state: Path, jobs: Jobs) -> None:
+async def test_a_master_that_calls_is_not_read_locally(store: Store, jobs: Jobs) -> None:
     await enrol(store, SERIAL)
-    job = await Place(store, state, jobs, SERIAL).read()
+    job = await Place(store, jobs, SERIAL).read()
     assert "not read locally" in str(job.outcome)

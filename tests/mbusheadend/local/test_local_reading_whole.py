@@ -7,6 +7,7 @@ import json
 import os
 import ssl
 from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from secrets import token_hex
@@ -14,13 +15,24 @@ from secrets import token_hex
 import pytest
 
 from mbus.procedures.persistent import ReadOutcome
+from mbusheadend.decoding.keys import Vault
 from mbusheadend.jobs import Job, Jobs, JobState
-from mbusheadend.local import NO_CREDENTIALS, Credentials, add_master, import_list, start_reading
-from mbusheadend.store import Store
+from mbusheadend.local import (
+    NO_CREDENTIALS,
+    Credentials,
+    add_master,
+    delete_master,
+    import_list,
+    start_reading,
+)
+from mbusheadend.state import KEY_FILE
+from mbusheadend.store import Store, UnknownError
+from mbusheadend.store.postgres.store import PostgresStore
 from mbushosting.readings import Outcome
 from mbusio.listreading import Patience
 from mbusmaster.channels.trust import Trust
 from support.certificates import Authority
+from support.postgres import shared_server
 from support.site import Site, site
 from support.system import running
 
@@ -71,21 +83,21 @@ def _url(gateway: Site, channel: str) -> str:
 
 
 async def _read(
-    gateway: Site, store: Store, state: Path, jobs: Jobs, url: str, credentials: Credentials = NO_CREDENTIALS
+    gateway: Site, store: Store, jobs: Jobs, url: str, credentials: Credentials = NO_CREDENTIALS
 ) -> tuple[str, Job]:
-    serial = await add_master(store, state, name="cellar", url=url, now=_now(), credentials=credentials)
+    serial = await add_master(store, name="cellar", url=url, now=_now(), credentials=credentials)
     await import_list(store, serial, _list(gateway), _now())
-    job = start_reading(jobs, store, state, await store.master(serial), "ann", _now)
+    job = start_reading(jobs, store, await store.master(serial), "ann", _now)
     await jobs.wait(job.id)
     return serial, job
 
 
 @pytest.mark.parametrize("channel", CHANNELS)
 async def test_every_meter_of_a_gateway_is_read_into_the_store(
-    gateway: Site, store: Store, state: Path, jobs: Jobs, channel: str
+    gateway: Site, store: Store, jobs: Jobs, channel: str
 ) -> None:
     credentials = Credentials(_bundle(gateway)) if channel == "tls" else NO_CREDENTIALS
-    serial, job = await _read(gateway, store, state, jobs, _url(gateway, channel), credentials)
+    serial, job = await _read(gateway, store, jobs, _url(gateway, channel), credentials)
     assert (job.state, str(job.outcome)) == (JobState.DONE, f"All {METERS} meters were read")
     meters = await store.meters(serial)
     latest = await store.latest(meter.id for meter in meters)
@@ -97,38 +109,61 @@ async def test_every_meter_of_a_gateway_is_read_into_the_store(
 
 
 async def test_a_gateway_with_a_pinned_certificate_is_read(
-    gateway: Site, store: Store, state: Path, jobs: Jobs, tmp_path: Path
+    gateway: Site, store: Store, jobs: Jobs, tmp_path: Path
 ) -> None:
     # The authority that is named has no part in it.
     client = Credentials(
         (gateway.folder / "client.pem").read_bytes(), authority=Authority(tmp_path).pem.read_bytes()
     )
     url = f"{_url(gateway, 'tls')}?fingerprint={_pin(gateway)}"
-    _, job = await _read(gateway, store, state, jobs, url, client)
+    _, job = await _read(gateway, store, jobs, url, client)
     assert job.state is JobState.DONE, job.outcome
-    _, job = await _read(gateway, store, state, jobs, f"{url[:-4]}0000", client)
+    _, job = await _read(gateway, store, jobs, f"{url[:-4]}0000", client)
     assert job.state is JobState.FAILED
     assert "the certificate there is another one" in str(job.outcome)
 
 
+async def test_one_process_is_told_the_keys_of_a_gateway_and_another_one_reads_it(
+    gateway: Site, jobs: Jobs, tmp_path: Path
+) -> None:
+    url, states = shared_server().database(), (tmp_path / "one", tmp_path / "two")
+    for state in states:
+        state.mkdir()
+        # What processes of one head-end have in common in their state folders.
+        (state / KEY_FILE).write_bytes(bytes(range(32)))
+    vaults = [Vault.from_file(state / KEY_FILE) for state in states]
+    with (
+        closing(PostgresStore(url, vault=vaults[0])) as told,
+        closing(PostgresStore(url, vault=vaults[1])) as other,
+    ):
+        place, credentials = _url(gateway, "tls"), Credentials(_bundle(gateway))
+        serial = await add_master(told, name="cellar", url=place, now=_now(), credentials=credentials)
+        await import_list(told, serial, _list(gateway), _now())
+        job = start_reading(jobs, other, await other.master(serial), "ann", _now)
+        await jobs.wait(job.id)
+        assert str(job.outcome) == f"All {METERS} meters were read"
+        await delete_master(told, serial, _now())
+        with pytest.raises(UnknownError):
+            await other.local_keys(serial)
+    assert {file.name for state in states for file in state.rglob("*")} == {KEY_FILE}
+
+
 @pytest.mark.parametrize("form", ["pem", "pkcs12"])
 async def test_the_bundle_that_a_gateway_gives_out_is_all_that_tls_needs(
-    gateway: Site, store: Store, state: Path, jobs: Jobs, form: str
+    gateway: Site, store: Store, jobs: Jobs, form: str
 ) -> None:
     trust = Trust(gateway.state / "trust")
     issued = trust.issue(f"head-end {token_hex(4)}", "a long passphrase")
     trust.close()
     bundle = issued.pem() if form == "pem" else issued.pkcs12()
     credentials = Credentials(bundle, "a long passphrase")
-    _, job = await _read(gateway, store, state, jobs, _url(gateway, "tls"), credentials)
+    _, job = await _read(gateway, store, jobs, _url(gateway, "tls"), credentials)
     assert job.state is JobState.DONE, job.outcome
 
 
-async def test_a_gateway_that_does_not_know_us_is_not_read(
-    gateway: Site, store: Store, state: Path, jobs: Jobs
-) -> None:
+async def test_a_gateway_that_does_not_know_us_is_not_read(gateway: Site, store: Store, jobs: Jobs) -> None:
     authority = Credentials(authority=(gateway.folder / "ca.pem").read_bytes())
-    serial, job = await _read(gateway, store, state, jobs, _url(gateway, "tls"), authority)
+    serial, job = await _read(gateway, store, jobs, _url(gateway, "tls"), authority)
     assert job.state is JobState.FAILED
     assert "certificate" in str(job.outcome)
     assert await store.latest(meter.id for meter in await store.meters(serial)) == {}
@@ -175,14 +210,14 @@ def slow_meters(tmp_path: Path) -> Iterator[tuple[Path, list[str]]]:
 
 
 async def test_on_a_serial_port_silent_meters_are_asked_at_other_rates(
-    slow_meters: tuple[Path, list[str]], store: Store, state: Path, jobs: Jobs
+    slow_meters: tuple[Path, list[str]], store: Store, jobs: Jobs
 ) -> None:
     port, addresses = slow_meters
     serial = await add_master(
-        store, state, name="bus", url=str(port), now=_now(), patience=Patience(timeout=0.1, retries=0)
+        store, name="bus", url=str(port), now=_now(), patience=Patience(timeout=0.1, retries=0)
     )
     await import_list(store, serial, "\n".join(["secondary_address", *addresses]).encode(), _now())
-    job = start_reading(jobs, store, state, await store.master(serial), "ann", _now)
+    job = start_reading(jobs, store, await store.master(serial), "ann", _now)
     await jobs.wait(job.id)
     assert str(job.outcome) == "All 2 meters were read"
     latest = await store.latest(meter.id for meter in await store.meters(serial))

@@ -10,15 +10,19 @@ import pytest
 from mbusheadend.decoding.keys import Vault
 from mbusheadend.store import Store, StoreRefusedError
 from mbusheadend.store.browsing import GroupKind
+from mbusheadend.store.local import LocalKeys, LocalPlace
 from mbusheadend.store.postgres import moving
 from mbusheadend.store.postgres.moving import move
 from mbusheadend.store.postgres.store import PostgresStore
 from mbusheadend.store.sqlite.store import SqliteStore
+from mbusio.listreading import Patience
 from support.headend_messages import LATER, SERIAL, START, batch, contact, enrol, listed, reading
 from support.headend_meters import ADDRESS, KEY, encrypted, number_of, telegram
 from support.postgres import shared_server
 
 COUNT = 30
+LOCAL = "local-1"
+KEYS = LocalKeys(b"client", b"authority")
 HOUR = timedelta(hours=1)
 
 
@@ -36,6 +40,7 @@ async def filled(folder: Path) -> Path:
         await store.set_master(SERIAL, name="Mühlweg 3", groups=["heat"])
         await store.add_certificate(SERIAL, 0xABC, LATER, START)
         await store.write_note("n", "body")
+        await store.add_local_master(LOCAL, "cellar", LocalPlace("tls://192.0.2.7", Patience()), START, KEYS)
         for n in range(COUNT):
             when = START - timedelta(days=700) + n * timedelta(days=25)
             frames = [encrypted(n, n) if n % 2 else telegram(energy=n, access=n)]
@@ -56,6 +61,7 @@ async def content(store: Store) -> object:
         await store.groups(GroupKind.MASTERS),
         [[(one.id, one.taken, one.telegrams, one.decoded) for one in some] for some in readings],
         await store.quarantine(),
+        await store.local_keys(LOCAL),
     )
 
 
@@ -63,7 +69,7 @@ async def test_everything_is_there_and_goes_on_where_it_was(url: str, tmp_path: 
     path = await filled(tmp_path)
     told: list[tuple[str, int]] = []
     moved = {one.table: one.rows for one in move(path, url, lambda *one: told.append(one))}
-    assert (moved["reading"], moved["master"]) == (COUNT + 1, 2)
+    assert (moved["reading"], moved["master"]) == (COUNT + 1, 3)
     assert ("reading", COUNT + 1) in told
     vault = Vault.from_file(tmp_path / "keys")
     with closing(SqliteStore(path, vault)) as before, closing(PostgresStore(url, vault=vault)) as after:

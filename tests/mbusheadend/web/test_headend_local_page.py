@@ -168,9 +168,15 @@ async def test_keys_are_stored_and_neither_shown_nor_logged(tmp_path: Path) -> N
         assert "with a key of our own" in saved.text
         assert "PRIVATE KEY" not in (await client.show(f"{saved.url.path}/change")).text
         assert client.audited(AuditKind.MASTER_CHANGED)[0].endswith("new key and certificate")
+        keys = await client.services.store.local_keys(saved.url.path.rpartition("/")[2])
+        assert keys.client is not None
+        secret = keys.client.splitlines()[1]
+        files = [file for file in tmp_path.joinpath("state").rglob("*") if file.is_file()]
+        assert files
+        assert not any(secret in file.read_bytes() for file in files)
         await client.show(f"{saved.url.path}/delete")
         await client.submit(f"{saved.url.path}/delete")
-        assert [*(tmp_path / "state" / "local").iterdir()] == []
+        assert await client.services.store.masters() == ()
 
 
 async def test_a_list_with_problems_is_shown_line_by_line_and_not_taken(

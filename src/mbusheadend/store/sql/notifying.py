@@ -10,17 +10,16 @@ from pydantic import BaseModel, ValidationError
 from mbusheadend.alarms.alarm import AlarmNews
 from mbusheadend.alarms.outgoing import Outgoing, OutgoingState
 from mbusheadend.alarms.rules import MailServer, Rule
-from mbusheadend.decoding.keys import KeyFileError, Vault
-from mbusheadend.store.errors import StoreRefusedError, UnknownError
+from mbusheadend.decoding.keys import Vault
+from mbusheadend.store.errors import UnknownError
 from mbusheadend.store.sql.alarms import alarm_of
 from mbusheadend.store.sql.connection import Connection, Database, Row
 from mbusheadend.store.sql.moments import moment_of, stored
 from mbusheadend.store.sql.rows import groups_of
-from mbusweb.texts import mark
+from mbusheadend.store.sql.sealed import sealed, unsealed
 
 M = TypeVar("M", bound=BaseModel)
 _log = logging.getLogger(__name__)
-NO_KEY_FILE: Final = mark("there is no key file, without which no secret can be stored or used")
 _MAIL: Final = "mail server"
 _NEWS: Final = """
 SELECT alarm.*, alarm_event.id AS number, is_over, at, master.name AS master_name, identity, meter.name AS meter_name,
@@ -162,22 +161,13 @@ class SqlNotifying:
         )
 
     def _close(self, secret: str | None, purpose: str) -> bytes | None:
-        if secret is None:
-            return None
-        if self._vault is None:
-            raise StoreRefusedError(NO_KEY_FILE)
-        return self._vault.seal(secret.encode(), purpose)
+        return None if secret is None else sealed(self._vault, secret.encode(), purpose)
 
     async def _opened(self, query: str, name: str, purpose: str) -> str | None:
         row = await self._database.read(lambda connection: connection.execute(query, (name,)).fetchone())
         if row is None or row["secret"] is None:
             return None
-        if self._vault is None:
-            raise StoreRefusedError(NO_KEY_FILE)
-        try:
-            return self._vault.unseal(row["secret"], purpose).decode()
-        except KeyFileError as error:
-            raise StoreRefusedError(str(error)) from None
+        return unsealed(self._vault, row["secret"], purpose).decode()
 
 
 def _read(kind: type[M], body: str) -> M | None:

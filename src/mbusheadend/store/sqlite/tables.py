@@ -153,6 +153,11 @@ CREATE TABLE release_part (
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE delivered (day INTEGER NOT NULL, readings INTEGER NOT NULL, PRIMARY KEY (day)) STRICT, WITHOUT ROWID;
 """
+_LOCAL_KEYS: Final = """
+CREATE TABLE local_keys (
+    master INTEGER PRIMARY KEY REFERENCES local_master ON DELETE CASCADE, client BLOB, authority BLOB
+) STRICT;
+"""
 MIGRATIONS: Final = (
     _FLEET + _ENROLMENT + _READINGS,
     _WATCHING,
@@ -162,5 +167,6 @@ MIGRATIONS: Final = (
     _RESTORED,
     _ROLLOUTS,
     _SHARED,
+    _LOCAL_KEYS,
 )
 """A step that was released is never changed: the next one follows it."""

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from mbus.link.timing import BAUD_RATES
 from mbusheadend.jobs import JobError, JobState
-from mbusheadend.local import Credentials, LocalError, credentials_of
+from mbusheadend.local import Credentials, LocalError
 from mbusheadend.local.credentials import MAX_SIZE
 from mbusheadend.web.door import OPERATOR
 from mbusheadend.web.local_deeds import begin_check, begin_reading, delete_local, find_local, save_master
@@ -153,7 +153,7 @@ async def _form(request: Request, services: Services, form: LocalForm) -> Respon
         "tls": _("Network, encrypted (TLS)"),
         "rfc2217": _("Serial port of another machine (RFC 2217)"),
     }
-    kept = await credentials_of(services.settings.state_folder, form.serial) if form.serial else None
+    kept = await services.store.local_keys_kept(form.serial) if form.serial else None
     return page(
         request,
         "local_form.html",

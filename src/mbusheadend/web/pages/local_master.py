@@ -6,7 +6,6 @@ from typing import Final
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from mbusheadend.local import credentials_of
 from mbusheadend.web.door import OPERATOR
 from mbusheadend.web.job_live import job_events
 from mbusheadend.web.local_deeds import find_local
@@ -33,7 +32,7 @@ def router(services: Services) -> APIRouter:
             request,
             "local_master.html",
             way=way_text(master),
-            kept=await credentials_of(services.settings.state_folder, serial),
+            kept=await services.store.local_keys_kept(serial),
             is_at_work=job is not None and job.is_at_work,
             **await shown(services, master, _number(number)),
         )
