@@ -11,7 +11,6 @@ import resource
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -20,23 +19,12 @@ from mbusio.open_files import raise_limit
 from mbusmaster.hosting.credentials import Credentials
 from mbusmaster.hosting.enrolment import enrol
 from mbusmaster.hosting.link import HeadEnd
-from mbusmaster.hosting.report import Listed, Sources
 from mbusmaster.hosting.service import Hosting
-from mbusmaster.settings.sections.system import HostingSettings
-from mbussim.bus import Bus
-from mbussim.demo import usable_models
-from mbussim.modelled import ModelledMeter
-from support.fastbus import fast_engine
-from support.rounds import subject
+from support.light_masters import hosting_of, now
 
 AT_ONCE: Final = 8
 """Enrolments."""
 DRAIN_SECONDS: Final = 120.0
-
-
-def now() -> datetime:
-    """Give the time."""
-    return datetime.now(UTC)
 
 
 class Master:
@@ -46,16 +34,8 @@ class Master:
         self.serial = f"F{number:06d}"
         self.folder = folder / self.serial
         self.folder.mkdir(parents=True)
-        models = [model for model in usable_models() if model.fixed is None]
-        self.bus = Bus.of(
-            [
-                ModelledMeter(
-                    models[place % len(models)], place + 1, f"{number * meters + place:08d}", now(), number
-                )
-                for place in range(meters)
-            ]
-        )
-        self.hosting: Hosting | None = None
+        self._meters = meters
+        self._hosting: Hosting | None = None
 
     def enrol(self, url: str, token: str) -> None:
         """Be taken in."""
@@ -63,33 +43,16 @@ class Master:
 
     async def run(self, stack: AsyncExitStack, tasks: asyncio.TaskGroup) -> None:
         """Begin to work."""
-        engine = await stack.enter_async_context(fast_engine(self.bus, name="main", default_baud=9600))
-        listed = [Listed(subject(meter)) for meter in self.bus.meters]
-        sources = Sources(
-            serial_number=self.serial,
-            software="fleet",
-            started=now(),
-            meters=lambda: listed,
-            revision=lambda: 1,
-            authority=lambda: "fleet",
-        )
         link = HeadEnd(Credentials(self.folder), lambda: None, now)
         stack.callback(link.close)
-        self.hosting = Hosting(
-            self.folder,
-            [engine],
-            link,
-            sources,
-            settings=HostingSettings,
-            is_on=lambda: True,
-            clock=now,
-        )
-        self.task = tasks.create_task(self.hosting.run())
+        made = hosting_of(self.folder, self.serial, self._meters, link)
+        self._hosting = await stack.enter_async_context(made)
+        self.task = tasks.create_task(self._hosting.run())
 
     @property
     def waiting(self) -> int:
         """Readings that were not delivered."""
-        readings = None if self.hosting is None else self.hosting.state.readings
+        readings = None if self._hosting is None else self._hosting.state.readings
         return 0 if readings is None else readings.waiting
 
 

@@ -45,6 +45,7 @@ SETTINGS: Final = (
     "wal_compression=on",
 )
 """As docs/scale.md advises, as far as they fit this machine."""
+LONG_AGO: Final = timedelta(days=40)
 _SECONDS: Final = 600
 
 
@@ -90,7 +91,9 @@ def figures(effort: Effort = Effort.FULL) -> list[Figure]:
     with database() as server:
         url = server.empty_database()
         found = asyncio.run(_directly(fleet, lambda: PostgresStore(url), (server.pid,)))
-        rows += [*_rows("PostgreSQL, directly", found, None), *_sizes(server, url, hours * fleet.telegrams)]
+        rows += _rows("PostgreSQL, directly", found, None)
+        past = Fleet.of(masters, hours, start - LONG_AGO)
+        rows += asyncio.run(_bytes(server.empty_database(), past))
     for count in (1, 2):
         with database() as server:
             found = asyncio.run(_by_doors(fleet, server, None, count))
@@ -141,26 +144,28 @@ async def _directly(fleet: Fleet, opened: Callable[[], Store], others: tuple[int
     store = opened()
     try:
         await fleet.take_in(store)
-        at_once = asyncio.Semaphore(AT_ONCE)
-
-        async def deliver(hours: int, first: int) -> None:
-            async def one(number: int) -> None:
-                for hour in fleet.hours[first : first + hours]:
-                    async with at_once:
-                        receipt = await store.take(*hour[number])
-                    assert len(receipt.stored) == METERS
-
-            await asyncio.gather(*map(one, range(fleet.masters)))
-
         runs = []
         for first, hours in ((0, 1), (1, len(fleet.hours) - 1)):
             with _measured({"head-end": (), "server": others}, own="head-end") as watch:
-                await deliver(hours, first)
+                await _hand(store, fleet, first, hours)
                 watch.receipted(hours * fleet.telegrams)
             runs.append(watch.run)
         return runs[0], runs[1]
     finally:
         store.close()
+
+
+async def _hand(store: Store, fleet: Fleet, first: int, hours: int) -> None:
+    """Hand over what a fleet delivers in some hours, each master in its order."""
+    at_once = asyncio.Semaphore(AT_ONCE)
+
+    async def one(number: int) -> None:
+        for hour in fleet.hours[first : first + hours]:
+            async with at_once:
+                receipt = await store.take(*hour[number])
+            assert len(receipt.stored) == METERS
+
+    await asyncio.gather(*map(one, range(fleet.masters)))
 
 
 async def _by_doors(fleet: Fleet, server: Postgres, stream: Nodes | None, processes: int) -> tuple[Run, Run]:
@@ -281,16 +286,48 @@ def _wait_for(url: str, count: int) -> None:
     raise TimeoutError(f"the store has not got {count} readings")
 
 
-def _sizes(server: Postgres, url: str, telegrams: int) -> list[Figure]:
-    query = """SELECT sum(pg_table_size(oid)), sum(pg_indexes_size(oid)) FROM pg_class
-        WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"""
-    with psycopg.connect(url) as connection, psycopg.connect(server.database()) as other:
-        row, empty = (one.execute(query).fetchone() for one in (connection, other))
+async def _bytes(url: str, fleet: Fleet) -> list[Figure]:
+    """Tell how much a telegram takes of a disk: as it comes, and when its month is over and the upkeep was there."""
+    store = PostgresStore(url)
+    try:
+        await fleet.take_in(store)
+        await _hand(store, fleet, 0, len(fleet.hours))
+        came = _sizes(url)
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("ANALYZE reading")
+        while await store.shrink():
+            pass
+        over = _sizes(url)
+    finally:
+        store.close()
+    telegrams = len(fleet.hours) * fleet.telegrams
+    rows = []
+    for what, size, reach in (("when its month is over", over, 300), ("as it comes", came, None)):
+        tables, indexes = size.tables / telegrams, size.indexes / telegrams
+        how = f"of {telegrams} with {RECORDS} records: tables {tables:.0f}, indexes {indexes:.0f}"
+        rows.append(Figure(f"PostgreSQL: bytes a telegram, {what}", tables + indexes, reach, how))
+    how = f"of {fleet.telegrams}: its names, its first telegram, its newest reading, {len(fleet.hours)} times"
+    return [*rows, Figure("PostgreSQL: bytes a meter", came.others / fleet.telegrams, None, how)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Sizes:
+    """Bytes: tables of readings, their indexes, and all the rest."""
+
+    tables: int
+    indexes: int
+    others: int
+
+
+def _sizes(url: str) -> _Sizes:
+    query = """
+    SELECT sum(pg_table_size(oid)) FILTER (WHERE relispartition), sum(pg_indexes_size(oid)) FILTER (WHERE relispartition),
+        sum(pg_total_relation_size(oid)) FILTER (WHERE NOT relispartition)
+    FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"""
+    with psycopg.connect(url) as connection:
+        row = connection.execute(query).fetchone()
     assert row is not None
-    assert empty is not None
-    tables, indexes = (int(now - before) / telegrams for now, before in zip(row, empty, strict=True))
-    how = f"of {telegrams} with {RECORDS} records: tables {tables:.0f}, indexes {indexes:.0f}"
-    return [Figure("PostgreSQL: bytes a telegram", tables + indexes, 300, how)]
+    return _Sizes(*map(int, row))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -27,6 +28,11 @@ from support.fastbus import fast_engine
 from support.rounds import subject
 
 BAUD: Final = 9600
+
+
+def now() -> datetime:
+    """Give the time."""
+    return datetime.now(UTC)
 
 
 class ToldHeadEnd(HeadEnd):
@@ -56,36 +62,39 @@ def bus_of(serial: str, meters: int) -> Bus:
     return Bus.of(
         [
             ModelledMeter(
-                models[place % len(models)], place + 1, f"{number * meters + place:08d}", _now(), number
+                models[place % len(models)], place + 1, f"{number * meters + place:08d}", now(), number
             )
             for place in range(meters)
         ]
     )
 
 
-async def work(folder: Path, meters: int, serial: str) -> None:
-    """Run one for ever."""
+@asynccontextmanager
+async def hosting_of(home: Path, serial: str, meters: int, link: HeadEnd) -> AsyncIterator[Hosting]:
+    """Give a master with its bus, before it begins to work."""
     bus = bus_of(serial, meters)
     listed = [Listed(subject(meter)) for meter in bus.meters]
     sources = Sources(
         serial_number=serial,
         software="light",
-        started=_now(),
+        started=now(),
         meters=lambda: listed,
         revision=lambda: 1,
         authority=lambda: "light",
     )
+    async with fast_engine(bus, name="main", default_baud=BAUD) as engine:
+        yield Hosting(home, [engine], link, sources, settings=HostingSettings, is_on=lambda: True, clock=now)
+
+
+async def work(folder: Path, meters: int, serial: str) -> None:
+    """Run one for ever."""
 
     def tell(began: float, went_well: bool) -> None:
         ended = time.monotonic()
         print(json.dumps({"serial": serial, "began": began, "ended": ended, "well": went_well}), flush=True)
 
     home = folder / serial
-    link = ToldHeadEnd(Credentials(home), _now, tell)
-    async with fast_engine(bus, name="main", default_baud=BAUD) as engine:
-        hosting = Hosting(
-            home, [engine], link, sources, settings=HostingSettings, is_on=lambda: True, clock=_now
-        )
+    async with hosting_of(home, serial, meters, ToldHeadEnd(Credentials(home), now, tell)) as hosting:
         await hosting.run()
 
 
@@ -96,10 +105,6 @@ async def work_all(folder: Path, meters: int, serials: list[str]) -> None:
     async with asyncio.TaskGroup() as tasks:
         for serial in serials:
             tasks.create_task(work(folder, meters, serial))
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 if __name__ == "__main__":

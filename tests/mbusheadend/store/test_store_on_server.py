@@ -15,7 +15,7 @@ import pytest
 
 from mbusheadend.decoding.keys import Vault
 from mbusheadend.store import StoredReading, StoreError, StoreRefusedError
-from mbusheadend.store.postgres import upkeep
+from mbusheadend.store.postgres import compacting, upkeep
 from mbusheadend.store.postgres.partitions import Partitions, Width, span
 from mbusheadend.store.postgres.server import readable
 from mbusheadend.store.postgres.store import PostgresStore
@@ -359,6 +359,28 @@ async def test_a_big_partition_is_not_emptied_row_by_row(
     monkeypatch.undo()
     pruned = await store.prune(raw_before=None, readings_before=START + HOUR)
     assert pruned.readings == 60
+
+
+async def test_the_index_of_a_time_that_is_over_is_written_anew_without_gaps(
+    url: str, store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compacting, "LEAST", 20_000)
+    await enrol(store)
+    for first in range(10):
+        # Each one comes between those that are there.
+        taken = [START - timedelta(days=70, seconds=-(first + 10 * number)) for number in range(200)]
+        readings = [
+            reading(1000 * first + n, ADDRESS, [telegram()], taken=when) for n, when in enumerate(taken)
+        ]
+        await store.take(SERIAL, batch(*readings), START)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("ANALYZE reading")
+    before = (await store.extent()).unused
+    assert before > 0
+    assert await store.shrink() == 0
+    assert (await store.extent()).unused == 0
+    assert len(await everything(store)) == 2000
+    assert rows(url, "SELECT count(*) FROM pg_index WHERE NOT indisvalid") == [(0,)]
 
 
 async def test_news_of_orders_reach_other_processes(url: str) -> None:

@@ -1,10 +1,12 @@
 """Giving up what is old, and how big the store is, as a server has it."""
 
+import asyncio
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 from mbusheadend.store.errors import StoreRefusedError
+from mbusheadend.store.postgres.compacting import compact, sparse
 from mbusheadend.store.postgres.connection import PostgresConnection, Raw
 from mbusheadend.store.postgres.database import Database
 from mbusheadend.store.postgres.partitions import Partition, Partitions, drop, present, utc_now
@@ -92,8 +94,19 @@ class PostgresUpkeep(SqlUpkeep):
         return 0 if row is None else int(row[0])
 
     async def shrink(self, pages: int = CHUNK) -> int:
-        """See the protocol. The server does it by itself (autovacuum)."""
-        return 0
+        """See the protocol. One index at a time; the server does the rest by itself (autovacuum)."""
+        return await asyncio.to_thread(self._compact)
+
+    def _compact(self) -> int:
+        server = self._server_database.server
+        raw = server.reached()
+        try:
+            with server.telling():
+                found = sparse(raw, utc_now())
+                is_done = bool(found) and compact(raw, found[0])
+                return sum(one.wasted for one in found[is_done:])
+        finally:
+            raw.close()
 
     async def extent(self) -> Extent:
         """See the protocol. The size is that of all tenants together."""
@@ -104,7 +117,9 @@ class PostgresUpkeep(SqlUpkeep):
                 "SELECT number, taken + received AS arrived FROM reading ORDER BY number DESC LIMIT 1"
             ).fetchone()
             return Extent(
-                0 if size is None else size[0], 0, None if row is None else moment_of(row["arrived"])
+                0 if size is None else size[0],
+                sum(one.wasted for one in sparse(connection.raw, utc_now())),
+                None if row is None else moment_of(row["arrived"]),
             )
 
         return await self._server_database.read(work)
