@@ -17,6 +17,8 @@ READERS: Final = 4
 TRIES: Final = 5
 """Of a transaction that came into the way of another one, or whose server was lost before it was to keep anything."""
 _AGAIN: Final = (errors.DeadlockDetected, errors.SerializationFailure)
+_OUTDATED: Final = errors.FeatureNotSupported
+"""So the server says that a statement that was prepared gives other columns now: a newer program has changed a table."""
 WRITER_LOCK: Final = 0x6D627573
 """With the tenant: whoever changes the fleet, one after the other as with a file."""
 
@@ -45,7 +47,8 @@ class Line:
 def transaction(server: Server, line: Line, begin: str, work: Callable[[PostgresConnection], T]) -> T:
     """Do work in one transaction, all of it or nothing; raise `StoreError`.
 
-    Work is begun anew where others were in its way or the server was lost, but not once it was to be kept: it may have been.
+    Work is begun anew where others were in its way or have changed a table, or the server was lost, but not once it was to be
+    kept: it may have been.
     """
     tried = 0
     while True:
@@ -61,7 +64,11 @@ def transaction(server: Server, line: Line, begin: str, work: Callable[[Postgres
         except psycopg.Error as error:
             is_lost = raw.closed
             _undo(line, raw)
-            if tried >= TRIES or not (isinstance(error, _AGAIN) or is_lost) or (is_lost and is_kept):
+            if isinstance(error, _OUTDATED):
+                # The next connection has nothing prepared.
+                line.close()
+            may_again = isinstance(error, (*_AGAIN, _OUTDATED)) or is_lost
+            if tried >= TRIES or not may_again or (is_lost and is_kept):
                 raise server.failed(error, unknown=is_lost and is_kept) from error
         except BaseException:
             _undo(line, raw)

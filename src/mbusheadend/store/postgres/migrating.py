@@ -1,10 +1,13 @@
 """Bringing the tables of a server up to date, whoever else starts at the same time and works meanwhile."""
 
 import time
+from functools import partial
 from typing import Final
 
 from mbusheadend.store.errors import StoreError
+from mbusheadend.store.postgres.brief import briefly
 from mbusheadend.store.postgres.connection import PostgresConnection, Raw
+from mbusheadend.store.postgres.indexes import Index, is_made, make
 from mbusheadend.store.postgres.server import Server
 from mbusheadend.store.postgres.tables import CONCURRENTLY, NEEDS, steps
 
@@ -16,7 +19,7 @@ CREATE TABLE IF NOT EXISTS migration (number integer PRIMARY KEY, needs integer 
 
 
 def migrate(server: Server) -> None:
-    """Make the steps that were not made yet, one process at a time. Raise `StoreError`."""
+    """Make the steps and indexes that were not made yet, one process at a time. Raise `StoreError`."""
     raw = server.reached()
     try:
         with server.telling():
@@ -30,7 +33,12 @@ def migrate(server: Server) -> None:
 
 def _is_done(raw: Raw, server: Server) -> bool:
     found = raw.execute("SELECT to_regclass('migration') IS NOT NULL").fetchone()
-    return found is not None and found[0] and not _missing(raw, server)
+    is_begun = found is not None and found[0]
+    return is_begun and not _missing(raw, server) and all(is_made(raw, index) for index in _indexes())
+
+
+def _indexes() -> list[Index]:
+    return [index for _, indexes in sorted(CONCURRENTLY.items()) for index in indexes]
 
 
 def _missing(raw: Raw, server: Server) -> list[int]:
@@ -56,18 +64,18 @@ def _locked(raw: Raw) -> None:
 def _advance(raw: Raw, server: Server) -> None:
     missing = _missing(raw, server)
     for number, tables, rows in steps():
-        if number not in missing:
-            continue
-        raw.execute("BEGIN")
-        for statement in tables:
-            raw.execute(statement.encode())
-        if rows:
-            _change_rows(raw, rows)
-        raw.execute(f"INSERT INTO migration (number, needs) VALUES ({number:d}, {NEEDS:d})".encode())  # noqa: S608
-        raw.execute("COMMIT")
-    # Again each time a step was missing: what was interrupted is finished then.
-    for statement in (one for made in CONCURRENTLY.values() for one in made):
+        if number in missing:
+            briefly(raw, f"step {number} of the tables", partial(_step, raw, number, tables, rows))
+    for index in _indexes():
+        make(raw, index)
+
+
+def _step(raw: Raw, number: int, tables: tuple[str, ...], rows: tuple[str, ...]) -> None:
+    for statement in tables:
         raw.execute(statement.encode())
+    if rows:
+        _change_rows(raw, rows)
+    raw.execute(f"INSERT INTO migration (number, needs) VALUES ({number:d}, {NEEDS:d})".encode())  # noqa: S608
 
 
 def _change_rows(raw: Raw, rows: tuple[str, ...]) -> None:

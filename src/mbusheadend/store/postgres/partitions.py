@@ -8,7 +8,6 @@ from typing import Final
 
 from mbusheadend.store.postgres.connection import Raw
 from mbusheadend.store.postgres.ddl import guarded
-from mbusheadend.store.postgres.tables import COLUMNS
 from mbusheadend.store.sql.moments import AHEAD, moment_of, stored
 
 DEFAULT: Final = "reading_default"
@@ -18,8 +17,12 @@ AHEAD_COUNT: Final = 2
 BACK: Final = timedelta(days=400)
 """What was taken longer ago comes from a clock that is wrong, or from a history that is brought over."""
 _LIKE: Final = "LIKE reading INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING GENERATED"
-_NAMES: Final = ", ".join(name for name, _ in COLUMNS)
 _LOCK: Final = 0x6D627573_70617274
+_COLUMNS: Final = b"""
+SELECT string_agg(attname, ', ' ORDER BY attnum) FROM pg_attribute
+WHERE attrelid = 'reading'::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
+"""
+"""Also those that a newer program has added."""
 _BOUNDS: Final = """
 SELECT child.relname, pg_get_expr(child.relpartbound, child.oid) AS bound, child.reltuples::bigint AS rows,
     child.oid::bigint AS oid
@@ -134,11 +137,12 @@ def _attach(raw: Raw, since: int, until: int) -> None:
     raw.execute(f"CREATE TABLE {name} ({_LIKE})".encode())
     for statement in guarded(name):
         raw.execute(statement.encode())
+    (columns,) = raw.execute(_COLUMNS).fetchall()[0]
     for tenant in tenants(raw):
         raw.execute(f"SET LOCAL mbus.tenant = {tenant:d}".encode())
         raw.execute(
             f"WITH moved AS (DELETE FROM {DEFAULT} WHERE taken >= {since:d} AND taken < {until:d} RETURNING *)"  # noqa: S608
-            f" INSERT INTO {name} ({_NAMES}) SELECT {_NAMES} FROM moved".encode()
+            f" INSERT INTO {name} ({columns}) SELECT {columns} FROM moved".encode()
         )
     raw.execute(
         f"ALTER TABLE reading ATTACH PARTITION {name} FOR VALUES FROM ('{since:d}') TO ('{until:d}')".encode()

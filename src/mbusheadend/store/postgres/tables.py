@@ -7,10 +7,12 @@ A step must leave the version before it working: columns come with a default, no
 which it is used no more.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
 from mbusheadend.store.postgres.ddl import TENANT, guarded, is_ddl, said, statements
+from mbusheadend.store.postgres.indexes import Index
 from mbusheadend.store.postgres.people import TABLES as PEOPLE
 from mbusheadend.store.sql.found import DAY
 from mbusheadend.store.sqlite.tables import MIGRATIONS
@@ -34,6 +36,7 @@ COLUMNS: Final = (
     ("said", "bytea"),
 )
 """Of a reading, in an order without gaps between them."""
+_INDEX: Final = re.compile(r"CREATE INDEX (\w+) ON ")
 _MAY_LACK: Final = ("remark", "raw", "said")
 _DAY: Final = f"day integer GENERATED ALWAYS AS ((taken / {DAY})::integer) STORED"
 """The indexes begin with the time: what comes at one time is written at one place, however many meters there are.
@@ -99,8 +102,12 @@ END $$""",
 _QUOTA: Final = "ALTER TABLE tenant ADD COLUMN quota text NOT NULL DEFAULT '{}'"
 BESIDES: Final = {1: (*statements(_TENANTS + _OWN + _READING), *_TRIGGERS, *PEOPLE), 8: (_QUOTA,)}
 """What a step does on a server beside what it does in a file, by its number."""
-CONCURRENTLY: Final[dict[int, tuple[str, ...]]] = {}
-"""Indexes of big tables, made after a step while others read and write: each ``CREATE INDEX CONCURRENTLY IF NOT EXISTS …``."""
+CONCURRENTLY: Final[dict[int, tuple[Index, ...]]] = {}
+"""Indexes of big tables, by the step after which each is made while others read and write (`mbusheadend.store.postgres.indexes`).
+
+They make nothing unique. A table may have partitions, as `reading` has. The step itself may name such an index for SQLite: on a
+server it leaves it out. A start goes on with one that was broken off, and the head-end works without it until then.
+"""
 NEEDS: Final = 1
 """Programs that know fewer steps than that cannot work over the tables any more."""
 
@@ -112,13 +119,20 @@ def steps() -> Iterator[tuple[int, tuple[str, ...], tuple[str, ...]]]:
         tables: list[str] = []
         rows: list[str] = []
         for statement in statements(text):
-            if _is_of_readings(statement):
+            if _is_of_readings(statement) or _is_made_later(statement):
                 continue
             if is_ddl(statement):
                 tables.extend(said(statement, numbered))
             else:
                 rows.append(statement)
         yield number, (*tables, *BESIDES.get(number, ())), tuple(rows)
+
+
+def _is_made_later(statement: str) -> bool:
+    found = _INDEX.match(statement)
+    return found is not None and any(
+        one.name == found[1] for indexes in CONCURRENTLY.values() for one in indexes
+    )
 
 
 def _is_of_readings(statement: str) -> bool:
