@@ -155,15 +155,17 @@ async def uploading(url: str) -> AsyncIterator[Uploads]:
         for _ in range(8):
             await uploads.one()
 
+        is_over = False
+
         async def go_on() -> None:
-            while True:
+            while not is_over:
                 await uploads.one()
 
         async with asyncio.TaskGroup() as group:
-            task = group.create_task(go_on())
+            group.create_task(go_on())
             yield uploads
             await uploads.more(8)
-            task.cancel()
+            is_over = True
         await uploads.check()
 
 
