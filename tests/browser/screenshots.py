@@ -17,7 +17,7 @@ from typing import Final
 
 from playwright.async_api import Browser, expect
 
-from browser import readings_pictures
+from browser import fleet_pictures, readings_pictures
 from browser.machine_site import machine_site
 from support.browser import DESK, PHONE, Site, Visit, Words, chromium, demo_site, visit
 from support.needs import PROJECT
@@ -136,6 +136,10 @@ async def main() -> None:
                     await pictures_of_the_machine(browser, site, wanted)
         if everything or wanted & readings_pictures.PAGES.keys():
             await readings_pictures.pictures_of_readings(
+                browser, wanted, lambda name, png: save(name, small(png))
+            )
+        if everything or wanted & {*fleet_pictures.PAGES}:
+            await fleet_pictures.pictures_of_a_fleet(
                 browser, wanted, lambda name, png: save(name, small(png))
             )
 
