@@ -69,6 +69,9 @@ def present(raw: Raw) -> tuple[Partition, ...]:
     """Give the partitions that are there, the oldest first, without the one for the rest."""
     found = []
     for row in raw.execute(_BOUNDS).fetchall():
+        if row["bound"] is None:
+            # Dropped since the transaction began.
+            continue
         since, until = (int(part.split("'")[1]) for part in row["bound"].split(" TO "))
         found.append(Partition(row["relname"], since, until, row["rows"], row["oid"]))
     return tuple(sorted(found, key=lambda one: one.since))

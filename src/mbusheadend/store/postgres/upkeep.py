@@ -1,11 +1,14 @@
 """Giving up what is old, and how big the store is, as a server has it."""
 
 import asyncio
+import contextlib
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from mbusheadend.store.errors import StoreRefusedError
+import psycopg
+
+from mbusheadend.store.errors import StoreError, StoreRefusedError
 from mbusheadend.store.postgres.compacting import compact, sparse
 from mbusheadend.store.postgres.connection import PostgresConnection, Raw
 from mbusheadend.store.postgres.database import Database
@@ -95,13 +98,20 @@ class PostgresUpkeep(SqlUpkeep):
 
     async def shrink(self, pages: int = CHUNK) -> int:
         """See the protocol. One index at a time; the server does the rest by itself (autovacuum)."""
-        return await asyncio.to_thread(self._compact)
-
-    def _compact(self) -> int:
-        server = self._server_database.server
-        raw = server.reached()
+        raw = await asyncio.to_thread(self._server_database.server.reached)
+        working = asyncio.ensure_future(asyncio.to_thread(self._compact, raw))
         try:
-            with server.telling():
+            return await asyncio.shield(working)
+        except asyncio.CancelledError:
+            # Otherwise a process could not end before an index of hours is written.
+            with contextlib.suppress(psycopg.Error, StoreError):
+                await asyncio.to_thread(raw.cancel)
+                await working
+            raise
+
+    def _compact(self, raw: Raw) -> int:
+        try:
+            with self._server_database.server.telling():
                 found = sparse(raw, utc_now())
                 is_done = bool(found) and compact(raw, found[0])
                 return sum(one.wasted for one in found[is_done:])
