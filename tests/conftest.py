@@ -14,13 +14,25 @@ settings.register_profile("project", deadline=None)
 settings.load_profile("project")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that may take long: at the end no process is then alone with one, or waits for what another builds."""
+    """Mark what needs a server of others, and put first what may take long.
+
+    So at the end no process is alone with a long one, or waits for what another builds.
+    """
+    for item in items:
+        if isinstance(item, pytest.Function) and "postgres" in _parameters(item):
+            item.add_marker(pytest.mark.peers)
     longest: defaultdict[Path, float] = defaultdict(float)
     for item in items:
         allowed = item.get_closest_marker("timeout")
         longest[item.path] = max(longest[item.path], float(allowed.args[0]) if allowed else 0.0)
     items.sort(key=lambda item: longest[item.path], reverse=True)
+
+
+def _parameters(item: pytest.Function) -> list[str]:
+    callspec = getattr(item, "callspec", None)
+    return [] if callspec is None else callspec.id.split("-")
 
 
 def pytest_sessionfinish() -> None:

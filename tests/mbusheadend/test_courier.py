@@ -11,6 +11,8 @@ from mbusheadend.store.postgres.courier import CourierBetween
 from mbusheadend.store.postgres.server import Server
 from support.postgres import Postgres, shared_server
 
+pytestmark = pytest.mark.peers
+
 LONGEST = "t" * 60
 
 

@@ -5,11 +5,14 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import psycopg
+import pytest
 
 from mbusheadend.led import led
 from mbusheadend.store.leases import LeasesHere
 from mbusheadend.store.postgres.store import PostgresStore
 from support.postgres import shared_server
+
+pytestmark = pytest.mark.peers
 
 SECONDS = 30
 

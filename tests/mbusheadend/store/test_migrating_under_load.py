@@ -22,6 +22,8 @@ from support.headend_messages import LATER, SERIAL, START, batch, contact, enrol
 from support.headend_meters import ADDRESS, METER, number_of, telegram
 from support.postgres import shared_server
 
+pytestmark = pytest.mark.peers
+
 SIZE = 5
 """Readings of a batch."""
 NUMBER = len(MIGRATIONS) + 1

@@ -18,6 +18,8 @@ from support.access import GOOD, OTHER, QUICK, Clocks
 from support.postgres import Postgres, shared_server
 from support.settled import settled
 
+pytestmark = pytest.mark.peers
+
 HERE = "10.0.0.2"
 
 

@@ -20,6 +20,8 @@ from support.headend_messages import LATER, SERIAL, START, batch, contact, enrol
 from support.headend_meters import ADDRESS, KEY, encrypted, number_of, telegram
 from support.postgres import shared_server
 
+pytestmark = pytest.mark.peers
+
 COUNT = 30
 LOCAL = "local-1"
 KEYS = LocalKeys(b"client", b"authority")
