@@ -8,11 +8,12 @@ from pathlib import Path
 
 from mbusheadend.errors import HeadEndError
 from mbusheadend.settings import Settings
-from mbusheadend.state import DATABASE
+from mbusheadend.state import DATABASE, USERS
 
 
 async def run(settings: Settings, options: argparse.Namespace) -> None:
     """Bring the store of a file over to a server, and say what was moved. Raise `HeadEndError` or `StoreError`."""
+    from mbusheadend.administration.move_people import move_people
     from mbusheadend.store.postgres.moving import move
 
     if settings.store is None:
@@ -28,13 +29,21 @@ async def run(settings: Settings, options: argparse.Namespace) -> None:
         tenant=settings.store.tenant,
         password_file=settings.store.password_file,
     )
+    people = await asyncio.to_thread(move_people, file.with_name(USERS), settings.store)
     for table in moved:
         if table.rows:
             print(f"{table.rows:>12} {table.table}")
     print(
         f"All rows are there, and compared one by one ({time.monotonic() - begun:.0f} s). {file} is as it was.\n"
+        f"{_said_of(people)}\n"
         "The keys of meters are opened by the key file in the state folder: keep that."
     )
+
+
+def _said_of(users: int | None) -> str:
+    if users is None:
+        return "There are users on the server already: those of the file were left aside."
+    return f"Users that came along, with their API tokens and the audit log: {users}"
 
 
 def _file_of(source: Path) -> Path:
