@@ -38,6 +38,8 @@ BODY_BYTES: Final = 900 << 10
 _NO_ROOM: Final = frozenset({10023, 10047, 10077})
 """Codes of JetStream: resources or storage of the servers, or the limits of the stream are used up."""
 _WRONG_STREAM: Final = 10060
+_RUBBISH: Final = (AttributeError, LookupError, TypeError)
+"""What the client raises where something else than a node answers, or a node with facts of other types."""
 
 _log = logging.getLogger(__name__)
 
@@ -151,7 +153,7 @@ class Link:
         try:
             await bounded(connecting, 2 * CONNECT_SECONDS)
             await bounded(client.flush(timeout=CONNECT_SECONDS), CONNECT_SECONDS)
-        except (Error, OSError, ValueError, TimeoutError, StreamError) as error:
+        except (Error, OSError, ValueError, TimeoutError, StreamError, *_RUBBISH) as error:
             why = wrong[-1] if wrong else error
             raise StreamError(f"{server}: {str(why) or type(why).__name__}") from error
         else:
