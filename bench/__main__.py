@@ -17,7 +17,7 @@ from bench import archive, decode, gateway, growth, intake, latency, reading, ro
 from bench.effort import Effort
 from bench.figure import Figure
 from bench.machine import describe
-from bench.report import Table, as_json, put_into_file
+from bench.report import Table, as_json, put_into_file, require_places
 
 TABLES: Mapping[str, Callable[[Effort], list[Figure]]] = {
     "round": round_.figures,
@@ -39,12 +39,12 @@ ON_DEMAND: Final = frozenset({"scale", "growth"})
 
 def main() -> int:
     """Measure the tables that were asked for, all of them by default."""
-    options = _parser().parse_args()
+    options = _options()
     # pyMeterBus has set up the log when it was imported.
     logging.basicConfig(level=logging.WARNING, force=True)
     tables: dict[str, Table] = {}
     broken = []
-    for name in options.tables or [name for name in TABLES if name not in ON_DEMAND]:
+    for name in options.tables:
         machine, began = describe(), time.monotonic()
         try:
             tables[name] = Table(_promised(TABLES[name](options.effort), options.effort), machine)
@@ -78,6 +78,29 @@ def _judge(tables: Mapping[str, Table], broken: list[str], effort: Effort) -> in
     return int(bool(broken or missed))
 
 
+def _options() -> argparse.Namespace:
+    """Read the command line; what would fail after an hour of measuring ends the program now."""
+    parser = _parser()
+    options = parser.parse_args()
+    options.tables = options.tables or [name for name in TABLES if name not in ON_DEMAND]
+    if options.document:
+        if options.effort is not Effort.FULL:
+            parser.error("only figures of the full run go into a document")
+        try:
+            require_places(options.document.read_text(), options.tables)
+        except (OSError, ValueError) as error:
+            parser.error(f"{options.document}: {error}")
+    if options.json and options.json.is_dir():
+        parser.error(f"{options.json} is a directory")
+    return options
+
+
+def _table(name: str) -> str:
+    if name not in TABLES:
+        raise argparse.ArgumentTypeError(f"there is no table {name!r}: those are {', '.join(TABLES)}")
+    return name
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="bench", description="Measures the figures that the project promises."
@@ -85,6 +108,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "tables",
         nargs="*",
+        type=_table,
         metavar="TABLE",
         help=f"some of {', '.join(TABLES)} (default all but {', '.join(sorted(ON_DEMAND))})",
     )

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -51,16 +51,30 @@ def put_into(document: str, tables: Mapping[str, Table]) -> str:
 
     Raise `ValueError` where a table has no place.
     """
+    require_places(document, tables)
     for name, table in tables.items():
-        begin, end = f"<!-- bench {name} -->", f"<!-- end of {name} -->"
-        place = re.compile(f"{re.escape(begin)}\n.*?{re.escape(end)}", re.DOTALL)
-        text = f"{begin}\n{table.markdown()}\n\n{end}"
-        document, places = place.subn(lambda _, text=text: text, document)  # type: ignore[misc]
+        text = f"{_marks(name)[0]}\n{table.markdown()}\n\n{_marks(name)[1]}"
+        document = _place(name).sub(lambda _, text=text: text, document)  # type: ignore[misc]
+    return document
+
+
+def require_places(document: str, names: Iterable[str]) -> None:
+    """Raise `ValueError` unless a document has one place for each of these tables."""
+    for name in names:
+        places = len(_place(name).findall(document))
         if places != 1:
             raise ValueError(f"the document has {places} places for the table {name}")
-    return document
 
 
 def put_into_file(path: Path, tables: Mapping[str, Table]) -> None:
     """Do so in a file. Raise `ValueError` or `OSError`."""
     write_atomically(path, put_into(path.read_text(), tables).encode(), path.stat().st_mode & 0o777)
+
+
+def _marks(name: str) -> tuple[str, str]:
+    return f"<!-- bench {name} -->", f"<!-- end of {name} -->"
+
+
+def _place(name: str) -> re.Pattern[str]:
+    begin, end = _marks(name)
+    return re.compile(f"{re.escape(begin)}\n.*?{re.escape(end)}", re.DOTALL)

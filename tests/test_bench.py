@@ -1,9 +1,10 @@
 """Every table of the bench still runs, at its smallest, and what comes of it is written where it belongs; no figure is judged."""
 
 import json
+from pathlib import Path
 
 import pytest
-from bench.__main__ import TABLES
+from bench.__main__ import TABLES, main
 from bench.effort import Effort
 from bench.figure import Figure, as_markdown
 from bench.machine import Machine, describe
@@ -45,6 +46,33 @@ def test_a_table_comes_between_its_marks_and_all_else_stays() -> None:
 def test_a_table_without_a_place_is_an_error() -> None:
     with pytest.raises(ValueError, match="0 places for the table three"):
         put_into("nothing", {"three": TABLE})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["serach"], "there is no table 'serach'"),
+        (["search", "--document", "page.md"], "0 places for the table search"),
+        (["--document", "none.md"], "No such file"),
+        (["--document", "page.md", "--effort", "quick"], "only figures of the full run"),
+        (["--json", "."], "is a directory"),
+    ],
+)
+def test_what_cannot_be_done_in_the_end_is_told_before_anything_is_measured(
+    arguments: list[str],
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("page.md").write_text("# Nothing\n")
+    monkeypatch.setattr("sys.argv", ["bench", *arguments])
+    monkeypatch.setattr("bench.__main__.TABLES", dict.fromkeys(TABLES))
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
 
 
 def test_ratios_come_first() -> None:
