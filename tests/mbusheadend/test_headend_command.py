@@ -114,6 +114,21 @@ def test_a_token_made_before_the_first_start_is_good(tmp_path: Path) -> None:
         assert curl(tmp_path, "M1", here.url)[0] == 200
 
 
+def test_whoever_has_read_enough_of_a_command_may_go(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    config = tmp_path / "none.toml"
+    config.touch()
+    command = [*COMMAND, "token", "--state", str(tmp_path / "state"), "--config", str(config)]
+    try:
+        finished = subprocess.run(
+            command, stdout=writer, stderr=subprocess.PIPE, text=True, timeout=60, check=False
+        )
+    finally:
+        os.close(writer)
+    assert (finished.returncode, finished.stderr) == (1, "")
+
+
 def test_a_restart_changes_nothing_for_masters(tmp_path: Path) -> None:
     with serving(tmp_path) as here:
         word = told("token", state=here.state)["token"]
