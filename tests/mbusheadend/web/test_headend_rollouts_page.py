@@ -184,16 +184,26 @@ REFUSED = SettingChange(path="log.level", refused="this setting is not set from 
 async def test_settings_are_tried_shown_as_a_table_and_set(tmp_path: Path) -> None:
     async with utility(tmp_path) as client:
         await client.show("/new-fleet-settings")
-        form = {"values": "log.level = debug\nbuses.*.timeout = 3", "everybody": "true", "title": "Louder"}
+        form = {
+            "values": "log.level = debug\nfirmware.automatic = true",
+            "everybody": "true",
+            "title": "Louder",
+        }
         tried = await client.submit("/fleet-settings", form)
         assert "Waits for the master" in tried.text
         (order,) = await client.services.store.all_fleet_settings()
-        assert order.values == {"log.level": "debug", "buses.*.timeout": 3}
+        assert order.values == {"log.level": "debug", "firmware.automatic": True}
         path = f"/fleet-settings/{order.id}"
         await answers(client, "M1", SettingsAnswer(version="a1", changes=(CHANGE,)))
         await answers(client, "M2", SettingsAnswer(version="b1", changes=(REFUSED,)), "refused")
         table = (await client.show(path)).text
-        for words in ("info → debug", "needs a restart", REFUSED.refused, "Would change"):
+        for words in (
+            "firmware.automatic = true",
+            "info → debug",
+            "needs a restart",
+            REFUSED.refused,
+            "Would change",
+        ):
             assert words in table
         assert "One master is told to set them." in (await client.submit(f"{path}/set", most="5")).text
         await answers(client, "M1", SettingsAnswer(version="a2", changes=(CHANGE,), applied=True))
