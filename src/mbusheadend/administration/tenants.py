@@ -24,7 +24,7 @@ async def run(settings: Settings, options: argparse.Namespace) -> None:
             await _list(settings, registry, as_json=options.json)
         case "add":
             tenant = await asyncio.to_thread(registry.add, options.name)
-            print(f"tenant {tenant.name} added: a running head-end serves it within a minute")
+            print(f"tenant {tenant.name} added: a running head-end serves it within seconds")
             print(f"its first user: mbusheadend user add NAME --role admin --tenant {tenant.name}")
         case "rename":
             tenant = named(await asyncio.to_thread(registry.all), options.name)
