@@ -32,7 +32,7 @@ async def test_one_of_two_works_and_when_it_loses_the_server_it_ends_and_one_of_
     url = shared_server().database()
     stores = [PostgresStore(f"{url}&application_name={name}") for name in ("one", "two")]
     begun, ended = ([asyncio.Event() for _ in stores] for _ in range(2))
-    tasks = []
+    tasks: list[asyncio.Task[Any]] = []
     try:
         async with asyncio.timeout(SECONDS):
             for place, store in enumerate(stores):
