@@ -132,6 +132,7 @@ class Reception:
             new_visit=new,
             token=token,
             token_user=owner.name if owner is not None else "",
+            is_unknown=bool(token) and owner is None and bool(self._access.problem),
             roles=self._access.rules.up_to(owner.role if owner else session.role if session else ""),
         )
 

@@ -25,7 +25,8 @@ class Visitor:
     :ivar visit: secret of a browser without a login; empty where none is known yet.
     :ivar new_visit: the browser must be told `visit`.
     :ivar token: that came with a request to the API, good or not; a secret. Pages take no notice of it.
-    :ivar token_user: name of the user whose token it is; empty where it is not good.
+    :ivar token_user: name of the user whose token it is; empty where it is not good, or nobody knows.
+    :ivar is_unknown: a token came, and whose it is cannot be found out now.
     :ivar roles: of the user who is logged in, or of the token: the one that was given, and all that may less.
     """
 
@@ -37,6 +38,7 @@ class Visitor:
     new_visit: bool = False
     token: str = field(default="", repr=False)
     token_user: str = ""
+    is_unknown: bool = False
     roles: frozenset[str] = frozenset()
 
     @property

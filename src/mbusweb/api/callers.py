@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.security import APIKeyCookie, HTTPBearer
 
-from mbusweb.access import Access
+from mbusweb.access import Access, AccessStoreError
 from mbusweb.door import Door
 from mbusweb.errors import NeedsLoginError, NeedsUserError, NotAllowedError
 from mbusweb.guard import CSRF_HEADER, SAFE_METHODS
@@ -48,8 +48,13 @@ class Caller:
 
 
 def caller(request: Request) -> Caller:
-    """Find out who calls; a token that is not good is an error even where none is needed."""
+    """Find out who calls; a token that is not good is an error even where none is needed.
+
+    Where nobody can tell whether it is good the program must not think that it is not, and throw it away.
+    """
     who = visitor(request)
+    if who.is_unknown:
+        raise AccessStoreError("whose the token is cannot be found out now")
     if who.token:
         if not who.token_user:
             raise NeedsLoginError

@@ -42,6 +42,21 @@ async def test_errors_are_problem_details(tmp_path: Path) -> None:
         assert answer.status_code == 405
 
 
+async def test_a_token_is_not_called_bad_where_nobody_can_tell(tmp_path: Path) -> None:
+    async with web_client(tmp_path) as client:
+        await client.log_in()
+        _token, secret = await client.services.access.create_token("anna", "for the test")
+        client.cookies.clear()
+        bearer = {"authorization": f"Bearer {secret}"}
+        assert (await client.get("/api/v1/meters", headers=bearer)).status_code == 200
+        damaged = tmp_path / "damaged"
+        damaged.write_bytes(b"no list of users" * 1000)
+        damaged.replace(tmp_path / "access.db")
+        answer = await client.get("/api/v1/meters", headers=bearer)
+        assert answer.status_code == 503
+        assert "www-authenticate" not in answer.headers
+
+
 async def test_a_token_lets_a_program_in_and_a_page_needs_more_than_its_cookie(
     tmp_path: Path, monkeypatch: object
 ) -> None:
