@@ -6,9 +6,10 @@ import sys
 import time
 from pathlib import Path
 
+from mbusheadend.decoding.keys import KeyFileError, Vault
 from mbusheadend.errors import HeadEndError
 from mbusheadend.settings import Settings
-from mbusheadend.state import DATABASE, USERS
+from mbusheadend.state import DATABASE, KEY_FILE, USERS, vault_of
 
 
 async def run(settings: Settings, options: argparse.Namespace) -> None:
@@ -20,6 +21,7 @@ async def run(settings: Settings, options: argparse.Namespace) -> None:
         raise HeadEndError("name the server with --store, MBUSHEADEND_STORE or in the settings")
     source: Path = options.source or settings.state_folder
     file = await asyncio.to_thread(_file_of, source)
+    keys = await asyncio.to_thread(_keys, file.with_name(KEY_FILE), settings.state_folder)
     begun = time.monotonic()
     moved = await asyncio.to_thread(
         move,
@@ -28,6 +30,7 @@ async def run(settings: Settings, options: argparse.Namespace) -> None:
         _Progress(),
         tenant=settings.store.tenant,
         password_file=settings.store.password_file,
+        keys=keys,
     )
     people = await asyncio.to_thread(move_people, file.with_name(USERS), settings.store)
     for table in moved:
@@ -36,8 +39,18 @@ async def run(settings: Settings, options: argparse.Namespace) -> None:
     print(
         f"All rows are there, and compared one by one ({time.monotonic() - begun:.0f} s). {file} is as it was.\n"
         f"{_said_of(people)}\n"
-        "The keys of meters are opened by the key file in the state folder: keep that."
+        f"The keys of meters are opened by {settings.state_folder / KEY_FILE}: keep that."
     )
+
+
+def _keys(old: Path, state: Path) -> tuple[Vault, Vault] | None:
+    """Give what opens the secrets of the file and what does so from now on; None where that is the same, or there are none."""
+    if not old.exists() or old.parent.resolve() == state.resolve():
+        return None
+    try:
+        return Vault.from_file(old), vault_of(state)
+    except KeyFileError as error:
+        raise HeadEndError(str(error)) from error
 
 
 def _said_of(users: int | None) -> str:

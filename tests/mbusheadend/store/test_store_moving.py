@@ -7,6 +7,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from mbusheadend.alarms.rules import MailServer, Rule, Webhook
 from mbusheadend.decoding.keys import Vault
 from mbusheadend.store import Store, StoreRefusedError
 from mbusheadend.store.browsing import GroupKind
@@ -26,6 +27,8 @@ COUNT = 30
 LOCAL = "local-1"
 KEYS = LocalKeys(b"client", b"authority")
 HOUR = timedelta(hours=1)
+RULE = Rule(id="hook", target=Webhook(url="https://example.org/alarms"))
+MAIL = MailServer(host="mail.example.org", user="me", sender="me@example.org")
 
 
 @pytest.fixture
@@ -81,6 +84,25 @@ async def test_everything_is_there_and_goes_on_where_it_was(url: str, tmp_path: 
         numbers = [one.number for one in await after.newest_arrivals(3)]
         assert numbers == [COUNT + 3, COUNT + 2, COUNT + 1]
     assert PostgresStore.tenant_of_certificate(url, 0xABC) == 1
+
+
+async def test_secrets_are_sealed_under_the_key_file_of_the_place_where_they_come_to(
+    url: str, tmp_path: Path
+) -> None:
+    path = await filled(tmp_path)
+    here, there = Vault.from_file(tmp_path / "keys"), Vault.from_file(tmp_path / "others")
+    with closing(SqliteStore(path, here)) as store:
+        await store.put_alarm_rule(RULE, "a secret")
+        await store.put_mail_server(MAIL, "a password")
+    with pytest.raises(StoreRefusedError, match="key file"):
+        move(path, url, lambda *_: None, keys=(there, here))
+    move(path, url, lambda *_: None, keys=(here, there))
+    with closing(SqliteStore(path, here)) as before, closing(PostgresStore(url, vault=there)) as after:
+        assert await content(after) == await content(before)
+        assert await after.closed_keys() == 0
+        assert await after.rule_secret(RULE.id) == "a secret"
+        assert await after.mail_password() == "a password"
+        assert await after.local_keys(LOCAL) == KEYS
 
 
 async def test_broken_off_it_goes_on_when_it_is_begun_again(

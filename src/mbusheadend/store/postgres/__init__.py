@@ -10,6 +10,6 @@ partitions.py, upkeep.py, compacting.py        readings by when they were taken;
 intake.py, packing.py, meeting.py, storing.py  batches taken in together: packed, new meters met, stored
 changes.py, leases.py, courier.py              news, locks and small messages between processes
 people.py, sessions.py                         users and sessions, known to every process
-moving.py                                      from one file to a server
+moving.py, resealing.py                        from one file to a server, under another key file
 =============================================  =======================================================================
 """

@@ -10,9 +10,11 @@ from typing import Any, Final
 
 import psycopg
 
+from mbusheadend.decoding.keys import Vault
 from mbusheadend.store.errors import StoreError, StoreRefusedError
 from mbusheadend.store.postgres.connection import Raw, rows_of
 from mbusheadend.store.postgres.partitions import Partitions, Width
+from mbusheadend.store.postgres.resealing import reseal
 from mbusheadend.store.postgres.server import Server
 from mbusheadend.store.postgres.store import PostgresStore
 from mbusheadend.store.sql.found import DAY
@@ -49,11 +51,13 @@ def move(
     *,
     tenant: int = 1,
     password_file: Path | None = None,
+    keys: tuple[Vault, Vault] | None = None,
 ) -> tuple[Moved, ...]:
     """Copy all rows of a file to a tenant of a server, and compare them; give what was moved.
 
     Broken off, it goes on where it was when it is begun again. The file is not changed, and nobody may write to it meanwhile.
 
+    :param keys: what opens the secrets of the file, and what they are sealed with on the server; None leaves them as they are.
     :param told: hears of each piece: of which table, and how many rows of it are there.
     :raises StoreRefusedError: where the file is in use, the server has another store, or the two differ at the end.
     :raises StoreError: as the stores do.
@@ -74,7 +78,10 @@ def move(
                 _copy(file, raw, table, told)
             _go_on_counting(raw)
             moved = tuple(_compared(file, raw, table) for table in tables)
-            raw.execute("DELETE FROM note WHERE name = $1", (_MARK,))
+            with raw.transaction():
+                if keys is not None:
+                    reseal(raw, *keys)
+                raw.execute("DELETE FROM note WHERE name = $1", (_MARK,))
             raw.execute("ANALYZE")
             return moved
     finally:

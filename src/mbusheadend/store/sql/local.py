@@ -68,7 +68,8 @@ class SqlLocals:
             return NO_KEYS
         client = row["client"]
         return LocalKeys(
-            None if client is None else unsealed(self._vault, client, _purpose(serial)), row["authority"]
+            None if client is None else unsealed(self._vault, client, purpose_of_keys(serial)),
+            row["authority"],
         )
 
     async def local_keys_kept(self, serial: str) -> Kept:
@@ -106,10 +107,11 @@ class SqlLocals:
     def _closed(self, serial: str, keys: LocalKeys) -> LocalKeys:
         if keys.client is None:
             return keys
-        return LocalKeys(sealed(self._vault, keys.client, _purpose(serial)), keys.authority)
+        return LocalKeys(sealed(self._vault, keys.client, purpose_of_keys(serial)), keys.authority)
 
 
-def _purpose(serial: str) -> str:
+def purpose_of_keys(serial: str) -> str:
+    """Say what our key at a local master is sealed for."""
     return f"local master {serial}"
 
 

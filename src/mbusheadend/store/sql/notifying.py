@@ -47,7 +47,7 @@ class SqlNotifying:
 
     async def put_alarm_rule(self, rule: Rule, secret: str | None) -> None:
         """See the protocol."""
-        closed = self._close(secret, f"rule {rule.id}")
+        closed = self._close(secret, purpose_of_rule(rule.id))
         await self._database.write(
             lambda connection: (
                 connection.execute(
@@ -71,7 +71,7 @@ class SqlNotifying:
 
     async def rule_secret(self, id: str) -> str | None:
         """See the protocol."""
-        return await self._opened("SELECT secret FROM alarm_rule WHERE id = ?", id, f"rule {id}")
+        return await self._opened("SELECT secret FROM alarm_rule WHERE id = ?", id, purpose_of_rule(id))
 
     async def mail_server(self) -> MailServer | None:
         """See the protocol."""
@@ -206,3 +206,8 @@ def _outgoing(row: Row) -> Outgoing:
         moment_of(row["changed"]),
         row["error"],
     )
+
+
+def purpose_of_rule(id: str) -> str:
+    """Say what the secret of a rule is sealed for."""
+    return f"rule {id}"
