@@ -10,6 +10,7 @@ errands.py                          what it asks for that is no reading
 rounds.py, busrounds.py             begins rounds; carries them out, one bus beside the other
 reader.py, taken.py, meters.py      reads one meter (guide 3.1.5); the reading; what is known of each
 outbox.py, rows.py, packing.py      readings that wait, and the history
+waits.py                            waiting for news, but not longer than so long
 database.py                         the file behind all that, ``hosting.db`` in the state folder
 link.py, connection.py, places.py   HTTPS to the head-end, and where that is
 explain.py, link_errors.py          what went wrong on the way, and what helps

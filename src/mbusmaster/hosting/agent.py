@@ -22,6 +22,7 @@ from mbushosting.readings import MAX_BATCH, Batch, Receipt
 from mbusmaster.hosting.errors import HostingFileError
 from mbusmaster.hosting.link_errors import HeadEndError, HeadEndOverloadedError, HeadEndRefusedError
 from mbusmaster.hosting.outbox import Outbox
+from mbusmaster.hosting.waits import within
 from mbusweb.texts import NO_TEXT, Text, mark
 
 FIRST_PAUSE: Final = 5.0
@@ -160,14 +161,14 @@ class Agent:
                 self._note(False, error.text)
                 pause, wait = backoff.seconds(error), 0.0
                 _log.info("hosted reading: %s; trying again in %.0f s", error, pause)
-                await _first(self._call.wait(), pause)
+                await within(pause, self._call)
                 continue
             except HostingFileError as error:
                 _log.error("hosted reading: %s", error)
                 await asyncio.sleep(FILE_AGAIN)
                 continue
             await asyncio.sleep(LEAST_PAUSE)
-            if pause and await _first(self._news.wait(), pause - LEAST_PAUSE):
+            if pause and await within(pause - LEAST_PAUSE, self._news):
                 wait = 0.0
 
     async def _contact(self, wait: float) -> tuple[float, float]:
@@ -209,7 +210,7 @@ class Agent:
         while True:
             await self._outbox.arrived.wait()
             if self._outbox.outgoing < MAX_BATCH:
-                await _first(self._hurry.wait(), GATHER)
+                await within(GATHER, self._hurry)
             self._hurry.clear()
             self._delivery_call.clear()
             try:
@@ -220,8 +221,8 @@ class Agent:
                 _log.info("hosted reading: %s; delivering again in %.0f s", error, pause)
                 # Each command that is done makes haste: that must not undo what keeps the crowd off a head-end in trouble.
                 least = pause if error.retry_after else min(pause, FIRST_PAUSE)
-                if not await _first(self._delivery_call.wait(), least):
-                    await _first(self._hurry.wait(), pause - least)
+                if not await within(least, self._delivery_call):
+                    await within(pause - least, self._hurry)
             except HostingFileError as error:
                 _log.error("hosted reading: %s", error)
                 await asyncio.sleep(FILE_AGAIN)
@@ -231,7 +232,7 @@ class Agent:
         self._aside = {id: until for id, until in self._aside.items() if until > now}
         parcel = await self._outbox.parcel(self._most, self._aside)
         if not parcel.readings:
-            if self._aside and not await _first(self._outbox.arrived.wait(), min(self._aside.values()) - now):
+            if self._aside and not await within(min(self._aside.values()) - now, self._outbox.arrived):
                 self._outbox.arrived.set()
             return
         try:
@@ -263,12 +264,3 @@ class Agent:
                 self._hurry.set()
             self.reached, self.reason = reached, reason
             self._changed()
-
-
-async def _first(event: Awaitable[object], seconds: float) -> bool:
-    """Wait for something, but not longer; tell whether it came."""
-    try:
-        await asyncio.wait_for(event, max(0.0, seconds))
-    except TimeoutError:
-        return False
-    return True

@@ -26,6 +26,7 @@ from mbusmaster.hosting.outbox import Outbox
 from mbusmaster.hosting.reader import Subject
 from mbusmaster.hosting.state import CLIENT
 from mbusmaster.hosting.taken import Taken
+from mbusmaster.hosting.waits import within
 
 STORE_AGAIN: Final = 10.0
 """Seconds before a reading that could not be stored is tried again; nobody reads on meanwhile."""
@@ -170,8 +171,7 @@ class BusRounds:
         """Wait until there is something to do."""
         if not self._parts:
             await self._release(client)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), LOOK_AGAIN if self._parts else None)
+        await within(LOOK_AGAIN if self._parts else None, self._wake)
 
     async def _release(self, client: Client) -> None:
         """Leave no meter selected."""
@@ -278,5 +278,4 @@ class BusRounds:
         until = asyncio.get_running_loop().time() + seconds
         while not self._ending and (left := until - asyncio.get_running_loop().time()) > 0:
             self._wake.clear()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), left)
+            await within(left, self._wake)

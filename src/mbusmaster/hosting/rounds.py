@@ -6,7 +6,6 @@ Where the bus is down, a round waits for it: until the next slot where missed on
 """
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
 from datetime import datetime, timedelta
@@ -28,6 +27,7 @@ from mbusmaster.hosting.outbox import Outbox
 from mbusmaster.hosting.plans import Plan
 from mbusmaster.hosting.reader import Subject
 from mbusmaster.hosting.state import RoundDone
+from mbusmaster.hosting.waits import within
 from mbusweb.texts import Text, mark
 
 PATIENCE: Final = timedelta(minutes=1)
@@ -121,8 +121,7 @@ class Rounds:
             except HostingFileError as error:
                 _log.error("hosted reading: %s", error)
                 wait = FILE_AGAIN
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), wait)
+            await within(wait, self._wake)
 
     def _seconds_to_next(self) -> float:
         now = self._clock()

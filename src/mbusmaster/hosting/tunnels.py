@@ -18,6 +18,7 @@ from mbushosting.tunnel import TunnelOffer, TunnelOrder
 from mbusmaster.hosting.errands import Done
 from mbusmaster.hosting.link_errors import HeadEndError
 from mbusmaster.hosting.state import TunnelSeen
+from mbusmaster.hosting.waits import within
 from mbusmaster.settings.sections.system import HostingSettings
 
 if TYPE_CHECKING:
@@ -199,14 +200,14 @@ class _Tunnel:
             asyncio.create_task(clients.serve(there, seen.bus, seen.who, source, idle)),
             asyncio.create_task(inward()),
             asyncio.create_task(outward()),
-            asyncio.create_task(asyncio.wait_for(self._wanted_over.wait(), seconds)),
+            asyncio.create_task(within(seconds, self._wanted_over)),
         ]
         code, text = EndCode.ENDED, "hosting was switched off at the master, or the master ends"
         try:
             await end.greet()
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             if tasks[3].done():
-                over = tasks[3].exception() is not None
+                over = not tasks[3].result()
                 code = EndCode.TIME if over else EndCode.ENDED
                 text = (
                     f"the master keeps a tunnel open for {seconds / 60:.3g} minutes" if over else self._reason
