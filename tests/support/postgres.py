@@ -89,14 +89,15 @@ class Postgres:
         command = self._command(
             "postgres", "-D", str(self.folder / "data"), "-k", str(self.folder), *arguments
         )
-        self._server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         end = time.monotonic() + 30
         while True:
+            # It ends at once as long as children of one that was killed are still there.
+            if self._server is None or self._server.poll() is not None:
+                self._server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             try:
                 psycopg.connect(self.url("postgres", "boss")).close()
                 return
             except psycopg.OperationalError:
-                assert self._server.poll() is None, "PostgreSQL ended"
                 assert time.monotonic() < end, "PostgreSQL does not answer"
                 time.sleep(0.05)
 

@@ -23,8 +23,8 @@ from mbusheadend.authority import Authority
 from mbusheadend.state import authority_of
 from mbusheadend.store.postgres.store import PostgresStore
 from mbusio.certificates import Pair, pem_of
-from support.nats import free_ports
 from support.needs import PROJECT, program
+from support.ports import free_ports
 from support.postgres import Postgres
 from support.system import END_SECONDS
 

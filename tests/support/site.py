@@ -23,6 +23,7 @@ from mbusmaster.meterlist import MeterList
 from mbusmaster.settings import Settings, Store
 from mbusmaster.users import RULES
 from mbusweb.access import add_user_offline
+from support.ports import free_ports
 from support.system import END_SECONDS, running
 
 CHANNELS = ("secured_tcp", "plain_tcp", "rfc2217")
@@ -164,7 +165,12 @@ def site(
     link = folder / "bus"
     arguments = ["--meters", str(meters), "--pty", str(link), "--control", "127.0.0.1:0", "--speed", "fast"]
     with running("mbussim", "serve", *arguments) as simulator:
-        this = Site(folder, _free_ports("web", *CHANNELS), simulator.offers, serial=serial)
+        this = Site(
+            folder,
+            dict(zip(("web", *CHANNELS), free_ports(1 + len(CHANNELS)), strict=True)),
+            simulator.offers,
+            serial=serial,
+        )
         Store(folder / "master.toml").save(_settings(this, link, bus, hosting or {}))
         this.state.mkdir()
         add_user_offline(this.state, USER, PASSWORD, RULES)
@@ -214,11 +220,3 @@ def list_meters(state: Path, meters: Iterable[dict[str, Any]]) -> None:
     )
     assert not report.problems, report
     listed.close()
-
-
-def _free_ports(*names: str) -> dict[str, int]:
-    with contextlib.ExitStack() as stack:
-        sockets = {name: stack.enter_context(socket.socket()) for name in names}
-        for sock in sockets.values():
-            sock.bind(("127.0.0.1", 0))
-        return {name: sock.getsockname()[1] for name, sock in sockets.items()}

@@ -16,6 +16,7 @@ from mbusmaster.system.clock import ClockBelief, ClockQuality, TimeState, TimeSt
 from mbusmaster.system.time_server import ChronyTime, Pace
 from support.certificates import Authority, Pem
 from support.needs import PROJECT, program
+from support.ports import free_ports
 
 CONFIG = PROJECT / "packaging" / "mbusmaster-time.conf"
 QUICKLY = Pace(quick=0.1, idle=0.1, grace=1.2, quick_probe=1.5, probe=1.5)
@@ -38,7 +39,7 @@ class NtsServer:
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "server"
         self._folder.mkdir(mode=0o750)
-        self.key_port, self.port = _free_port(socket.SOCK_STREAM), _free_port(socket.SOCK_DGRAM)
+        (self.key_port,), (self.port,) = free_ports(1), free_ports(1, socket.SOCK_DGRAM)
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, pem: Pem, *, gives_time: bool = True, settings: str | None = None) -> None:
@@ -248,10 +249,3 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     finally:
         process.kill()
         process.wait()
-
-
-def _free_port(kind: socket.SocketKind) -> int:
-    with socket.socket(socket.AF_INET, kind) as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
